@@ -1,0 +1,402 @@
+"""Columns of the model: every way a class can be served, with its numbers.
+
+Raw candidates are one table of arrays (class x platform x precision x parallelism x cap x batch); what breaks
+a promise is dropped with its reason, what another candidate dominates is pruned, the rest become `Candidate`
+records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.configurations import Configuration
+from solver.menu import Menu, raw_menu
+from solver.performance import ROLE_DECODE, ROLE_MIXED, ROLE_PREFILL, Calibration, Performance, evaluate
+from solver.physics.queueing import max_load, wait_quantile
+from solver.pruning import undominated
+from solver.scenario import Scenario
+from solver.workload import Workload
+
+FloatArray = NDArray[np.float64]
+
+MISS, HIT, NONE = "miss", "hit", "none"
+"""Prompt not cached; prompt found in a tier; the candidate does not prefill."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to serve one class on one kind of pool; rates and watts are per replica.
+
+    Attributes
+    ----------
+    workload, model_id, platform_id, role : str
+        Class, model, platform, and prefill, decode or mixed.
+    power_cap : float
+        Share of TDP.
+    precision, kv_precision : str
+        Of weights and of the KV cache.
+    tp, pp, dp, ep : int
+        Parallelism; the replica has tp * pp * dp accelerators.
+    charge : float
+        Accelerators a replica occupies, with what its packing strands.
+    batch : float
+        Requests in flight over the replica (1 for prefill).
+    cache : str
+        miss, hit or none.
+    tier : str
+        Tier a hit is loaded from, empty otherwise.
+    requests_per_s : float
+        At the highest load that keeps the promises.
+    ttft_s, tpot_s : float
+        At that load; nan where the role has none.
+    step_s : float
+        Decode step, nan for prefill.
+    drawn_w : float
+        Accelerator boards of the replica at that load.
+    idle_w : float
+        The same boards without work.
+    spill_bytes : float
+        Active KV that does not fit in HBM.
+    spill_read_bytes_per_s : float
+        Reads of that KV.
+    load_bytes : float
+        Cached KV loaded a request.
+    handover_bytes : float
+        KV that leaves (prefill) or enters (decode) a request; 0 for mixed.
+    evidence : int
+        0 measured regime, 1 extrapolated, 2 none.
+    """
+
+    workload: str
+    model_id: str
+    platform_id: str
+    role: str
+    power_cap: float
+    precision: str
+    kv_precision: str
+    tp: int
+    pp: int
+    dp: int
+    ep: int
+    charge: float
+    batch: float
+    cache: str
+    tier: str
+    requests_per_s: float
+    ttft_s: float
+    tpot_s: float
+    step_s: float
+    drawn_w: float
+    idle_w: float
+    spill_bytes: float
+    spill_read_bytes_per_s: float
+    load_bytes: float
+    handover_bytes: float
+    evidence: int
+
+    @property
+    def count(self) -> int:
+        """Accelerators of a replica."""
+        return self.tp * self.pp * self.dp
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Candidates of one class that a promise or the memory excluded."""
+
+    workload: str
+    reason: str
+    count: int
+    nearest: float
+    needed: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class CandidateSet:
+    """All that survives, and an account of what did not."""
+
+    candidates: tuple[Candidate, ...]
+    dropped: tuple[Dropped, ...]
+    raw_count: int
+    feasible_count: int
+
+
+def build_candidates(
+    scenario: Scenario, configs: Sequence[Configuration], calibration: Calibration, *, prune: bool = True
+) -> CandidateSet:
+    """Evaluate, filter and prune all candidates of a scenario.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    configs : sequence of Configuration
+        The menu; decides which tiers hits can be loaded from and how much KV can spill.
+    calibration : Calibration
+        Fitted coefficients.
+    prune : bool
+        False keeps dominated candidates too (for tests of the pruning).
+
+    Returns
+    -------
+    CandidateSet
+    """
+    kept: list[Candidate] = []
+    dropped: list[Dropped] = []
+    raw = feasible = 0
+    for workload in scenario.workloads:
+        result = _ClassCandidates(scenario, configs, calibration, workload).run(prune)
+        kept += result.candidates
+        dropped += result.dropped
+        raw += result.raw_count
+        feasible += result.feasible_count
+    return CandidateSet(tuple(kept), tuple(dropped), raw, feasible)
+
+
+class _ClassCandidates:
+    """Candidates of one class: evaluate each role, check promises, prune, make records."""
+
+    def __init__(
+        self, scenario: Scenario, configs: Sequence[Configuration], calibration: Calibration, workload: Workload
+    ) -> None:
+        self.scenario, self.calibration, self.workload = scenario, calibration, workload
+        self.configs = configs
+        self.dropped: dict[str, Dropped] = {}
+        self.raw_count = self.feasible_count = 0
+        self.kept: list[Candidate] = []
+
+    def run(self, prune: bool) -> CandidateSet:
+        """Go through the roles and cache kinds."""
+        roles = self.scenario.study.build.roles
+        for role in roles:
+            if role == "decode":
+                self._decode(prune)
+                continue
+            self._prefilling(role, MISS, "", prune)
+            if self.workload.reuse_frac_max > 0:
+                for tier in sorted({stock.tier for config in self.configs for stock in config.tiers}):
+                    self._prefilling(role, HIT, tier, prune)
+        return CandidateSet(tuple(self.kept), tuple(self.dropped.values()), self.raw_count, self.feasible_count)
+
+    def _drop(self, reason: str, count: int, nearest: float, needed: float, unit: str) -> None:
+        """Add to the account of what was dropped."""
+        if count == 0:
+            return
+        old = self.dropped.get(reason)
+        best = nearest if old is None else min(old.nearest, nearest)
+        total = count + (old.count if old else 0)
+        self.dropped[reason] = Dropped(self.workload.id, reason, total, float(best), needed, unit)
+
+    def _evaluate(self, menu: Menu) -> Performance:
+        self.raw_count += len(menu)
+        return evaluate(menu.points, self.calibration)
+
+    def _fits(self, perf: Performance, menu: Menu) -> NDArray[np.bool_]:
+        """Weights and at least one request's KV (or its spill) must fit; the rest is dropped."""
+        room = perf.kv_free_bytes
+        fits = room > 0
+        self._drop("weights do not fit in memory", int((~fits).sum()), float(np.max(-room, initial=0.0)), 0.0, "B")
+        return np.asarray(fits)
+
+    # --- prefill and mixed -------------------------------------------------------------------------------
+
+    def _prefilling(self, role: str, cache: str, tier: str, prune: bool) -> None:
+        """Candidates that prefill: alone (prefill) or beside decoding (mixed)."""
+        work = self.workload
+        cached = work.cached_on_hit if cache == HIT else 0.0
+        code = ROLE_PREFILL if role == "prefill" else ROLE_MIXED
+        menu = raw_menu(self.scenario, work, code, cached)
+        if not len(menu):
+            return
+        perf = self._evaluate(menu)
+        lanes = np.asarray(menu.points.dp * menu.points.pp, dtype=float)
+        inflight = menu.batch if role == "mixed" else lanes
+        good = self._fits(perf, menu) & (perf.kv_bytes_per_request * inflight <= perf.kv_free_bytes)
+        load_bytes = perf.kv_transfer_bytes * (cached / work.isl)
+        load_s = self._load_s(menu, tier, load_bytes)
+        good &= np.isfinite(load_s)
+        nic = menu.nic_bytes_per_s
+        out = perf.kv_transfer_bytes if role == "prefill" else np.zeros(len(menu))
+        handover_s = np.where(out > 0, out / nic + self.scenario.nic_link.latency_s, 0.0)
+        if role == "prefill":
+            rate, ttft = self._prefill_rate(perf, load_s + handover_s, lanes)
+            with np.errstate(divide="ignore"):
+                nic_rate = np.where(out > 0, nic / np.maximum(out, 1.0), np.inf)
+            rate = np.minimum(rate, nic_rate)
+            busy = rate / perf.requests_per_s
+            drawn = perf.power_idle_w + busy * (perf.power_busy_w - perf.power_idle_w)
+        else:
+            rate = perf.requests_per_s * self.scenario.study.build.utilisation_cap
+            ttft = self._mixed_ttft(perf, rate, load_s, lanes)
+            drawn = perf.power_busy_w
+        good &= self._keeps_ttft(ttft, good) & (rate > 0)
+        if role == "mixed":
+            good &= self._keeps_tpot(perf.tpot_s, good)
+        self._keep(menu, perf, good, rate, ttft, drawn, role, cache, tier, load_bytes, out, prune)
+
+    def _prefill_rate(
+        self, perf: Performance, extra_s: FloatArray, lanes: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Highest rate at which the wait leaves room for the TTFT promise, and the TTFT there.
+
+        Each attention-data group and pipeline stage is a lane that prefills one request at a time.
+        """
+        work, cap = self.workload, self.scenario.study.build.utilisation_cap
+        scv = work.isl_cv**2
+        service = perf.prefill_s + extra_s
+        slack = np.full_like(service, np.inf) if work.ttft_s is None else work.ttft_s - service
+        quantile = None if work.ttft_s is None else work.percentile
+        load = max_load(perf.prefill_s, scv, slack, quantile, cap, lanes)
+        wait = wait_quantile(load, perf.prefill_s, scv, work.percentile, lanes)
+        return load * perf.requests_per_s, np.where(load > 0, wait, 0.0) + service
+
+    def _mixed_ttft(self, perf: Performance, rate: FloatArray, load_s: FloatArray, lanes: FloatArray) -> FloatArray:
+        """TTFT beside decoding: prefill goes first and waits for the step under way."""
+        work = self.workload
+        load = rate * perf.prefill_s / lanes
+        wait = wait_quantile(np.minimum(load, 0.999), perf.prefill_s, work.isl_cv**2, work.percentile, lanes)
+        return np.where(load < 0.999, wait + perf.prefill_s + perf.decode_step_s + load_s, np.inf)
+
+    def _load_s(self, menu: Menu, tier: str, load_bytes: FloatArray) -> FloatArray:
+        """Seconds to load a hit from a tier over the replica's own links; inf where no node has the tier."""
+        if not tier:
+            return np.zeros(len(menu))
+        seconds = np.full(len(menu), np.inf)
+        remote = [s for c in self.configs for s in c.tiers if s.tier == tier and s.pooled]
+        if remote:
+            seconds = load_bytes / menu.nic_bytes_per_s + min(s.latency_s for s in remote)
+        for index, platform in enumerate(menu.platforms):
+            stocks = [s for c in self.configs if c.platform.id == platform.id for s in c.tiers if s.tier == tier]
+            if stocks:
+                here = menu.platform == index
+                share = menu.count[here] / platform.accelerators
+                best = max(stocks, key=lambda s: s.read_bytes_per_s)
+                speed = np.minimum(menu.count[here] * best.link_bytes_per_s, share * best.read_bytes_per_s)
+                seconds[here] = load_bytes[here] / speed + best.latency_s
+        return seconds
+
+    # --- decode ------------------------------------------------------------------------------------------
+
+    def _decode(self, prune: bool) -> None:
+        """Candidates that only decode, with and without KV below HBM."""
+        menu = raw_menu(self.scenario, self.workload, ROLE_DECODE, 0.0)
+        if not len(menu):
+            return
+        perf = self._evaluate(menu)
+        spill = np.maximum(0.0, perf.kv_bytes_per_request * menu.batch - perf.kv_free_bytes)
+        good = self._fits(perf, menu) & self._spill_possible(menu, perf, spill)
+        good &= self._keeps_tpot(perf.tpot_s, good)
+        rate = perf.requests_per_s * self.scenario.study.build.utilisation_cap
+        rate = np.minimum(rate, menu.nic_bytes_per_s / perf.kv_transfer_bytes)
+        ttft = np.full(len(menu), np.nan)
+        self._keep(menu, perf, good, rate, ttft, perf.power_busy_w, "decode", NONE, "",
+                   np.zeros(len(menu)), perf.kv_transfer_bytes, prune, spill)  # fmt: skip
+
+    def _spill_possible(self, menu: Menu, perf: Performance, spill: FloatArray) -> NDArray[np.bool_]:
+        """KV below HBM must fit in the node's own share and be read over the replica's own links in time."""
+        possible = spill <= 0.0
+        reads = spill * self.workload.kv_read_frac / perf.decode_step_s
+        for index, platform in enumerate(menu.platforms):
+            best: NDArray[np.bool_] = np.zeros(len(menu), dtype=bool)
+            for config in self.configs:
+                stocks = [s for s in config.tiers if not s.pooled]
+                if config.platform.id != platform.id or not stocks:
+                    continue
+                share = menu.count / platform.accelerators
+                room = share * sum(s.capacity_bytes for s in stocks)
+                speed = np.minimum(
+                    menu.count * max(s.link_bytes_per_s for s in stocks), share * sum(s.read_bytes_per_s for s in stocks)
+                )
+                best |= (spill <= room) & (reads <= speed)
+            possible |= (menu.platform == index) & best & menu.coarse_batch
+        self._drop(
+            "KV cache of the batch does not fit", int((~possible).sum()), float(np.min(spill[~possible], initial=np.inf)),
+            0.0, "B",
+        )  # fmt: skip
+        return np.asarray(possible)
+
+    # --- promises and records ----------------------------------------------------------------------------
+
+    def _keeps_tpot(self, tpot: FloatArray, so_far: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        promise = self.workload.tpot_s
+        if promise is None:
+            return np.ones(len(tpot), dtype=bool)
+        keeps = tpot <= promise
+        broken = so_far & ~keeps
+        self._drop("TPOT above the promise", int(broken.sum()), float(np.min(tpot[broken], initial=np.inf)), promise, "s")
+        return np.asarray(keeps)
+
+    def _keeps_ttft(self, ttft: FloatArray, so_far: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        promise = self.workload.ttft_s
+        if promise is None:
+            return np.ones(len(ttft), dtype=bool)
+        keeps = ttft <= promise * (1.0 + 1e-9)
+        broken = so_far & ~keeps
+        self._drop("TTFT above the promise", int(broken.sum()), float(np.min(ttft[broken], initial=np.inf)), promise, "s")
+        return np.asarray(keeps)
+
+    def _keep(
+        self, menu: Menu, perf: Performance, good: NDArray[np.bool_], rate: FloatArray, ttft: FloatArray,
+        drawn: FloatArray, role: str, cache: str, tier: str, load_bytes: FloatArray, handover: FloatArray,
+        prune: bool, spill: FloatArray | None = None,
+    ) -> None:  # fmt: skip
+        """Prune the good rows and append their records."""
+        spill = np.zeros(len(menu)) if spill is None else spill
+        self.feasible_count += int(good.sum())
+        rows = np.flatnonzero(good)
+        reads = spill * self.workload.kv_read_frac / np.where(spill > 0, perf.decode_step_s, 1.0)
+        if prune and len(rows):
+            rows = rows[self._undominated(menu, rows, rate, drawn, perf.power_idle_w, spill, reads)]
+        points, names = menu.points, [p.id for p in menu.points.precisions]
+        for i in rows:
+            self.kept.append(
+                Candidate(
+                    workload=self.workload.id,
+                    model_id=self.workload.model_id,
+                    platform_id=menu.platforms[menu.platform[i]].id,
+                    role=role,
+                    power_cap=float(points.power_cap[i]),
+                    precision=names[points.weight_precision[i]],
+                    kv_precision=self.workload.kv_precision,
+                    tp=int(points.tp[i]), pp=int(points.pp[i]), dp=int(points.dp[i]), ep=int(points.ep[i]),
+                    charge=float(menu.charge[i]),
+                    batch=float(points.batch[i]),
+                    cache=cache,
+                    tier=tier,
+                    requests_per_s=float(rate[i]),
+                    ttft_s=float(ttft[i]),
+                    tpot_s=float(perf.tpot_s[i]),
+                    step_s=float(perf.decode_step_s[i]),
+                    drawn_w=float(drawn[i]),
+                    idle_w=float(perf.power_idle_w[i]),
+                    spill_bytes=float(spill[i]),
+                    spill_read_bytes_per_s=float(reads[i]),
+                    load_bytes=float(load_bytes[i]),
+                    handover_bytes=float(handover[i]),
+                    evidence=int(perf.evidence[i]),
+                )
+            )  # fmt: skip
+
+    def _undominated(
+        self, menu: Menu, rows: NDArray[np.intp], rate: FloatArray, drawn: FloatArray, idle: FloatArray,
+        spill: FloatArray, reads: FloatArray,
+    ) -> NDArray[np.intp]:
+        """Rows (positions in `rows`) that no other row of the same pool dominates in the full vector.
+
+        Per request/s: accelerators, watts above idle, KV below HBM and its reads; and per accelerator the last
+        two again, because a replica reads only through its own links and from its own node.
+        """
+        r, charge = rate[rows], menu.charge[rows]
+        watts = drawn[rows] - charge / menu.count[rows] * idle[rows]
+        cost = np.column_stack(
+            [charge / r, watts / r, spill[rows] / r, reads[rows] / r, spill[rows] / charge, reads[rows] / charge]
+        )
+        pool = [menu.platform[rows], menu.points.power_cap[rows]]
+        if self.scenario.study.build.whole_replicas:
+            pool.append(menu.count[rows])
+        group = np.unique(np.column_stack(pool), axis=0, return_inverse=True)[1]
+        return undominated(group, cost)

@@ -1,0 +1,229 @@
+"""The menu of node configurations: what memory and drives a platform is bought with.
+
+A configuration fixes device counts, so that price, provisioned watts, bytes and bandwidth of each tier are
+constants of the node and never counted twice: the quoted platform contains its standard memory fit, and a
+configuration pays only for the difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from solver.parts import Accelerator, MemoryDevice, Platform
+from solver.physics.cost import memory_usd_per_byte, platform_usd
+from solver.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class TierStock:
+    """One memory tier of one node.
+
+    Attributes
+    ----------
+    tier : str
+        Tier word of the device's catalog row, with ``pooled_`` before it on storage servers.
+    device_id : str
+        The device that makes the tier.
+    capacity_bytes, read_bytes_per_s, write_bytes_per_s : float
+        Of the whole node.
+    link_bytes_per_s : float
+        Path from one accelerator to the tier; for a storage server, from the whole server to the network.
+    latency_s : float
+        First-byte latency.
+    energy_read_j_per_byte : float
+        Device energy above idle.
+    pooled : bool
+        True where other nodes read it through the network.
+    """
+
+    tier: str
+    device_id: str
+    capacity_bytes: float
+    read_bytes_per_s: float
+    write_bytes_per_s: float
+    link_bytes_per_s: float
+    latency_s: float
+    energy_read_j_per_byte: float
+    pooled: bool
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A platform with its memory population.
+
+    Attributes
+    ----------
+    id : str
+        ``platform/host`` or ``platform/host+drives``.
+    bought : tuple of (device id, count)
+        Devices a node carries beyond (or instead of) the standard fit, for the bill of materials.
+    removed_bytes : float
+        Standard memory that is not bought because another population takes its slots.
+    provisioned_w : float
+        Node at its peak with all accelerators at full power and these devices.
+    host_drawn_w : float
+        Average draw of everything in the node but the accelerators, without traffic.
+    price_usd : float
+        Node with these devices at the study's price quarter.
+    """
+
+    id: str
+    platform: Platform
+    accelerator: Accelerator | None
+    tiers: tuple[TierStock, ...]
+    bought: tuple[tuple[str, int], ...]
+    removed_bytes: float
+    provisioned_w: float
+    host_drawn_w: float
+    price_usd: float
+
+    def capped_w(self, cap: float) -> float:
+        """Provisioned watts of a node whose accelerators are capped at a share of TDP."""
+        if self.accelerator is None:
+            return self.provisioned_w
+        return self.provisioned_w - (1.0 - cap) * self.accelerator.tdp_w * self.platform.accelerators
+
+    def tier(self, name: str) -> TierStock | None:
+        """Return a tier by name, None where the node lacks it."""
+        return next((stock for stock in self.tiers if stock.tier == name), None)
+
+
+def configurations(scenario: Scenario) -> tuple[Configuration, ...]:
+    """Build the menu of every platform of a scenario."""
+    menu: list[Configuration] = []
+    for platform in scenario.platforms:
+        hosts = [None] if not scenario.study.build.tiers else [None, *_host_upgrades(scenario, platform)]
+        extras = [()] if not scenario.study.build.tiers else _extras(scenario, platform)
+        menu += [_configuration(scenario, platform, host, ()) for host in hosts if platform.accelerators]
+        menu += [_configuration(scenario, platform, None, extra) for extra in extras if extra]
+    return tuple(menu)
+
+
+def _cheapest(scenario: Scenario, devices: list[MemoryDevice]) -> MemoryDevice | None:
+    """Device with the fewest dollars a byte, the faster one where the price is the same."""
+    if not devices:
+        return None
+    return min(devices, key=lambda d: (_usd_per_byte(scenario, d), -d.read_bw_bytes_per_s / d.capacity_bytes, d.id))
+
+
+def _usd_per_byte(scenario: Scenario, device: MemoryDevice) -> float:
+    return memory_usd_per_byte(device, scenario.site.price_quarter, scenario.prices)
+
+
+def _host_upgrades(scenario: Scenario, platform: Platform) -> list[tuple[MemoryDevice, int]]:
+    """The largest population of all slots that the platform takes, if it exceeds the standard fit."""
+    if not platform.host_mem_id or platform.host_mem_slots == 0:
+        return []
+    standard = scenario.device(platform.host_mem_id)
+    fitting = [
+        d for d in scenario.devices
+        if d.tier == standard.tier and d.bay == standard.bay and d.form_factor == standard.form_factor
+        and platform.host_mem_std_bytes < d.capacity_bytes * platform.host_mem_slots <= platform.host_mem_max_bytes
+    ]  # fmt: skip
+    if not fitting:
+        return []
+    largest = max(fitting, key=lambda d: (d.capacity_bytes, -_usd_per_byte(scenario, d)))
+    return [(largest, platform.host_mem_slots)]
+
+
+def _extras(scenario: Scenario, platform: Platform) -> list[tuple[tuple[MemoryDevice, int], ...]]:
+    """Drives in all bays (one device a tier) and expanders on all lanes."""
+    found: list[tuple[tuple[MemoryDevice, int], ...]] = [()]
+    for bay, places in (("nvme", platform.nvme_bays), ("hdd", platform.hdd_bays), ("cxl", platform.cxl_lanes)):
+        here = [d for d in scenario.devices if d.bay == bay]
+        for tier in sorted({d.tier for d in here}):
+            device = _cheapest(scenario, [d for d in here if d.tier == tier])
+            count = 0 if device is None else places // max(1, device.cxl_lanes)
+            if device is not None and count > 0:
+                found.append(((device, count),))
+    return found
+
+
+def _configuration(
+    scenario: Scenario,
+    platform: Platform,
+    host: tuple[MemoryDevice, int] | None,
+    extra: tuple[tuple[MemoryDevice, int], ...],
+) -> Configuration:
+    """Price, power and tiers of one platform with one population."""
+    bought = [*([host] if host else []), *extra]
+    price = _base_price(scenario, platform, without_memory=host is not None)
+    price += sum(_usd_per_byte(scenario, d) * d.capacity_bytes * count for d, count in bought)
+    accelerator = scenario.accelerators.get(platform.accelerator_id or "")
+    base_w = platform.host_w if accelerator is None else (platform.node_peak_w or platform.node_max_w)
+    added_w = sum((d.max_w or 0.0) * count for d, count in bought) - _standard_w(scenario, platform, host)
+    idle_w = sum((d.idle_w or 0.0) * count for d, count in bought)
+    labels = [f"{count}x{device.id}" for device, count in bought]
+    return Configuration(
+        id=f"{platform.id}/{'+'.join(labels) if labels else 'standard'}",
+        platform=platform,
+        accelerator=accelerator,
+        tiers=tuple(_tiers(scenario, platform, host, extra)),
+        bought=tuple((device.id, count) for device, count in bought),
+        removed_bytes=platform.host_mem_std_bytes if host else 0.0,
+        provisioned_w=base_w + added_w,
+        host_drawn_w=platform.host_w * scenario.host_draw_frac + idle_w,
+        price_usd=price,
+    )
+
+
+def _base_price(scenario: Scenario, platform: Platform, *, without_memory: bool) -> float:
+    """Platform at the quarter; without its standard memory where another population takes the slots."""
+    if not platform.host_mem_id:
+        return platform.price_central_usd or 0.0
+    device, quarter = scenario.device(platform.host_mem_id), scenario.site.price_quarter
+    price = platform_usd(platform, quarter, scenario.prices, device)
+    return price - (platform.host_mem_std_bytes * _usd_per_byte(scenario, device) if without_memory else 0.0)
+
+
+def _standard_w(scenario: Scenario, platform: Platform, host: tuple[MemoryDevice, int] | None) -> float:
+    """Watts of the standard fit that leave with it when another population takes its slots."""
+    if host is None or not platform.host_mem_id:
+        return 0.0
+    device = scenario.device(platform.host_mem_id)
+    return platform.host_mem_std_bytes / device.capacity_bytes * (device.max_w or 0.0)
+
+
+def _tiers(
+    scenario: Scenario,
+    platform: Platform,
+    host: tuple[MemoryDevice, int] | None,
+    extra: tuple[tuple[MemoryDevice, int], ...],
+) -> list[TierStock]:
+    """Tiers of a node: host memory that serving may use, and what was added."""
+    stocks: list[TierStock] = []
+    pooled = platform.accelerators == 0
+    if platform.host_mem_id and not pooled and scenario.study.build.tiers:
+        device = host[0] if host else scenario.device(platform.host_mem_id)
+        capacity = host[1] * device.capacity_bytes if host else platform.host_mem_std_bytes
+        bandwidth = platform.host_mem_bw_bytes_per_s or 0.0
+        stocks.append(_stock(scenario, platform, device, capacity * scenario.host_mem_usable_frac, bandwidth, bandwidth))
+    for device, count in extra:
+        stocks.append(
+            _stock(scenario, platform, device, count * device.capacity_bytes, count * device.read_bw_bytes_per_s,
+                   count * device.write_bw_bytes_per_s)
+        )  # fmt: skip
+    return stocks
+
+
+def _stock(
+    scenario: Scenario, platform: Platform, device: MemoryDevice, capacity: float, read: float, write: float
+) -> TierStock:
+    pooled = platform.accelerators == 0
+    if pooled:
+        link = platform.nic_count * platform.nic_bytes_per_s * scenario.nic_link.measured_frac
+        latency = scenario.nic_link.latency_s
+    else:
+        path = scenario.links[str(platform.host_link_id)]
+        link, latency = path.bytes_per_s, path.latency_s
+    return TierStock(
+        tier=f"pooled_{device.tier}" if pooled else device.tier,
+        device_id=device.id,
+        capacity_bytes=capacity,
+        read_bytes_per_s=read,
+        write_bytes_per_s=write,
+        link_bytes_per_s=link,
+        latency_s=latency + (device.latency_s or 0.0),
+        energy_read_j_per_byte=device.energy_read_j_per_byte or 0.0,
+        pooled=pooled,
+    )

@@ -1,0 +1,268 @@
+"""The Pyomo model as sparse matrices, and HiGHS on them.
+
+Compiling once and changing only bounds and costs keeps the full relaxation, the restricted search and the
+proof on one and the same set of rows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import highspy
+import numpy as np
+import pyomo.environ as pyo
+from numpy.typing import NDArray
+from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+OPTIMAL, INFEASIBLE, UNBOUNDED, STOPPED, FAILED = "optimal", "infeasible", "unbounded", "stopped", "failed"
+
+
+@dataclass(frozen=True)
+class Program:
+    """Rows and columns of a compiled model; every objective of the model is one row of `costs` (minimise).
+
+    Attributes
+    ----------
+    costs : (K, N) array
+    offsets : (K,) array
+    start, index, value : arrays
+        Rows in compressed sparse form.
+    row_lower, row_upper : (M,) arrays
+    lower, upper : (N,) arrays
+    integer : (N,) array of bool
+    variables : list of Pyomo variables, in column order
+    rows : list of (constraint, bound type), in row order
+    """
+
+    costs: FloatArray
+    offsets: FloatArray
+    start: NDArray[np.int32]
+    index: NDArray[np.int32]
+    value: FloatArray
+    row_lower: FloatArray
+    row_upper: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    integer: BoolArray
+    variables: list[Any]
+    rows: list[Any]
+
+    def columns(self, component: Any) -> NDArray[np.intp]:
+        """Column numbers of a Pyomo variable component's data."""
+        wanted = {id(data) for data in component.values()}
+        return np.asarray([k for k, var in enumerate(self.variables) if id(var) in wanted], dtype=np.intp)
+
+
+def compile_model(model: pyo.ConcreteModel) -> Program:
+    """Compile a linear Pyomo model with all its active objectives (each turned into a minimisation)."""
+    form = LinearStandardFormCompiler().write(model, mixed_form=True)
+    matrix = form.A.tocsr()
+    rhs = np.asarray(form.rhs, dtype=float)
+    kind = np.asarray([row.bound_type for row in form.rows])
+    return Program(
+        costs=np.asarray(form.c.todense(), dtype=float),
+        offsets=np.atleast_1d(np.asarray(form.c_offset, dtype=float)),
+        start=matrix.indptr.astype(np.int32),
+        index=matrix.indices.astype(np.int32),
+        value=matrix.data.astype(float),
+        row_lower=np.where(kind >= 1, -np.inf, rhs),
+        row_upper=np.where(kind <= -1, np.inf, rhs),
+        lower=np.asarray([-np.inf if v.lb is None else v.lb for v in form.columns], dtype=float),
+        upper=np.asarray([np.inf if v.ub is None else v.ub for v in form.columns], dtype=float),
+        integer=np.asarray([not v.is_continuous() for v in form.columns], dtype=bool),
+        variables=list(form.columns),
+        rows=list(form.rows),
+    )
+
+
+@dataclass
+class Outcome:
+    """What one run of HiGHS returned.
+
+    Attributes
+    ----------
+    status : str
+        optimal, infeasible, unbounded, stopped or failed.
+    values : (N,) array or None
+        The best feasible point.
+    objective, bound : float
+        In the sense of minimisation, offset included.
+    reduced_costs, duals : arrays
+        Of an LP; empty for a MIP.
+    nodes : int
+    """
+
+    status: str
+    values: FloatArray | None
+    objective: float
+    bound: float
+    reduced_costs: FloatArray = field(default_factory=lambda: np.zeros(0))
+    duals: FloatArray = field(default_factory=lambda: np.zeros(0))
+    nodes: int = 0
+
+
+@dataclass
+class Clock:
+    """Time limit, stop request and progress reports shared by all runs of one solve."""
+
+    time_limit_s: float
+    threads: int = 2
+    on_progress: Callable[[dict[str, Any]], None] | None = None
+    should_stop: Callable[[], bool] | None = None
+    begun: float = field(default_factory=time.perf_counter)
+    stopped_by: str = ""
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the solve began."""
+        return time.perf_counter() - self.begun
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the time limit."""
+        return max(0.1, self.time_limit_s - self.elapsed_s)
+
+    def stop(self) -> bool:
+        """True once the user asked to stop or the time is over."""
+        if self.should_stop is not None and self.should_stop():
+            self.stopped_by = "user"
+        elif self.elapsed_s > self.time_limit_s:
+            self.stopped_by = "time limit"
+        return bool(self.stopped_by)
+
+    def report(self, phase: str, incumbent: float | None, bound: float | None, gap: float | None) -> None:
+        """Tell the caller how far the solve has come."""
+        if self.on_progress is not None:
+            self.on_progress({"t_s": self.elapsed_s, "phase": phase, "incumbent": incumbent, "bound": bound, "gap": gap})
+
+
+def solve_lp(program: Program, cost: FloatArray, offset: float, clock: Clock, upper: FloatArray | None = None) -> Outcome:
+    """Solve the linear relaxation.
+
+    Parameters
+    ----------
+    program : Program
+    cost : (N,) array
+    offset : float
+    clock : Clock
+    upper : (N,) array, optional
+        Upper bounds in place of the program's.
+    """
+    highs = _load(program, cost, offset, program.upper if upper is None else upper, integer=False, clock=clock)
+    highs.run()
+    status = _status(highs)
+    solution, info = highs.getSolution(), highs.getInfo()
+    if status != OPTIMAL:
+        return Outcome(status, None, np.nan, np.nan)
+    return Outcome(
+        OPTIMAL,
+        np.asarray(solution.col_value),
+        info.objective_function_value,
+        info.objective_function_value,
+        np.asarray(solution.col_dual),
+        np.asarray(solution.row_dual),
+    )
+
+
+def solve_mip(
+    program: Program,
+    cost: FloatArray,
+    offset: float,
+    clock: Clock,
+    *,
+    upper: FloatArray,
+    gap: float,
+    absolute_gap: float = 0.0,
+    time_limit_s: float = np.inf,
+    start: FloatArray | None = None,
+    report: Callable[[float, float], None] | None = None,
+) -> Outcome:
+    """Solve with integers; stops at the gap, the time, or on request with the best point kept.
+
+    Parameters
+    ----------
+    program, cost, offset, clock
+        As in `solve_lp`.
+    upper : (N,) array
+        Upper bounds; 0 takes a column out.
+    gap, absolute_gap : float
+        Relative and absolute distance to the bound at which to stop.
+    time_limit_s : float
+        Of this run, within the clock's.
+    start : (N,) array, optional
+        A feasible point.
+    report : callable(objective, bound), optional
+        Called as the search goes on.
+    """
+    highs = _load(program, cost, offset, upper, integer=True, clock=clock)
+    highs.setOptionValue("mip_rel_gap", gap)
+    highs.setOptionValue("mip_abs_gap", max(absolute_gap, 1e-9))
+    highs.setOptionValue("time_limit", max(0.1, min(time_limit_s, clock.left_s)))
+    if start is not None:
+        point = highspy.HighsSolution()
+        point.col_value = list(start)
+        highs.setSolution(point)
+
+    def watch(event: Any) -> None:
+        if report is not None and event.data_out.mip_primal_bound < 1e29:
+            report(event.data_out.mip_primal_bound, event.data_out.mip_dual_bound)
+        if clock.stop():
+            event.interrupt()
+
+    highs.cbMipInterrupt.subscribe(watch)
+    highs.run()
+    status, info = _status(highs), highs.getInfo()
+    found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+    values = np.asarray(highs.getSolution().col_value) if found else None
+    return Outcome(
+        status,
+        values,
+        info.objective_function_value if found else np.nan,
+        info.mip_dual_bound if status != INFEASIBLE else np.nan,
+        nodes=int(info.mip_node_count),
+    )
+
+
+def _load(
+    program: Program, cost: FloatArray, offset: float, upper: FloatArray, *, integer: bool, clock: Clock
+) -> highspy.Highs:
+    """Pass a program to a fresh HiGHS."""
+    lp = highspy.HighsLp()
+    lp.num_col_, lp.num_row_ = len(cost), len(program.row_lower)
+    lp.col_cost_, lp.offset_ = cost, offset
+    lp.col_lower_, lp.col_upper_ = np.minimum(program.lower, upper), upper
+    lp.row_lower_, lp.row_upper_ = program.row_lower, program.row_upper
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    lp.a_matrix_.num_col_, lp.a_matrix_.num_row_ = len(cost), len(program.row_lower)
+    lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = program.start, program.index, program.value
+    if integer:
+        kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+        lp.integrality_ = [kinds[int(flag)] for flag in program.integer]
+    highs = highspy.Highs()
+    highs.setOptionValue("output_flag", False)
+    highs.setOptionValue("threads", clock.threads)
+    highs.setOptionValue("time_limit", clock.left_s)
+    status = highs.passModel(lp)
+    if status == highspy.HighsStatus.kError:
+        raise RuntimeError("HiGHS rejected the model: a coefficient is not finite or too large")
+    return highs
+
+
+def _status(highs: highspy.Highs) -> str:
+    """Translate HiGHS' model status."""
+    known = {
+        highspy.HighsModelStatus.kOptimal: OPTIMAL,
+        highspy.HighsModelStatus.kInfeasible: INFEASIBLE,
+        highspy.HighsModelStatus.kUnbounded: UNBOUNDED,
+        highspy.HighsModelStatus.kUnboundedOrInfeasible: INFEASIBLE,
+        highspy.HighsModelStatus.kTimeLimit: STOPPED,
+        highspy.HighsModelStatus.kInterrupt: STOPPED,
+        highspy.HighsModelStatus.kSolutionLimit: STOPPED,
+    }
+    return known.get(highs.getModelStatus(), FAILED)

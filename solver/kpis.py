@@ -1,0 +1,242 @@
+"""Key figures of a design: one registered function each, computed from the design's own records.
+
+Each says exactly what it counts; `basis` is printed wherever the number is.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from solver.design import Design, Record
+from solver.model.objectives import tokens_per_request
+from solver.physics.calibration import Calibration
+from solver.physics.cost import annuity
+from solver.resources import SECONDS_PER_YEAR
+from solver.scenario import Scenario
+
+Figure = Callable[[Design, Scenario], float]
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """A key figure: id, name, unit, what it counts, and how it is computed.
+
+    `rate` marks figures that scale with throughput and so carry the error of the performance model.
+    """
+
+    id: str
+    name: str
+    unit: str
+    basis: str
+    compute: Figure
+    rate: bool = False
+
+
+KPIS: dict[str, Kpi] = {}
+
+
+def kpi(kpi_id: str, name: str, unit: str, basis: str, *, rate: bool = False) -> Callable[[Figure], Figure]:
+    """Register a function as a key figure."""
+
+    def add(function: Figure) -> Figure:
+        if kpi_id in KPIS:
+            raise ValueError(f"KPI {kpi_id} is registered twice")
+        KPIS[kpi_id] = Kpi(kpi_id, name, unit, basis, function, rate)
+        return function
+
+    return add
+
+
+def compute_kpis(design: Design, scenario: Scenario) -> tuple[dict[str, Record], dict[str, float]]:
+    """Return all key figures of a design and its output tokens/s by model.
+
+    Low and high of throughput figures come from the error of the performance model on families it had not
+    seen; other figures carry no band.
+    """
+    fit = Calibration.from_catalog(scenario.catalog)
+    measured = measured_share(design, scenario)
+    evidence = "measured" if measured > 0.5 else "extrapolated"
+    records = {}
+    for item in KPIS.values():
+        value = item.compute(design, scenario)
+        low, high = (value / fit.throughput_error_high, value / fit.throughput_error_low) if item.rate else (value, value)
+        records[item.id] = {
+            "value": value, "unit": item.unit, "basis": item.basis, "low": low, "high": high,
+            "evidence": evidence if item.rate else "datasheet",
+        }  # fmt: skip
+    by_model: dict[str, float] = defaultdict(float)
+    for item in design.load:
+        if item["output_tokens_per_s"]:
+            by_model[item["model"]] += item["output_tokens_per_s"]
+    return records, dict(sorted(by_model.items(), key=lambda pair: -pair[1]))
+
+
+def _served(design: Design) -> dict[str, float]:
+    """Requests/s decoded of each class."""
+    served: dict[str, float] = defaultdict(float)
+    for item in design.load:
+        if item["role"] != "prefill":
+            served[item["class"]] += item["requests_per_s"]
+    return served
+
+
+@kpi("requests_per_s", "Requests per second", "1/s", "requests served, all classes", rate=True)
+def requests_per_s(design: Design, scenario: Scenario) -> float:
+    """Requests served a second, all classes together."""
+    return sum(_served(design).values())
+
+
+@kpi("output_tokens_per_s", "Output tokens per second", "tokens/s", "output tokens, reasoning included", rate=True)
+def output_tokens_per_s(design: Design, scenario: Scenario) -> float:
+    """Output tokens a second."""
+    return float(sum(item["output_tokens_per_s"] for item in design.load))
+
+
+@kpi("new_input_tokens_per_s", "New input tokens per second", "tokens/s", "input tokens prefilled, cached ones not", rate=True)
+def new_input_tokens_per_s(design: Design, scenario: Scenario) -> float:
+    """Input tokens prefilled a second."""
+    return float(sum(item["input_tokens_per_s"] for item in design.load))
+
+
+@kpi("tokens_per_s", "Tokens per second", "tokens/s", "as the study counts tokens (objective.tokens)", rate=True)
+def tokens_per_s(design: Design, scenario: Scenario) -> float:
+    """Tokens a second that the objective counts."""
+    tokens = tokens_per_request(scenario)
+    return sum(rate * tokens[name] for name, rate in _served(design).items())
+
+
+@kpi("value_tokens_per_s", "Value-weighted tokens per second", "tokens/s", "output tokens x value_per_token of the class", rate=True)
+def value_tokens_per_s(design: Design, scenario: Scenario) -> float:
+    """Output tokens a second, weighted with the value of the class."""
+    value = {w.id: w.osl * w.value_per_token for w in scenario.workloads}
+    return sum(rate * value[name] for name, rate in _served(design).items())
+
+
+@kpi("tokens_per_mw", "Tokens per second per contracted MW", "tokens/s/MW", "tokens_per_s over the contracted MW at the meter", rate=True)
+def tokens_per_mw(design: Design, scenario: Scenario) -> float:
+    """Tokens a second per contracted megawatt; per used megawatt where nothing is contracted."""
+    contracted = scenario.site.power_w or utility_meter_w(design, scenario)
+    return tokens_per_s(design, scenario) / (contracted / 1e6)
+
+
+@kpi("tokens_per_used_mw", "Tokens per second per used MW", "tokens/s/MW", "tokens_per_s over provisioned MW at the meter", rate=True)
+def tokens_per_used_mw(design: Design, scenario: Scenario) -> float:
+    """Tokens a second per provisioned megawatt at the meter."""
+    return tokens_per_s(design, scenario) / (utility_meter_w(design, scenario) / 1e6)
+
+
+@kpi("accelerators", "Accelerators", "pieces", "accelerator packages in all pools")
+def accelerators(design: Design, scenario: Scenario) -> float:
+    """Accelerator packages."""
+    return float(sum(pool["accelerators"] for pool in design.pools))
+
+
+@kpi("accelerator_board_w", "Accelerator boards, provisioned", "W", "TDP x cap, boundary: accelerator board")
+def accelerator_board_w(design: Design, scenario: Scenario) -> float:
+    """Watts of accelerator boards at their caps."""
+    return float(sum(pool["board_w"] for pool in design.pools))
+
+
+@kpi("node_wall_w", "Nodes, provisioned", "W", "node peak less caps, with memory and drives, boundary: node wall")
+def node_wall_w(design: Design, scenario: Scenario) -> float:
+    """Watts of nodes at their walls."""
+    return float(sum(pool["node_w"] for pool in design.pools))
+
+
+@kpi("it_w", "IT, provisioned", "W", "nodes and network outside nodes, boundary: IT")
+def it_provisioned_w(design: Design, scenario: Scenario) -> float:
+    """Watts of all IT."""
+    return float(sum(pool["it_w"] for pool in design.pools))
+
+
+@kpi("utility_meter_w", "Site, provisioned", "W", "IT x design-day PUE + fixed loads, boundary: utility meter")
+def utility_meter_w(design: Design, scenario: Scenario) -> float:
+    """Watts at the meter that the site must be able to deliver."""
+    return float(sum(pool["meter_w"] for pool in design.pools)) + scenario.site.fixed_w
+
+
+@kpi("drawn_meter_w", "Site, drawn on average", "W", "mean draw x mean PUE at the promised load, boundary: utility meter")
+def drawn_meter_w(design: Design, scenario: Scenario) -> float:
+    """Mean watts at the meter."""
+    standing = sum(pool["standing_meter_w"] for pool in design.pools)
+    return float(standing + sum(item["drawn_above_idle_meter_w"] for item in design.load)) + scenario.site.fixed_w
+
+
+@kpi("capex_usd", "Capital outlay", "USD", "platforms, memory, racks, network; no building, no tax")
+def capex_usd(design: Design, scenario: Scenario) -> float:
+    """Dollars to buy the bill of materials."""
+    return float(sum(line["capex_usd"] for line in design.bill_of_materials))
+
+
+@kpi("tco_usd_per_year", "Yearly cost", "USD/year", "annuity + maintenance + electricity + rent on provisioned IT")
+def tco_usd_per_year(design: Design, scenario: Scenario) -> float:
+    """Dollars a year to own and run the build."""
+    finance, site = scenario.finance, scenario.site
+    total = drawn_meter_w(design, scenario) * site.electricity_usd_per_j * SECONDS_PER_YEAR
+    total += it_provisioned_w(design, scenario) * finance.rent_usd_per_w_year
+    for line in design.bill_of_materials:
+        life = finance.rack_life_years if line["kind"] == "rack" else finance.it_life_years
+        total += line["capex_usd"] * (float(annuity(finance.wacc_frac, life)) + finance.maintenance_frac)
+    return total
+
+
+@kpi("usd_per_million_tokens", "Cost of a million tokens", "USD/1e6 tokens", "yearly cost over the tokens of a year", rate=False)
+def usd_per_million_tokens(design: Design, scenario: Scenario) -> float:
+    """Dollars per million tokens at full load all year."""
+    yearly = tokens_per_s(design, scenario) * SECONDS_PER_YEAR
+    return tco_usd_per_year(design, scenario) / (yearly / 1e6) if yearly else 0.0
+
+
+@kpi("joules_per_token", "Energy of a token", "J/token", "drawn watts at the meter over tokens_per_s")
+def joules_per_token(design: Design, scenario: Scenario) -> float:
+    """Joules at the meter per token."""
+    rate = tokens_per_s(design, scenario)
+    return drawn_meter_w(design, scenario) / rate if rate else 0.0
+
+
+@kpi("floor_m2", "Floor", "m2", "racks with aisles")
+def floor_m2(design: Design, scenario: Scenario) -> float:
+    """Floor that the racks take, with aisles."""
+    return float(sum(rack["floor_m2"] for pool in design.pools for rack in pool["racks"]))
+
+
+@kpi("water_l_per_s", "Water", "L/s", "provisioned IT energy x water use of the cooling")
+def water_l_per_s(design: Design, scenario: Scenario) -> float:
+    """Litres of water a second at full load."""
+    racks = {rack.id: scenario.cooling[rack.cooling].wue_l_per_j for rack in scenario.racks}
+    total = 0.0
+    for pool in design.pools:
+        for rack in pool["racks"]:
+            total += pool["it_w"] * rack["nodes"] / pool["quantity"] * racks[rack["rack"]]
+    return total
+
+
+@kpi("co2_kg_per_s", "Carbon dioxide", "kg/s", "drawn energy x carbon of the grid")
+def co2_kg_per_s(design: Design, scenario: Scenario) -> float:
+    """Kilograms of carbon dioxide a second."""
+    return drawn_meter_w(design, scenario) * scenario.site.carbon_kg_per_j
+
+
+@kpi("estimated_capex_share", "Dollars resting on estimates", "share", "capex of parts whose price is an estimate")
+def estimated_capex_share(design: Design, scenario: Scenario) -> float:
+    """Share of the capital outlay whose prices are estimates."""
+    total = capex_usd(design, scenario)
+    return sum(b["capex_usd"] for b in design.bill_of_materials if b["confidence_price"] == "estimate") / total if total else 0.0
+
+
+@kpi("estimated_power_share", "Watts resting on estimates", "share", "provisioned IT watts of parts whose power is an estimate")
+def estimated_power_share(design: Design, scenario: Scenario) -> float:
+    """Share of the provisioned watts whose figures are estimates."""
+    total = sum(b["provisioned_w"] for b in design.bill_of_materials)
+    rough = sum(b["provisioned_w"] for b in design.bill_of_materials if b["confidence_power"] == "estimate")
+    return rough / total if total else 0.0
+
+
+@kpi("measured_tokens_share", "Tokens on measured ground", "share", "tokens/s of load inside the calibration's measurements")
+def measured_share(design: Design, scenario: Scenario) -> float:
+    """Share of output tokens that rest on configurations like those measured."""
+    total = output_tokens_per_s(design, scenario)
+    inside = sum(item["output_tokens_per_s"] for item in design.load if item["evidence"] == "measured")
+    return inside / total if total else 0.0

@@ -1,0 +1,169 @@
+"""The raw menu of a class and role: platforms x precisions x parallelisms x caps x batches, as arrays.
+
+The menu depends on the catalog and the build options, never on a promise: a looser promise can only add
+candidates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.parts import Model, Platform
+from solver.performance import ROLE_PREFILL, Points
+from solver.scenario import Scenario
+from solver.workload import Workload
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Menu:
+    """Operating points with the platform each stands on.
+
+    Attributes
+    ----------
+    points : Points
+        What `performance.evaluate` takes, N rows.
+    platforms : tuple of Platform
+    platform : (N,) array of int
+        Index into `platforms`.
+    charge : (N,) array
+        Accelerators a replica occupies, stranded ones included.
+    nic_bytes_per_s : (N,) array
+        The replica's own share of its node's NICs, per direction.
+    coarse_batch : (N,) array of bool
+        True on the coarse grid (one point an octave) that spilled KV uses.
+    """
+
+    points: Points
+    platforms: tuple[Platform, ...]
+    platform: NDArray[np.int_]
+    charge: FloatArray
+    nic_bytes_per_s: FloatArray
+    coarse_batch: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.platform)
+
+    @property
+    def batch(self) -> FloatArray:
+        """Requests in flight over the replica."""
+        return self.points.batch
+
+    @property
+    def count(self) -> FloatArray:
+        """Accelerators of a replica."""
+        return np.asarray(self.points.tp * self.points.pp * self.points.dp, dtype=float)
+
+
+def batch_grid(per_octave: int, largest: int) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return ascending whole batches, geometric with `per_octave` points, and which are powers of two.
+
+    The grid of `2 k` points an octave contains the grid of `k`.
+    """
+    steps = np.arange(0, int(np.ceil(np.log2(largest) * per_octave)) + 1)
+    batches = np.unique(np.rint(2.0 ** (steps / per_octave)))
+    batches = batches[batches <= largest]
+    return batches, np.asarray(np.log2(batches) % 1.0 == 0.0)
+
+
+def parallelisms(model: Model, domain: int) -> list[tuple[int, int, int, int]]:
+    """Ways (tp, pp, dp, ep) to lay a replica over 1, 2, 4 ... accelerators of one scale-up domain.
+
+    Tensor parallelism for every model; for mixtures of experts also data-parallel attention with experts
+    spread over all accelerators, which does not replicate a latent KV cache. The whole domain is offered too.
+    """
+    sizes = [2**k for k in range(int(np.log2(domain)) + 1)]
+    if domain not in sizes:
+        sizes.append(domain)
+    heads = model.n_heads or 1
+    ways = [(g, 1, 1, 1) for g in sizes if heads % g == 0]
+    if model.n_experts:
+        ways = [(g, 1, 1, g) for g, _, _, _ in ways]
+        ways += [(1, 1, g, g) for g in sizes if g > 1]
+        ways += [(t, 1, g // t, g) for g in sizes for t in (2, 4, 8) if t < g and g % t == 0 and heads % t == 0]
+    return ways
+
+
+def raw_menu(scenario: Scenario, workload: Workload, role: int, cached: float) -> Menu:
+    """Build the raw menu of one class and role.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    workload : Workload
+    role : int
+        One of the ROLE codes of `solver.performance`.
+    cached : float
+        Prompt tokens found in a cache (0 for a miss and for decode).
+    """
+    build = scenario.study.build
+    model = scenario.models[workload.model_id]
+    platforms = tuple(p for p in scenario.platforms if p.accelerators > 0)
+    precisions = tuple(scenario.precisions.values())
+    names = [p.id for p in precisions]
+    batches, coarse = batch_grid(build.batch_points_per_octave, build.max_batch)
+    if role == ROLE_PREFILL:
+        batches, coarse = np.ones(1), np.ones(1, dtype=bool)
+    shapes = [
+        (index, names.index(precision), *way, cap)
+        for index, platform in enumerate(platforms)
+        for way in parallelisms(model, _domain(scenario, platform))
+        for precision in workload.weight_precisions
+        for cap in build.power_caps
+    ]
+    if not shapes or (model.max_context or np.inf) < workload.isl + workload.osl:
+        shapes = []
+    table = np.repeat(np.asarray(shapes, dtype=float).reshape(-1, 7), len(batches), axis=0)
+    number = len(shapes)
+    accelerators = tuple(scenario.accelerators.values())
+    order = [a.id for a in accelerators]
+    by_platform = np.asarray([order.index(str(p.accelerator_id)) for p in platforms], dtype=int)
+    platform = table[:, 0].astype(int)
+    count = table[:, 2] * table[:, 3] * table[:, 4]
+    rows = len(table)
+
+    def full(value: float) -> FloatArray:
+        return np.full(rows, float(value))
+
+    points = Points(
+        models=(model,),
+        accelerators=accelerators,
+        precisions=precisions,
+        model=np.zeros(rows, dtype=int),
+        accelerator=by_platform[platform] if rows else np.zeros(0, dtype=int),
+        weight_precision=table[:, 1].astype(int),
+        kv_precision=np.full(rows, names.index(workload.kv_precision)),
+        role=np.full(rows, role),
+        tp=table[:, 2].astype(int),
+        pp=table[:, 3].astype(int),
+        dp=table[:, 4].astype(int),
+        ep=table[:, 5].astype(int),
+        batch=np.tile(batches, number),
+        isl_new=full(workload.isl - cached),
+        cached=full(cached),
+        context=full(workload.context),
+        osl=full(workload.osl),
+        power_cap=table[:, 6],
+        kv_read_frac=full(workload.kv_read_frac),
+        chunk=full(build.chunk_tokens),
+    )
+    size = np.asarray([p.accelerators for p in platforms], dtype=float)[platform] if rows else np.zeros(0)
+    nic = np.asarray([p.nic_count * p.nic_bytes_per_s for p in platforms])[platform] if rows else np.zeros(0)
+    return Menu(
+        points=points,
+        platforms=platforms,
+        platform=platform,
+        charge=size / np.floor(size / count) if rows else np.zeros(0),
+        nic_bytes_per_s=nic * scenario.nic_link.measured_frac * (count / size) if rows else np.zeros(0),
+        coarse_batch=np.tile(coarse, number),
+    )
+
+
+def _domain(scenario: Scenario, platform: Platform) -> int:
+    """Accelerators that a replica may span: one scale-up domain inside one platform."""
+    accelerator = scenario.accelerators[str(platform.accelerator_id)]
+    return max(1, min(platform.accelerators, accelerator.scaleup_domain))

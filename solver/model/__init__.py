@@ -1,0 +1,1 @@
+"""The mixed-integer model: one file a physical subject, wired together in `build.PARTS`."""

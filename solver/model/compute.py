@@ -1,0 +1,88 @@
+"""Compute: replicas at work, and the accelerators they occupy."""
+
+from __future__ import annotations
+
+import pyomo.environ as pyo
+
+from solver.model.data import Column, ModelData
+
+PREFILLS = ("prefill", "mixed")
+DECODES = ("decode", "mixed")
+
+
+def add_compute(block: pyo.Block, data: ModelData) -> None:
+    """Add replicas, the demand for prefill and decode, and the accelerators that replicas occupy.
+
+    Parameters
+    ----------
+    block : Block
+        One period with `served` and `nodes`.
+    data : ModelData
+    """
+    columns = {c.index: c for c in data.columns}
+    block.replicas = pyo.Var(block.COLUMNS, domain=pyo.NonNegativeReals, doc="replicas at work [1]")
+    block.prefilled = pyo.Expression(
+        block.CLASSES, rule=lambda b, w: _rate(b, columns, w, PREFILLS), doc="requests prefilled [1/s]"
+    )
+    block.decoded = pyo.Expression(
+        block.CLASSES, rule=lambda b, w: _rate(b, columns, w, DECODES), doc="requests decoded [1/s]"
+    )
+    block.meet_prefill = pyo.Constraint(block.CLASSES, rule=meet_prefill, doc=meet_prefill.__doc__)
+    block.meet_decode = pyo.Constraint(block.CLASSES, rule=meet_decode, doc=meet_decode.__doc__)
+    block.occupied = pyo.Expression(
+        block.COLUMNS, rule=lambda b, j: columns[j].candidate.charge * b.replicas[j], doc="accelerators [1]"
+    )
+    if data.scenario.study.build.whole_replicas:
+        block.whole = pyo.Var(block.COLUMNS, domain=pyo.NonNegativeIntegers, doc="whole replicas [1]")
+        block.run_whole_replicas = pyo.Constraint(
+            block.COLUMNS, rule=run_whole_replicas, doc=run_whole_replicas.__doc__
+        )
+        for j in block.COLUMNS:
+            block.occupied[j] = columns[j].candidate.charge * block.whole[j]
+    block.fit_accelerators = pyo.Constraint(
+        block.FAMILIES, rule=lambda b, *family: fit_accelerators(b, data, family), doc=fit_accelerators.__doc__
+    )
+    block.fit_own_nodes = pyo.Constraint(
+        block.BOUND_POOLS, rule=lambda b, pool: fit_own_nodes(b, data, pool), doc=fit_own_nodes.__doc__
+    )
+
+
+def _rate(block: pyo.Block, columns: dict[int, Column], w: str, roles: tuple[str, ...]) -> object:
+    return pyo.quicksum(
+        c.candidate.requests_per_s * block.replicas[j]
+        for j, c in columns.items()
+        if c.candidate.workload == w and c.candidate.role in roles
+    )
+
+
+def meet_prefill(block: pyo.Block, w: str) -> object:
+    """``sum_j rate_j x_j >= served[w]`` over prefill and mixed. The dual is the price of a prefill a second."""
+    return block.prefilled[w] >= block.served[w]
+
+
+def meet_decode(block: pyo.Block, w: str) -> object:
+    """``sum_j rate_j x_j >= served[w]`` over decode and mixed. The dual is the price of a decoded request."""
+    return block.decoded[w] >= block.served[w]
+
+
+def run_whole_replicas(block: pyo.Block, j: int) -> object:
+    """``x_j <= N_j``. The dual is zero where a replica has room to spare."""
+    return block.replicas[j] <= block.whole[j]
+
+
+def fit_accelerators(block: pyo.Block, data: ModelData, family: tuple[str, str, float]) -> object:
+    """``sum_j g_j x_j <= g_p sum_c n[p, c, role, cap]``. The dual is the value of one more accelerator there."""
+    used = pyo.quicksum(block.occupied[c.index] for c in data.columns_of_family.get(family, []))
+    size = data.pools_of_family[family][0].config.platform.accelerators
+    return used <= size * pyo.quicksum(block.nodes[p.id] for p in data.pools_of_family[family])
+
+
+def fit_own_nodes(block: pyo.Block, data: ModelData, pool: str) -> object:
+    """``sum_j g_j x_j <= g_p n[pool]`` over replicas that need this pool's own memory.
+
+    The dual is what an accelerator beside that memory is worth above one without it.
+    """
+    columns = data.columns_of_pool[pool]
+    assert columns[0].pool is not None
+    size = columns[0].pool.config.platform.accelerators
+    return pyo.quicksum(block.occupied[c.index] for c in columns) <= size * block.nodes[pool]

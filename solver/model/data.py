@@ -1,0 +1,242 @@
+"""Index sets of the model: pools, columns, housings and places for parked KV, as plain records.
+
+The model files turn these into Pyomo components and never look at catalogs or arrays again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from solver.candidates import HIT, Candidate
+from solver.configurations import Configuration, TierStock
+from solver.parts import Rack
+from solver.physics.reuse import Retention, retention_segments
+from solver.scenario import Scenario
+from solver.workload import Workload
+
+STORE = "store"
+"""Role of a pool of storage servers."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Nodes of one configuration that play one role at one power cap."""
+
+    config: Configuration
+    role: str
+    cap: float
+
+    @property
+    def id(self) -> str:
+        """``configuration:role@cap``."""
+        return f"{self.config.id}:{self.role}@{self.cap:g}"
+
+    @property
+    def family(self) -> tuple[str, str, float]:
+        """Platform, role and cap: pools that differ only in their memory."""
+        return (self.config.platform.id, self.role, self.cap)
+
+
+@dataclass(frozen=True)
+class Housing:
+    """A pool's nodes in racks of one kind; `fit` nodes a rack, an own rack comes with the platform."""
+
+    pool: Pool
+    rack: Rack
+    fit: int
+    own: bool
+    pue_peak: float
+    pue_mean: float
+    wue_l_per_j: float
+
+    @property
+    def id(self) -> str:
+        """``pool in rack``."""
+        return f"{self.pool.id} in {self.rack.id}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """Replicas of a candidate; `pool` is set where the node's own memory matters, else any pool will do."""
+
+    candidate: Candidate
+    pool: Pool | None
+    index: int
+
+    @property
+    def family(self) -> tuple[str, str, float]:
+        """Platform, role and cap on which the replicas run."""
+        return (self.candidate.platform_id, self.candidate.role, self.candidate.power_cap)
+
+    @property
+    def id(self) -> str:
+        """Readable and unique."""
+        return f"{self.index}:{self.candidate.workload}:{self.candidate.role}:{self.candidate.platform_id}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A tier of a pool, where KV can lie."""
+
+    pool: Pool
+    stock: TierStock
+
+    @property
+    def id(self) -> str:
+        """``pool:tier``."""
+        return f"{self.pool.id}:{self.stock.tier}"
+
+
+@dataclass(frozen=True)
+class ModelData:
+    """Everything the model is built from."""
+
+    scenario: Scenario
+    pools: tuple[Pool, ...]
+    housings: tuple[Housing, ...]
+    columns: tuple[Column, ...]
+    places: tuple[Place, ...]
+    retention: dict[str, Retention]
+
+    @property
+    def workloads(self) -> tuple[Workload, ...]:
+        """Classes of the scenario."""
+        return self.scenario.workloads
+
+    @cached_property
+    def columns_of_family(self) -> dict[tuple[str, str, float], list[Column]]:
+        """Columns by platform, role and cap."""
+        return _group(self.columns, lambda column: column.family)
+
+    @cached_property
+    def columns_of_pool(self) -> dict[str, list[Column]]:
+        """Columns bound to a pool's own memory, by pool id."""
+        return _group((c for c in self.columns if c.pool), lambda column: column.pool.id)
+
+    @cached_property
+    def pools_of_family(self) -> dict[tuple[str, str, float], list[Pool]]:
+        """Pools by platform, role and cap."""
+        return _group(self.pools, lambda pool: pool.family)
+
+    @cached_property
+    def housings_of_pool(self) -> dict[str, list[Housing]]:
+        """Rack options by pool id."""
+        return _group(self.housings, lambda housing: housing.pool.id)
+
+    @cached_property
+    def spilling(self) -> tuple[Column, ...]:
+        """Columns whose active KV overflows HBM."""
+        return tuple(c for c in self.columns if c.candidate.spill_bytes > 0)
+
+    @cached_property
+    def load_bytes(self) -> dict[str, float]:
+        """Bytes that one hit of a class loads."""
+        return {c.candidate.workload: c.candidate.load_bytes for c in self.columns if c.candidate.cache == HIT}
+
+    @cached_property
+    def hits_at(self) -> dict[tuple[str, str], list[Column]]:
+        """Columns that load hits, by (class, place id) or, for pooled tiers, by (class, tier)."""
+        return _group(
+            (c for c in self.columns if c.candidate.cache == HIT),
+            lambda c: (c.candidate.workload, f"{c.pool.id}:{c.candidate.tier}" if c.pool else c.candidate.tier),
+        )
+
+
+def _group(items, key):  # type: ignore[no-untyped-def]
+    """Group items in order of appearance."""
+    groups = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
+    return dict(groups)
+
+
+def model_data(
+    scenario: Scenario, configs: Sequence[Configuration], candidates: Sequence[Candidate]
+) -> ModelData:
+    """Lay out pools, columns, housings and places for a set of candidates.
+
+    Only pools that some column can use exist: the standard configuration for every family with candidates,
+    other configurations where a column needs their memory, storage servers where a hit can be loaded from them.
+    """
+    by_platform = _group(configs, lambda config: config.platform.id)
+    pools: dict[str, Pool] = {}
+    columns: list[Column] = []
+
+    def pool(config: Configuration, role: str, cap: float) -> Pool:
+        made = Pool(config, role, cap)
+        return pools.setdefault(made.id, made)
+
+    for candidate in candidates:
+        menu = by_platform[candidate.platform_id]
+        pool(menu[0], candidate.role, candidate.power_cap)
+        if candidate.spill_bytes > 0:
+            at: list[Pool | None] = [
+                pool(c, candidate.role, candidate.power_cap) for c in menu if any(not s.pooled for s in c.tiers)
+            ]
+        elif candidate.cache == HIT and not _pooled(configs, candidate.tier):
+            at = [pool(c, candidate.role, candidate.power_cap) for c in menu if c.tier(candidate.tier)]
+        else:
+            at = [None]
+        columns += [Column(candidate, place, len(columns) + k) for k, place in enumerate(at)]
+    tiers = {c.candidate.tier for c in columns}
+    for config in configs:
+        if any(stock.pooled and stock.tier in tiers for stock in config.tiers):
+            pool(config, STORE, 1.0)
+    made = tuple(pools.values())
+    return ModelData(
+        scenario=scenario,
+        pools=made,
+        housings=tuple(h for p in made for h in _housings(scenario, p)),
+        columns=tuple(columns),
+        places=tuple(Place(p, stock) for p in made for stock in p.config.tiers),
+        retention={
+            w.id: _retention(scenario, w) for w in scenario.workloads if w.reuse_curve and w.reuse_frac_max > 0
+        },
+    )
+
+
+def _pooled(configs: Sequence[Configuration], tier: str) -> bool:
+    return any(stock.pooled for config in configs for stock in config.tiers if stock.tier == tier)
+
+
+def _retention(scenario: Scenario, workload: Workload) -> Retention:
+    """Retention segments of a class: share of requests that hit and tokens resident per request/s.
+
+    A curve measured on other lengths is scaled with the ratio of mean input lengths.
+    """
+    rows = [r for r in scenario.catalog.rows("reuse") if r["curve"] == workload.reuse_curve]
+    return retention_segments(
+        [float(r["ttl_s"]) for r in rows],
+        [float(r["hit_frac_of_max"]) for r in rows],
+        [float(r["resident_tokens_per_rps"]) * workload.isl / float(r["isl_tokens"]) for r in rows],
+        scenario.study.build.reuse_segments,
+    )
+
+
+def _housings(scenario: Scenario, pool: Pool) -> list[Housing]:
+    """Racks that take a pool's nodes: its own rack, else those no other beats in watts, dollars and floor."""
+    platform, watts = pool.config.platform, pool.config.capped_w(pool.cap)
+    use = "servers" if platform.accelerators else "storage"
+    found: list[Housing] = []
+    for rack in scenario.racks:
+        cooling = scenario.cooling[rack.cooling]
+        own = platform.own_rack_id == rack.id
+        fit = 1 if own else min(math.floor(rack.peak_w / watts), math.floor(rack.rack_units / max(1, platform.rack_units)))
+        takes = own or (not platform.own_rack_id and rack.use == use and platform.cooling in cooling.accepts)
+        if takes and fit > 0:
+            found.append(Housing(pool, rack, fit, own, cooling.pue_peak, cooling.pue_central, cooling.wue_l_per_j))
+    return [h for h in found if not any(_beats(other, h) for other in found if other is not h)]
+
+
+def _beats(a: Housing, b: Housing) -> bool:
+    """True where rack option `a` is no worse in anything and better in something."""
+
+    def cost(h: Housing) -> tuple[float, ...]:
+        return (h.pue_peak, h.pue_mean, h.rack.price_central_usd / h.fit, h.rack.floor_m2 / h.fit, h.wue_l_per_j)
+
+    pairs = list(zip(cost(a), cost(b), strict=True))
+    return all(x <= y for x, y in pairs) and any(x < y for x, y in pairs)

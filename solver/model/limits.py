@@ -1,0 +1,75 @@
+"""Limits: every resource is one sum over what is bought and what works, and is capped where a limit is given."""
+
+from __future__ import annotations
+
+import pyomo.environ as pyo
+
+from solver.model.data import ModelData
+from solver.resources import RESOURCES, Resource
+
+
+def add_limits(block: pyo.Block, data: ModelData) -> None:
+    """Add the use of every resource, its cap, and the supply limits.
+
+    Parameters
+    ----------
+    block : Block
+        One period with `housed` and `replicas`; `bought` stands on the model.
+    data : ModelData
+    """
+    limits = {r.id: r.limit(data.scenario) for r in RESOURCES.values()}
+    capped = [r for r, value in limits.items() if value is not None]
+    block.use = pyo.Expression(
+        list(RESOURCES), rule=lambda b, r: use(b, data, RESOURCES[r]), doc="use of a resource [model units]"
+    )
+    block.within_limit = pyo.Constraint(
+        capped,
+        rule=lambda b, r: within_limit(b, r, float(limits[r] or 0.0) / RESOURCES[r].scale),
+        doc=within_limit.__doc__,
+    )
+    supply = data.scenario.study.supply
+    block.within_platform_supply = pyo.Constraint(
+        list(supply.platform),
+        rule=lambda b, p: within_platform_supply(b, data, p, supply.platform[p].quantity),
+        doc=within_platform_supply.__doc__,
+    )
+    block.within_device_supply = pyo.Constraint(
+        list(supply.memory),
+        rule=lambda b, d: within_device_supply(b, data, d, supply.memory[d].quantity),
+        doc=within_device_supply.__doc__,
+    )
+
+
+def use(block: pyo.Block, data: ModelData, resource: Resource) -> object:
+    """Sum what is fixed, bought, housed and at work, in model units."""
+    m, s, scale = block.model(), data.scenario, resource.scale
+    configs = {p.config.id: p.config for p in data.pools}
+    racks = {h.rack.id: h.rack for h in data.housings if not h.own}
+    pue = {p.family: max((h.pue_mean for h in data.housings_of_pool.get(p.id, [])), default=1.0) for p in data.pools}
+    terms = [(m.bought[u, v], resource.per_node_bought(s, configs[u])) for u in m.UNITS for v in m.PERIODS]
+    terms += [(m.racks_bought[q, v], resource.per_rack_bought(s, racks[q])) for q in m.RACKS for v in m.PERIODS]
+    terms += [(block.housed[h.id], resource.per_node(s, h)) for h in data.housings]
+    terms += [(block.replicas[c.index], resource.per_replica(s, c.candidate, pue[c.family])) for c in data.columns]
+    return resource.fixed(s) / scale + pyo.quicksum(amount / scale * var for var, amount in terms if amount)
+
+
+def within_limit(block: pyo.Block, resource: str, limit: float) -> object:
+    """``use[r] <= limit[r]``. The dual is what one more unit of the resource is worth (a kW, a k$, a m2)."""
+    return block.use[resource] <= limit
+
+
+def within_platform_supply(block: pyo.Block, data: ModelData, platform: str, quantity: int) -> object:
+    """``sum over configurations of bought[p,c] <= supply[p]``. The dual is the value of one more of the part."""
+    m = block.model()
+    units = {p.config.id for p in data.pools if p.config.platform.id == platform}
+    if not units:
+        return pyo.Constraint.Skip
+    return pyo.quicksum(m.bought[u, v] for u in sorted(units) for v in m.PERIODS) <= quantity
+
+
+def within_device_supply(block: pyo.Block, data: ModelData, device: str, quantity: int) -> object:
+    """``sum_c q[c,m] bought[c] <= supply[m]``. The dual is the value of one more device."""
+    m = block.model()
+    counts = {p.config.id: dict(p.config.bought).get(device, 0) for p in data.pools}
+    terms = [count * m.bought[u, v] for u, count in counts.items() if count for v in m.PERIODS]
+    return pyo.quicksum(terms) <= quantity if terms else pyo.Constraint.Skip

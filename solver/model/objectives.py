@@ -1,0 +1,128 @@
+"""Objectives: one registered row each, with unit and sense.
+
+A linear objective is a numerator over a constant; a ratio has a resource as its denominator and is solved by
+Dinkelbach steps in `solver.solve`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pyomo.environ as pyo
+
+from solver.errors import InputError, Problem, closest
+from solver.model.data import ModelData
+from solver.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is maximised or minimised.
+
+    Attributes
+    ----------
+    id, name, unit : str
+    sense : int
+        1 to maximise, -1 to minimise.
+    numerator : callable(block, data) -> expression
+        In model units (k tokens/s, or a resource's model unit).
+    per_unit : callable(scenario) -> float
+        Factor from the numerator's model unit to the objective's unit.
+    denominator : callable(scenario) -> str or None
+        Resource id of a true ratio.
+    refuse : callable(scenario) -> str
+        Reason why the study cannot use it, empty where it can.
+    """
+
+    id: str
+    name: str
+    unit: str
+    sense: int
+    numerator: Callable[[pyo.Block, ModelData], object]
+    per_unit: Callable[[Scenario], float]
+    denominator: Callable[[Scenario], str | None] = lambda _: None
+    refuse: Callable[[Scenario], str] = lambda _: ""
+
+
+OBJECTIVES: dict[str, Objective] = {}
+
+
+def register(objective: Objective) -> Objective:
+    """Add an objective to the registry."""
+    if objective.id in OBJECTIVES:
+        raise ValueError(f"objective {objective.id} is registered twice")
+    OBJECTIVES[objective.id] = objective
+    return objective
+
+
+def tokens_per_request(scenario: Scenario) -> dict[str, float]:
+    """Tokens that count in one request of each class: output, or output and new input."""
+    everything = scenario.study.objective.tokens == "all"
+    return {w.id: w.all_tokens if everything else w.output_tokens for w in scenario.workloads}
+
+
+def token_rate(block: pyo.Block, data: ModelData) -> object:
+    """Thousand tokens a second, as the study counts tokens."""
+    tokens = tokens_per_request(data.scenario)
+    return pyo.quicksum(tokens[w] / 1e3 * block.served[w] for w in block.CLASSES)
+
+
+def _unbounded_demand(scenario: Scenario) -> str:
+    demand = scenario.study.demand
+    if demand.mode == "mix" and demand.max_scale is None:
+        return (
+            "needs demand that is stated or capped: set demand.mode = 'fixed' with requests_per_s, or demand.max_scale; "
+            "for a mix that grows with the site use tokens_per_mw"
+        )
+    return ""
+
+
+def _no_contract(scenario: Scenario) -> str:
+    return "" if scenario.site.power_w else "needs site.power_mw, the contracted megawatts"
+
+
+def _no_floor(scenario: Scenario) -> str:
+    if scenario.study.demand.floor_frac > 0:
+        return ""
+    return "needs demand.floor_frac above 0: without a floor the best ratio may be an almost empty site"
+
+
+def find_objective(scenario: Scenario) -> Objective:
+    """Return the study's objective.
+
+    Raises
+    ------
+    InputError
+        If it is unknown, or the study lacks what it needs.
+    """
+    name = scenario.study.objective.name
+    if name not in OBJECTIVES:
+        raise InputError([
+            Problem(scenario.study.name, "", "objective.name", name, "unknown objective", ", ".join(OBJECTIVES),
+                    closest(name, OBJECTIVES))
+        ])  # fmt: skip
+    objective = OBJECTIVES[name]
+    reason = objective.refuse(scenario)
+    if reason:
+        raise InputError([Problem(scenario.study.name, "", "objective.name", name, reason)])
+    return objective
+
+
+register(Objective(
+    id="tokens", name="Tokens per second", unit="tokens/s", sense=1,
+    numerator=token_rate, per_unit=lambda s: 1e3, refuse=_unbounded_demand,
+))  # fmt: skip
+register(Objective(
+    id="tokens_per_mw", name="Tokens per second per contracted megawatt", unit="tokens/s/MW", sense=1,
+    numerator=token_rate, per_unit=lambda s: 1e3 / ((s.site.power_w or 1e6) / 1e6), refuse=_no_contract,
+))  # fmt: skip
+register(Objective(
+    id="tokens_per_used_mw", name="Tokens per second per used megawatt", unit="tokens/s/MW", sense=1,
+    numerator=token_rate, per_unit=lambda s: 1e6,
+    denominator=lambda s: "power" if s.study.objective.power == "provisioned" else "drawn", refuse=_no_floor,
+))  # fmt: skip
+register(Objective(
+    id="tco", name="Yearly cost of owning and running", unit="USD/year", sense=-1,
+    numerator=lambda block, data: block.use["tco"], per_unit=lambda s: 1e3, refuse=_no_floor,
+))  # fmt: skip

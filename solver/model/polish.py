@@ -1,0 +1,98 @@
+"""Polish: inside the gap there are many designs; take the one a buyer can order.
+
+Among all points whose objective is within the allowed loss, the fewest platforms, configurations, pools and
+candidates, each counted by a binary.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+
+import pyomo.environ as pyo
+
+from solver.model.data import ModelData
+
+WEIGHTS = {"platform": 40.0, "unit": 15.0, "pool": 4.0, "column": 1.0}
+"""What one more kind costs: a platform is a vendor to deal with, a candidate only a line in a deployment."""
+
+
+def used_data(data: ModelData, columns: set[int], pools: set[str]) -> ModelData:
+    """Return the model data cut to some columns and pools.
+
+    Parameters
+    ----------
+    data : ModelData
+    columns : set of int
+        Column indices to keep.
+    pools : set of str
+        Pool ids to keep, besides those the kept columns are bound to.
+    """
+    kept = tuple(c for c in data.columns if c.index in columns)
+    wanted = pools | {c.pool.id for c in kept if c.pool}
+    return dataclasses.replace(
+        data,
+        columns=kept,
+        pools=tuple(p for p in data.pools if p.id in wanted),
+        housings=tuple(h for h in data.housings if h.pool.id in wanted),
+        places=tuple(p for p in data.places if p.pool.id in wanted),
+    )
+
+
+def add_polish(
+    model: pyo.ConcreteModel, data: ModelData, nodes_at_most: dict[str, float], replicas_at_most: dict[int, float]
+) -> None:
+    """Add binaries for what is used, and the objective that counts them.
+
+    Parameters
+    ----------
+    model : ConcreteModel
+        Built from `data`; its other objectives must be inactive.
+    data : ModelData
+    nodes_at_most : dict
+        Pool id -> nodes that no sensible design exceeds.
+    replicas_at_most : dict
+        Column index -> replicas likewise.
+    """
+    block, build = model.period[0], data.scenario.study.build
+    pools = {p.id: p for p in data.pools}
+    platform = {p.config.id: p.config.platform.id for p in data.pools}
+    model.use_column = pyo.Var([c.index for c in data.columns], domain=pyo.Binary, doc="candidate is used")
+    model.use_pool = pyo.Var(list(pools), domain=pyo.Binary, doc="pool is used")
+    model.use_unit = pyo.Var(sorted(platform), domain=pyo.Binary, doc="configuration is used")
+    model.use_platform = pyo.Var(sorted(set(platform.values())), domain=pyo.Binary, doc="platform is used")
+    model.run_only_used = pyo.Constraint(
+        [c.index for c in data.columns],
+        rule=lambda m, j: block.replicas[j] <= replicas_at_most[j] * m.use_column[j],
+        doc="``x_j <= X_j z_j``; the dual has no price, the row only counts",
+    )
+    model.fill_only_used = pyo.Constraint(
+        list(pools),
+        rule=lambda m, p: block.nodes[p] <= nodes_at_most[p] * m.use_pool[p],
+        doc="``n[pool] <= N z[pool]``; the row only counts",
+    )
+    model.pool_needs_unit = pyo.Constraint(
+        list(pools), rule=lambda m, p: m.use_pool[p] <= m.use_unit[pools[p].config.id], doc="``z[pool] <= z[unit]``"
+    )
+    model.unit_needs_platform = pyo.Constraint(
+        sorted(platform), rule=lambda m, u: m.use_unit[u] <= m.use_platform[platform[u]], doc="``z[unit] <= z[platform]``"
+    )
+    by_role = defaultdict(list)
+    for column in data.columns:
+        by_role[column.candidate.workload, column.candidate.role, column.candidate.cache].append(column.index)
+    model.limit_candidates = pyo.Constraint(
+        list(by_role),
+        rule=lambda m, *key: sum(m.use_column[j] for j in by_role[key]) <= build.max_candidates_per_class_role,
+        doc="``sum z_j <= max_candidates_per_class_role`` for a class, role and cache kind",
+    )
+    if build.max_platforms is not None:
+        model.limit_platforms = pyo.Constraint(
+            expr=pyo.quicksum(model.use_platform.values()) <= build.max_platforms
+        )
+    model.kinds = pyo.Objective(
+        expr=WEIGHTS["platform"] * pyo.quicksum(model.use_platform.values())
+        + WEIGHTS["unit"] * pyo.quicksum(model.use_unit.values())
+        + WEIGHTS["pool"] * pyo.quicksum(model.use_pool.values())
+        + WEIGHTS["column"] * pyo.quicksum(model.use_column.values()),
+        doc="weighted number of kinds",
+    )

@@ -1,0 +1,67 @@
+"""Stock: what is bought, when, and what is owned in each period. Bought and assigned are different things."""
+
+from __future__ import annotations
+
+import pyomo.environ as pyo
+
+from solver.model.data import ModelData
+
+
+def add_stock(m: pyo.ConcreteModel, data: ModelData) -> None:
+    """Add nodes and racks bought by vintage and owned by period.
+
+    Parameters
+    ----------
+    m : ConcreteModel
+        With PERIODS, UNITS (configurations) and RACKS.
+    data : ModelData
+    """
+    m.bought = pyo.Var(m.UNITS, m.PERIODS, domain=pyo.NonNegativeIntegers, doc="nodes bought, by vintage [1]")
+    m.own = pyo.Var(m.UNITS, m.PERIODS, m.PERIODS, domain=pyo.NonNegativeReals, doc="nodes owned, by vintage [1]")
+    m.racks_bought = pyo.Var(m.RACKS, m.PERIODS, domain=pyo.NonNegativeIntegers, doc="racks bought, by vintage [1]")
+    m.keep_what_was_bought = pyo.Constraint(
+        m.UNITS, m.PERIODS, m.PERIODS, rule=keep_what_was_bought, doc=keep_what_was_bought.__doc__
+    )
+
+
+def keep_what_was_bought(m: pyo.ConcreteModel, unit: str, vintage: int, period: int) -> object:
+    """``own[u,v,y] <= own[u,v,y-1]``, ``own[u,v,v] <= bought[u,v]``, none before its vintage.
+
+    The dual is what one more node of that vintage would be worth in the period.
+    """
+    if period < vintage:
+        return m.own[unit, vintage, period] == 0
+    before = m.bought[unit, vintage] if period == vintage else m.own[unit, vintage, period - 1]
+    return m.own[unit, vintage, period] <= before
+
+
+def add_assignment(block: pyo.Block, data: ModelData) -> None:
+    """Bind the nodes and racks at work in a period to those owned.
+
+    Parameters
+    ----------
+    block : Block
+        One period with `nodes` and `racks`.
+    data : ModelData
+    """
+    m, period = block.model(), block.index()
+    block.use_what_is_owned = pyo.Constraint(
+        m.UNITS, rule=lambda b, unit: use_what_is_owned(b, data, unit, m, period), doc=use_what_is_owned.__doc__
+    )
+    block.use_bought_racks = pyo.Constraint(
+        m.RACKS, rule=lambda b, rack: use_bought_racks(b, data, rack, m, period), doc=use_bought_racks.__doc__
+    )
+
+
+def use_what_is_owned(block: pyo.Block, data: ModelData, unit: str, m: pyo.ConcreteModel, period: int) -> object:
+    """``sum over roles and caps of n[pool] <= sum_v own[u,v,y]``. The dual is the value of one more node."""
+    nodes = pyo.quicksum(block.nodes[p.id] for p in data.pools if p.config.id == unit)
+    return nodes <= pyo.quicksum(m.own[unit, v, period] for v in m.PERIODS)
+
+
+def use_bought_racks(block: pyo.Block, data: ModelData, rack: str, m: pyo.ConcreteModel, period: int) -> object:
+    """``sum over pools of racks[pool,q] <= racks bought so far``. The dual is the value of one more rack."""
+    used = [block.racks[h.id] for h in data.housings if h.rack.id == rack and not h.own]
+    if not used:
+        return pyo.Constraint.Skip
+    return pyo.quicksum(used) <= pyo.quicksum(m.racks_bought[rack, v] for v in m.PERIODS if v <= period)

@@ -1,0 +1,280 @@
+"""Performance of operating points: whole arrays by `evaluate`, one by `predict`.
+
+A point is a model on a replica of accelerators in a role. A single prediction is an array of one, so that a
+table of points and single points can never differ.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from solver.errors import InputError, Problem, closest
+from solver.evaluation import evaluate
+from solver.parts import Accelerator, Model, PartT, Precision
+from solver.physics.calibration import Calibration
+from solver.points import (
+    EVIDENCE,
+    ROLE_DECODE,
+    ROLE_MIXED,
+    ROLE_PREFILL,
+    ROLES,
+    Performance,
+    Points,
+    make_points,
+)
+
+__all__ = [
+    "EVIDENCE",
+    "ROLES",
+    "ROLE_DECODE",
+    "ROLE_MIXED",
+    "ROLE_PREFILL",
+    "Calibration",
+    "Performance",
+    "Points",
+    "Prediction",
+    "default_kv_precision",
+    "evaluate",
+    "predict",
+]
+
+ESTIMATORS = ("roofline",)
+"""Ways to estimate times."""
+
+_CHUNK_TOKENS = 8192
+"""Tokens of a prefill pass unless told otherwise: what the calibrated runs were served with."""
+
+
+class Parts(Protocol):
+    """What `predict` needs of a catalog."""
+
+    def rows(self, table: str, /) -> Iterable[Mapping[str, Any]]:
+        """Return the rows of a table."""
+        ...
+
+    def all(self, kind: type[PartT], /) -> tuple[PartT, ...]:
+        """Return all parts of a kind."""
+        ...
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one replica does at one operating point; low and high span 80% of the errors on unseen families.
+
+    Attributes
+    ----------
+    ttft_s : float
+        Time to the first token of an unloaded replica: prefill, and one step where the replica also decodes;
+        nan for decode, where prefill happens elsewhere. Low is the prediction itself: queues only add to it.
+    tpot_s : float
+        Time per output token; nan for prefill.
+    output_tokens_per_s, input_tokens_per_s, requests_per_s : float
+        Of the replica at full load; input tokens are those prefilled here.
+    power_w : float
+        Board power of the whole replica.
+    evidence : str
+        A word of `EVIDENCE`.
+    kv_free_bytes, kv_bytes_per_request, weight_bytes : float
+        Local memory left for KV on the replica, KV of a request, weights per accelerator.
+    fits : bool
+        Whether weights and the KV of the batch fit in local memory.
+    """
+
+    ttft_s: float
+    ttft_s_low: float
+    ttft_s_high: float
+    tpot_s: float
+    tpot_s_low: float
+    tpot_s_high: float
+    output_tokens_per_s: float
+    output_tokens_per_s_low: float
+    output_tokens_per_s_high: float
+    input_tokens_per_s: float
+    input_tokens_per_s_low: float
+    input_tokens_per_s_high: float
+    power_w: float
+    power_w_low: float
+    power_w_high: float
+    requests_per_s: float
+    evidence: str
+    kv_free_bytes: float
+    kv_bytes_per_request: float
+    weight_bytes: float
+    fits: bool
+
+
+def predict(
+    catalog: Parts,
+    *,
+    model: str,
+    accelerator: str,
+    count: int,
+    precision: str,
+    batch: float,
+    isl: float,
+    osl: float,
+    tp: int | None = None,
+    pp: int = 1,
+    dp: int = 1,
+    ep: int = 1,
+    role: str = "mixed",
+    engine: str | None = None,
+    power_cap: float = 1.0,
+    estimator: str = "roofline",
+    kv_precision: str | None = None,
+    cached: float = 0.0,
+    kv_read_frac: float = 1.0,
+    context: float | None = None,
+    chunk: float = _CHUNK_TOKENS,
+) -> Prediction:
+    """Predict one operating point.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        With models, accelerators, precisions and calibration.
+    model, accelerator, precision, kv_precision : str
+        Ids; the KV precision is by default that of the weights, or the narrowest one that needs no quality
+        gate.
+    count : int
+        Accelerators in the replica, ``tp * pp * dp``.
+    batch : float
+        Requests in flight over the whole replica.
+    isl, osl, cached : float
+        Tokens of the prompt, of the output, and of the prompt that are found in the cache.
+    tp, pp, dp, ep : int
+        Parallelism; tp is by default ``count / (pp * dp)``.
+    role : {"prefill", "decode", "mixed"}
+        What the replica does.
+    engine : str, optional
+        Serving engine; None for the common fit.
+    power_cap, kv_read_frac : float
+        Share of rated power, share of the context's keys read each step; in (0, 1].
+    estimator : {"roofline"}
+        Way to estimate times.
+    context : float, optional
+        Mean context while decoding; by default ``isl + osl / 2``.
+    chunk : float
+        Most prompt tokens in a pass.
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong with the arguments.
+    """
+    calibration = Calibration.from_rows(catalog.rows("calibration"))
+    problems: list[Problem] = []
+    spec = _pick(catalog, Model, "model", model, problems)
+    part = _pick(catalog, Accelerator, "accelerator", accelerator, problems)
+    _pick(catalog, Precision, "precision", precision, problems)
+    if kv_precision is not None:
+        _pick(catalog, Precision, "kv_precision", kv_precision, problems)
+    if engine is not None:
+        _choose("engine", engine, tuple(sorted(calibration.engines)), problems)
+    _choose("role", role, ROLES, problems)
+    _choose("estimator", estimator, ESTIMATORS, problems)
+    ranks = max(1, count // max(1, pp * dp)) if tp is None else tp
+    sizes = {"tp": ranks, "pp": pp, "dp": dp, "ep": ep}
+    lengths = {"batch": batch, "isl": isl, "osl": osl, "chunk": chunk}
+    shares = {"power_cap": power_cap, "kv_read_frac": kv_read_frac}
+    problems += _number_problems(sizes, lengths, shares, count, cached)
+    if problems or spec is None or part is None:
+        raise InputError(problems)
+    formats = tuple(catalog.all(Precision))
+    places = {fmt.id: place for place, fmt in enumerate(formats)}
+    weight = places[precision]
+    kv = default_kv_precision(formats, weight) if kv_precision is None else places[kv_precision]
+    numbers = {
+        **{"model": 0, "accelerator": 0, "weight_precision": weight, "kv_precision": kv},
+        **{"role": ROLES.index(role), **sizes, **shares, "batch": batch, "isl_new": isl - cached},
+        **{"cached": cached, "context": isl + osl / 2.0 if context is None else context},
+        **{"osl": osl, "chunk": chunk},
+    }
+    points = make_points((spec,), (part,), formats, **numbers)
+    fit = calibration.for_engine(engine)
+    return _prediction(points, evaluate(points, fit), fit)
+
+
+def default_kv_precision(precisions: tuple[Precision, ...], weight: int) -> int:
+    """Return the position of the KV precision that goes with a weight precision unless one is named.
+
+    It is the weights' own, or where that needs a quality gate, the narrowest one that needs none.
+    """
+    if not precisions[weight].quality_gate:
+        return weight
+    open_ones = [place for place, fmt in enumerate(precisions) if not fmt.quality_gate]
+    return min(open_ones, key=lambda place: precisions[place].kv_bytes_per_element, default=weight)
+
+
+def _prediction(points: Points, performance: Performance, fit: Calibration) -> Prediction:
+    """Return the record of the first point, with its spread."""
+    value = {name: array[0].item() for name, array in vars(performance).items()}
+    role = int(points.role[0])
+    step = 0.0 if role == ROLE_PREFILL else value["decode_step_s"]
+    ttft = float("nan") if role == ROLE_DECODE else value["prefill_s"] + step
+    rate, osl, new = value["requests_per_s"], float(points.osl[0]), float(points.isl_new[0])
+    output = 0.0 if role == ROLE_PREFILL else rate * osl
+    taken = 0.0 if role == ROLE_DECODE else rate * new
+    held = value["kv_bytes_per_request"] * (float(points.batch[0]) if role != ROLE_PREFILL else 1.0)
+    spread = {
+        "ttft_s": (ttft, fit.ttft_error_low, fit.ttft_error_high),
+        "tpot_s": (value["tpot_s"], fit.tpot_error_low, fit.tpot_error_high),
+        "output_tokens_per_s": (output, fit.throughput_error_low, fit.throughput_error_high),
+        "input_tokens_per_s": (taken, fit.throughput_error_low, fit.throughput_error_high),
+        "power_w": (value["power_busy_w"], fit.power_error_low, fit.power_error_high),
+    }
+    ranges: dict[str, float] = {}
+    for name, (central, least, greatest) in spread.items():
+        ranges[name] = central
+        ranges[f"{name}_low"] = central / max(1.0, greatest)
+        ranges[f"{name}_high"] = central / min(1.0, least)
+    return Prediction(
+        **ranges,
+        requests_per_s=rate,
+        evidence=EVIDENCE[value["evidence"]],
+        kv_free_bytes=value["kv_free_bytes"],
+        kv_bytes_per_request=value["kv_bytes_per_request"],
+        weight_bytes=value["weight_bytes"],
+        fits=value["kv_free_bytes"] >= held,
+    )
+
+
+def _pick(catalog: Parts, kind: type[PartT], field: str, name: str, problems: list[Problem]) -> PartT | None:
+    """Return the part of this id, or note the problem with the closest id."""
+    parts = {part.id: part for part in catalog.all(kind)}
+    if name not in parts:
+        hint, allowed = closest(name, parts), f"an id of {kind.TABLE}"
+        problems.append(Problem("predict", "", field, str(name), "no such row", allowed, hint))
+    return parts.get(name)
+
+
+def _choose(field: str, value: str, allowed: tuple[str, ...], problems: list[Problem]) -> None:
+    """Note a word that is not among the allowed ones."""
+    if value not in allowed:
+        hint = closest(value, allowed)
+        problems.append(Problem("predict", "", field, str(value), "unknown", ", ".join(allowed), hint))
+
+
+def _number_problems(
+    sizes: dict[str, int], lengths: dict[str, float], shares: dict[str, float], count: int, cached: float
+) -> list[Problem]:
+    """Return what is wrong with the numbers of a prediction."""
+    checks: list[tuple[str, float, bool, str]] = [
+        (name, size, isinstance(size, int) and size > 0, "a whole number above 0")
+        for name, size in sizes.items()
+    ]
+    checks += [(name, value, 0 < value < math.inf, "a number above 0") for name, value in lengths.items()]
+    checks += [(name, share, 0 < share <= 1, "above 0, at most 1") for name, share in shares.items()]
+    product = sizes["tp"] * sizes["pp"] * sizes["dp"]
+    checks += [
+        ("count", count, count == product, f"tp * pp * dp = {product}"),
+        ("cached", cached, 0 <= cached < lengths["isl"], "0 to below isl"),
+    ]
+    return [
+        Problem("predict", "", name, str(value), "out of range", allowed)
+        for name, value, ok, allowed in checks
+        if not ok
+    ]

@@ -1,0 +1,147 @@
+"""Operating points and what is predicted for them, as structs of arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from solver.parts import Accelerator, Model, Precision
+from solver.physics.arrays import FloatArray, IntArray
+
+ROLE_PREFILL, ROLE_DECODE, ROLE_MIXED = 0, 1, 2
+ROLES = ("prefill", "decode", "mixed")
+EVIDENCE = ("measured", "extrapolated", "none")
+"""Words for the evidence codes: within the measurements, one step outside, further."""
+
+
+@dataclass(frozen=True)
+class Points:
+    """Operating points as a struct of arrays; every array has shape (N,).
+
+    Attributes
+    ----------
+    models, accelerators, precisions : tuple
+        The distinct parts that the index arrays point into.
+    model, accelerator, weight_precision, kv_precision : int array
+        Indices.
+    role : int array
+        ROLE_PREFILL, ROLE_DECODE or ROLE_MIXED.
+    tp, pp, dp, ep : int array
+        Tensor, pipeline, attention-data and expert parallelism; a replica has ``tp * pp * dp`` accelerators.
+    batch : array
+        Requests in flight over the whole replica; for prefill, prompts packed into one pass of each group.
+    isl_new, cached : array
+        Prompt tokens to prefill and prompt tokens found in the cache.
+    context : array
+        Residency-weighted mean context while decoding.
+    osl : array
+        Output tokens per request.
+    power_cap : array
+        Share of rated power.
+    kv_read_frac : array
+        Share of the context's keys read each decode step.
+    chunk : array
+        Most prompt tokens in one pass.
+    """
+
+    models: tuple[Model, ...]
+    accelerators: tuple[Accelerator, ...]
+    precisions: tuple[Precision, ...]
+    model: IntArray
+    accelerator: IntArray
+    weight_precision: IntArray
+    kv_precision: IntArray
+    role: IntArray
+    tp: IntArray
+    pp: IntArray
+    dp: IntArray
+    ep: IntArray
+    batch: FloatArray
+    isl_new: FloatArray
+    cached: FloatArray
+    context: FloatArray
+    osl: FloatArray
+    power_cap: FloatArray
+    kv_read_frac: FloatArray
+    chunk: FloatArray
+
+    @property
+    def count(self) -> IntArray:
+        """Accelerators in a replica."""
+        return self.tp * self.pp * self.dp
+
+
+@dataclass(frozen=True)
+class Performance:
+    """What `evaluate` returns: arrays of shape (N,), SI units, per replica.
+
+    Attributes
+    ----------
+    decode_step_s : array
+        Pure decode step at `batch`; nan for prefill.
+    prefill_s : array
+        Time to prefill one request (one pack of requests for prefill), while each attention-data group and
+        each pipeline stage works on another.
+    tpot_s : array
+        Time per output token: the decode step, in mixed replicas with its share of prefill; nan for prefill.
+    requests_per_s : array
+        At full load: ``batch / (osl * tpot)``, in mixed replicas at most what prefill allows; for prefill
+        ``batch * dp * pp / prefill_s``.
+    power_busy_w, power_idle_w : array
+        Board power of all accelerators, while busy and idle.
+    weight_bytes : array
+        Per accelerator.
+    kv_bytes_per_request : array
+        Local memory one request takes on the replica, copies and paging included: at `context`, for prefill
+        at the length of the prompt.
+    kv_transfer_bytes : array
+        One copy of the prompt's KV, which is handed over or parked.
+    kv_free_bytes : array
+        Local memory left for KV on the whole replica; negative where the weights do not fit.
+    kv_step_read_bytes : array
+        KV bytes that a decode step reads over the whole replica, copies included.
+    evidence : int array
+        Index into `EVIDENCE`.
+    """
+
+    decode_step_s: FloatArray
+    prefill_s: FloatArray
+    tpot_s: FloatArray
+    requests_per_s: FloatArray
+    power_busy_w: FloatArray
+    power_idle_w: FloatArray
+    weight_bytes: FloatArray
+    kv_bytes_per_request: FloatArray
+    kv_transfer_bytes: FloatArray
+    kv_free_bytes: FloatArray
+    kv_step_read_bytes: FloatArray
+    evidence: IntArray
+
+
+_INDICES = frozenset("model accelerator weight_precision kv_precision role tp pp dp ep".split())
+
+
+def make_points(
+    models: tuple[Model, ...],
+    accelerators: tuple[Accelerator, ...],
+    precisions: tuple[Precision, ...],
+    **columns: Any,
+) -> Points:
+    """Return points from columns: arrays or scalars, broadcast to one length.
+
+    Raises
+    ------
+    KeyError, TypeError
+        If a column is missing, or unknown.
+    ValueError
+        If the columns do not broadcast.
+    """
+    names = [field.name for field in dataclasses.fields(Points)][3:]
+    arrays = [
+        np.asarray(columns.pop(name), dtype=np.int64 if name in _INDICES else np.float64) for name in names
+    ]
+    whole = [np.atleast_1d(array) for array in np.broadcast_arrays(*arrays)]
+    return Points(models, accelerators, precisions, *whole, **columns)

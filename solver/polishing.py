@@ -1,0 +1,247 @@
+"""From an optimal point to a design that can be ordered, without leaving the gap."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+from numpy.typing import NDArray
+
+from solver.highs import OPTIMAL, Clock, Outcome, Program, compile_model, solve_lp, solve_mip
+from solver.model.build import build_model
+from solver.model.data import ModelData
+from solver.model.polish import add_polish, used_data
+from solver.optimise import Solved, add_objective, ratio_of
+
+FloatArray = NDArray[np.float64]
+USED = 1e-6
+"""Replicas or nodes below this are not there."""
+SLIVER_SHARE = 2e-3
+"""A column that carries less than this share of its class and role is dropped if the objective allows."""
+POLISH_TIME_S = 20.0
+ROOM = 1.25
+"""How far nodes and replicas of a kind may grow in the polish to take over from others."""
+
+
+@dataclass(frozen=True)
+class Polished:
+    """A small model whose variables carry the final design.
+
+    Attributes
+    ----------
+    data : ModelData
+        Only what the design may use.
+    model : ConcreteModel
+        Variables set to the design.
+    value : float
+        Objective in model units.
+    kinds_before, kinds_after : dict
+        Platforms, configurations, pools and candidates used, for the report.
+    """
+
+    data: ModelData
+    model: pyo.ConcreteModel
+    value: float
+    kinds_before: dict[str, int]
+    kinds_after: dict[str, int]
+
+
+def polish(solved: Solved, clock: Clock) -> Polished:
+    """Take the fewest kinds within the gap, fix the integers, re-solve the LP, and drop slivers.
+
+    Parameters
+    ----------
+    solved : Solved
+        With a point.
+    clock : Clock
+    """
+    assert solved.found.values is not None
+    clock.report("polish", None, None, None)
+    load_values(solved.program, solved.found.values)
+    columns, pools = _used(solved.model, solved.data)
+    before = _kinds(solved.data, columns, pools)
+    data = used_data(solved.data, set(columns), set(pools))
+    target = _target(solved)
+    for limited in (True, False):
+        chosen = _fewest_kinds(data, solved, columns, pools, target, clock, limited=limited)
+        if chosen is not None:
+            columns, pools = chosen
+            break
+    data = used_data(data, set(columns), set(pools))
+    return _settle(data, solved, target, clock, before)
+
+
+def load_values(program: Program, values: FloatArray) -> None:
+    """Write a point into the Pyomo variables; integers are rounded."""
+    for variable, value, integer in zip(program.variables, values, program.integer, strict=True):
+        variable.set_value(float(round(value)) if integer else max(0.0, float(value)), skip_validation=True)
+
+
+def _used(model: pyo.ConcreteModel, data: ModelData) -> tuple[dict[int, float], dict[str, float]]:
+    """Replicas by column and nodes by pool, where there are any."""
+    block = model.period[0]
+    replicas = {c.index: pyo.value(block.replicas[c.index], exception=False) or 0.0 for c in data.columns}
+    nodes = {p.id: sum(pyo.value(block.housed[h.id], exception=False) or 0.0 for h in data.housings_of_pool.get(p.id, []))
+             for p in data.pools}  # fmt: skip
+    return {j: x for j, x in replicas.items() if x > USED}, {p: n for p, n in nodes.items() if n > USED}
+
+
+def _kinds(data: ModelData, columns: dict[int, float], pools: dict[str, float]) -> dict[str, int]:
+    used = [p for p in data.pools if p.id in pools]
+    return {
+        "platforms": len({p.config.platform.id for p in used}),
+        "configurations": len({p.config.id for p in used}),
+        "pools": len(used),
+        "candidates": len(columns),
+    }
+
+
+def _target(solved: Solved) -> float:
+    """Worst objective (model units) that still lies within the study's gap, or what we hold if that is worse."""
+    gap = solved.data.scenario.study.solver.gap
+    if solved.objective.sense > 0:
+        return min(solved.value, solved.bound / (1.0 + gap)) * (1.0 - 1e-9)
+    return max(solved.value, solved.bound / (1.0 - gap)) * (1.0 + 1e-9)
+
+
+def _with_target(model: pyo.ConcreteModel, solved: Solved, target: float) -> None:
+    """Add the row that keeps the objective within the gap, and retire the objectives."""
+    numerator = model.numerator.expr
+    if solved.is_ratio:
+        model.keep_value = pyo.Constraint(expr=numerator - target * model.denominator.expr >= 0)
+        model.denominator.deactivate()
+    elif solved.objective.sense > 0:
+        model.keep_value = pyo.Constraint(expr=numerator >= target)
+    else:
+        model.keep_value = pyo.Constraint(expr=numerator <= target)
+    model.numerator.deactivate()
+
+
+def _fewest_kinds(
+    data: ModelData, solved: Solved, columns: dict[int, float], pools: dict[str, float], target: float, clock: Clock,
+    *, limited: bool,
+) -> tuple[dict[int, float], dict[str, float]] | None:  # fmt: skip
+    """Solve the polish MILP; None where it has no point in time."""
+    model = build_model(data)
+    add_objective(model, data, solved.objective)
+    _with_target(model, solved, target)
+    most = _room(data, columns, pools)
+    add_polish(model, data, most[1], most[0])
+    if not limited:
+        model.limit_candidates.deactivate()
+    program = compile_model(model)
+    outcome = solve_mip(
+        program, program.costs[0], float(program.offsets[0]), clock, upper=program.upper, gap=1e-3, absolute_gap=0.99,
+        time_limit_s=POLISH_TIME_S,
+    )  # fmt: skip
+    if outcome.values is None:
+        return None
+    load_values(program, outcome.values)
+    return _used(model, data)
+
+
+def _room(
+    data: ModelData, columns: dict[int, float], pools: dict[str, float]
+) -> tuple[dict[int, float], dict[str, float]]:
+    """Most replicas of each column and nodes of each pool that a design near this one can need."""
+    size: dict[str, float] = {}
+    for p in data.pools:
+        size[p.config.platform.id] = size.get(p.config.platform.id, 0.0) + pools.get(p.id, 0.0)
+    nodes = {p.id: math.ceil(size[p.config.platform.id] * ROOM) + 1.0 for p in data.pools}
+    accelerators = {p.config.platform.id: p.config.platform.accelerators for p in data.pools}
+    replicas = {}
+    for c in data.columns:
+        platform = c.candidate.platform_id
+        total = (math.ceil(size.get(platform, 0.0) * ROOM) + 1.0) * accelerators[platform]
+        per_class = 4.0 * columns.get(c.index, 0.0) + 64.0
+        replicas[c.index] = min(total / c.candidate.charge, max(per_class, 1.0))
+    return replicas, nodes
+
+
+def _settle(data: ModelData, solved: Solved, target: float, clock: Clock, before: dict[str, int]) -> Polished:
+    """Best point over the chosen kinds: MILP over counts, integers fixed, LP, slivers dropped while the value holds."""
+    model = build_model(data)
+    add_objective(model, data, solved.objective)
+    program = compile_model(model)
+    cost, offset = _linear(program, solved, target)
+    outcome = solve_mip(
+        program, cost, offset, clock, upper=program.upper, gap=1e-5, time_limit_s=POLISH_TIME_S
+    )
+    if outcome.values is None:
+        raise RuntimeError("the polished kinds lost the point they came from")
+    fixed = _fix_integers(program, outcome.values)
+    best = solve_lp(fixed, cost, offset, clock)
+    values = outcome.values if best.values is None else best.values
+    values = _drop_slivers(model, data, fixed, cost, offset, values, solved, target, clock)
+    load_values(program, values)
+    columns, pools = _used(model, data)
+    value = _value(program, values, solved)
+    return Polished(data, model, value, before, _kinds(data, columns, pools))
+
+
+def _linear(program: Program, solved: Solved, target: float) -> tuple[FloatArray, float]:
+    """Cost row to minimise: the numerator, for a ratio numerator minus target times denominator."""
+    if not solved.is_ratio:
+        return program.costs[0], float(program.offsets[0])
+    return (
+        program.costs[0] + target * program.costs[1],
+        float(program.offsets[0] + target * program.offsets[1]),
+    )
+
+
+def _value(program: Program, values: FloatArray, solved: Solved) -> float:
+    if solved.is_ratio:
+        return ratio_of(program, values)
+    sign = -1.0 if solved.objective.sense > 0 else 1.0
+    return float(sign * (program.costs[0] @ values + program.offsets[0]))
+
+
+def _fix_integers(program: Program, values: FloatArray) -> Program:
+    """The same program with its integers fixed at their rounded values."""
+    import dataclasses
+
+    whole = np.round(values)
+    return dataclasses.replace(
+        program,
+        lower=np.where(program.integer, whole, program.lower),
+        upper=np.where(program.integer, whole, program.upper),
+    )
+
+
+def _drop_slivers(
+    model: pyo.ConcreteModel, data: ModelData, program: Program, cost: FloatArray, offset: float, values: FloatArray,
+    solved: Solved, target: float, clock: Clock,
+) -> FloatArray:  # fmt: skip
+    """Take out columns that carry next to nothing, if the objective stays within the gap without them."""
+    position = {id(v): k for k, v in enumerate(program.variables)}
+    block = model.period[0]
+    carried: dict[tuple[str, str], float] = {}
+    for c in data.columns:
+        key = (c.candidate.workload, c.candidate.role)
+        carried[key] = (
+            carried.get(key, 0.0) + c.candidate.requests_per_s * values[position[id(block.replicas[c.index])]]
+        )
+    upper = program.upper.copy()
+    for c in data.columns:
+        k = position[id(block.replicas[c.index])]
+        share = (
+            c.candidate.requests_per_s
+            * values[k]
+            / max(carried[c.candidate.workload, c.candidate.role], 1e-30)
+        )
+        if share < SLIVER_SHARE:
+            upper[k] = 0.0
+    without: Outcome = solve_lp(program, cost, offset, clock, upper=upper)
+    if without.status != OPTIMAL or without.values is None:
+        return values
+    value = _value(program, without.values, solved)
+    holds = value >= target if solved.objective.sense > 0 else value <= target
+    return without.values if holds else values
+
+
+def kinds_lost(polished: Polished) -> dict[str, Any]:
+    """Kinds before and after, for the solver section of a design."""
+    return {"kinds_before_polish": polished.kinds_before, "kinds": polished.kinds_after}

@@ -1,0 +1,170 @@
+"""What can be consumed, capped, minimised or reported: one registered row each.
+
+A resource is linear in four kinds of things: nodes bought, racks bought, nodes at work in a rack, replicas at
+work. The model sums these contributions, caps them where the study names a limit, and reports them; a new
+resource is one entry here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from solver.candidates import Candidate
+from solver.configurations import Configuration
+from solver.model.data import Housing
+from solver.parts import Rack
+from solver.physics.cost import annuity
+from solver.scenario import Scenario
+
+SECONDS_PER_YEAR = 8760.0 * 3600.0
+
+
+def _nothing(*_: object) -> float:
+    return 0.0
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One thing that a design consumes.
+
+    Attributes
+    ----------
+    id, name, unit : str
+        `unit` is the SI unit of the amounts.
+    scale : float
+        SI units in one unit of the model, so that coefficients stay near 1.
+    limit_path : str
+        Study key that caps it, empty where it cannot be capped.
+    limit : callable(scenario) -> float or None
+        The cap.
+    fixed : callable(scenario) -> float
+        Consumed whatever is built.
+    per_node_bought, per_rack_bought : callable(scenario, configuration or rack) -> float
+    per_node : callable(scenario, housing) -> float
+        Per node at work in a rack.
+    per_replica : callable(scenario, candidate, pue) -> float
+        Per replica at work, on top of idle.
+    """
+
+    id: str
+    name: str
+    unit: str
+    scale: float
+    limit_path: str = ""
+    limit: Callable[[Scenario], float | None] = lambda _: None
+    fixed: Callable[[Scenario], float] = _nothing
+    per_node_bought: Callable[[Scenario, Configuration], float] = _nothing
+    per_rack_bought: Callable[[Scenario, Rack], float] = _nothing
+    per_node: Callable[[Scenario, Housing], float] = _nothing
+    per_replica: Callable[[Scenario, Candidate, float], float] = _nothing
+
+
+RESOURCES: dict[str, Resource] = {}
+
+
+def register(resource: Resource) -> Resource:
+    """Add a resource to the registry."""
+    if resource.id in RESOURCES:
+        raise ValueError(f"resource {resource.id} is registered twice")
+    RESOURCES[resource.id] = resource
+    return resource
+
+
+def network_endpoints(scenario: Scenario, config: Configuration) -> float:
+    """Fabric endpoints of a node, in ports of the study's fabric."""
+    platform, port = config.platform, scenario.network.port_bytes_per_s or 1.0
+    return platform.nic_count * platform.nic_bytes_per_s / port
+
+
+def network_w(scenario: Scenario, config: Configuration) -> float:
+    """Watts of switches and optics outside the node that serve its endpoints."""
+    return network_endpoints(scenario, config) * (scenario.network.endpoint_w or 0.0)
+
+
+def it_w(scenario: Scenario, housing: Housing) -> float:
+    """Provisioned IT watts of a node: its peak less what the cap takes off, plus its share of the network."""
+    return housing.pool.config.capped_w(housing.pool.cap) + network_w(scenario, housing.pool.config)
+
+
+def standing_w(scenario: Scenario, housing: Housing) -> float:
+    """IT watts a node draws on average while its accelerators idle."""
+    config = housing.pool.config
+    idle = config.accelerator.idle_w * config.platform.accelerators if config.accelerator else 0.0
+    return config.host_drawn_w + idle + network_w(scenario, config)
+
+
+def working_w(candidate: Candidate) -> float:
+    """IT watts a replica draws on average above its idle accelerators."""
+    return candidate.drawn_w - candidate.idle_w
+
+
+def node_usd(scenario: Scenario, config: Configuration) -> float:
+    """Price of a node with its memory and its share of the network."""
+    return config.price_usd + network_endpoints(scenario, config) * (scenario.network.endpoint_usd or 0.0)
+
+
+def _yearly(scenario: Scenario, usd: float, life_years: float) -> float:
+    finance = scenario.finance
+    return usd * (float(annuity(finance.wacc_frac, life_years)) + finance.maintenance_frac)
+
+
+def _energy_usd_per_w(scenario: Scenario) -> float:
+    return scenario.site.electricity_usd_per_j * SECONDS_PER_YEAR
+
+
+register(Resource(
+    id="power", name="Provisioned power at the utility meter", unit="W", scale=1e3,
+    limit_path="site.power_mw",
+    limit=lambda s: None if s.site.power_w is None else s.site.power_w * s.site.usable_power_frac,
+    fixed=lambda s: s.site.fixed_w,
+    per_node=lambda s, h: it_w(s, h) * h.pue_peak,
+))  # fmt: skip
+register(Resource(
+    id="it_power", name="Provisioned IT power", unit="W", scale=1e3,
+    per_node=it_w,
+))  # fmt: skip
+register(Resource(
+    id="drawn", name="Mean drawn power at the utility meter", unit="W", scale=1e3,
+    fixed=lambda s: s.site.fixed_w,
+    per_node=lambda s, h: standing_w(s, h) * h.pue_mean,
+    per_replica=lambda s, c, pue: working_w(c) * pue,
+))  # fmt: skip
+register(Resource(
+    id="capex", name="Capital outlay for IT, racks and network", unit="USD", scale=1e3,
+    limit_path="site.budget_usd",
+    limit=lambda s: s.site.budget_usd,
+    per_node_bought=node_usd,
+    per_rack_bought=lambda s, rack: rack.price_central_usd,
+))  # fmt: skip
+register(Resource(
+    id="floor", name="Floor with aisles", unit="m2", scale=1.0,
+    limit_path="site.floor_m2",
+    limit=lambda s: s.site.floor_m2,
+    per_node=lambda s, h: h.rack.floor_m2 if h.own else 0.0,
+    per_rack_bought=lambda s, rack: rack.floor_m2,
+))  # fmt: skip
+register(Resource(
+    id="water", name="Water for cooling", unit="L/s", scale=1e-3,
+    limit_path="site.water_l_per_s",
+    limit=lambda s: s.site.water_l_per_s,
+    per_node=lambda s, h: it_w(s, h) * h.wue_l_per_j,
+))  # fmt: skip
+register(Resource(
+    id="co2", name="Carbon dioxide of the energy drawn", unit="kg/s", scale=1e-3,
+    limit_path="site.co2_kg_per_s",
+    limit=lambda s: s.site.co2_kg_per_s,
+    fixed=lambda s: s.site.fixed_w * s.site.carbon_kg_per_j,
+    per_node=lambda s, h: standing_w(s, h) * h.pue_mean * s.site.carbon_kg_per_j,
+    per_replica=lambda s, c, pue: working_w(c) * pue * s.site.carbon_kg_per_j,
+))  # fmt: skip
+register(Resource(
+    id="tco", name="Yearly cost of owning and running", unit="USD/year", scale=1e3,
+    fixed=lambda s: s.site.fixed_w * _energy_usd_per_w(s),
+    per_node_bought=lambda s, config: _yearly(s, node_usd(s, config), s.finance.it_life_years),
+    per_rack_bought=lambda s, rack: _yearly(s, rack.price_central_usd, s.finance.rack_life_years),
+    per_node=lambda s, h: (
+        standing_w(s, h) * h.pue_mean * _energy_usd_per_w(s) + it_w(s, h) * s.finance.rent_usd_per_w_year
+    ),
+    per_replica=lambda s, c, pue: working_w(c) * pue * _energy_usd_per_w(s),
+))  # fmt: skip

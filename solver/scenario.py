@@ -1,0 +1,334 @@
+"""A study resolved against a catalog: what may be bought, for which classes, under which limits.
+
+Everything here is frozen and in SI. What a filter removed is kept with its reason, and every number that
+came from a default is kept as an assumption.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from solver.catalog import Catalog
+from solver.errors import InputError, Problem, closest
+from solver.parts import Accelerator, Cooling, Link, MemoryDevice, Model, NetworkPart, Platform, Precision, Rack
+from solver.physics.cost import price_table
+from solver.study import Study, WorkloadSpec
+from solver.units import si_name
+from solver.workload import Workload
+
+
+@dataclass(frozen=True)
+class Site:
+    """Limits and prices of the place; None means no limit."""
+
+    power_w: float | None
+    usable_power_frac: float
+    fixed_w: float
+    budget_usd: float | None
+    floor_m2: float | None
+    water_l_per_s: float | None
+    co2_kg_per_s: float | None
+    price_quarter: str
+    available_by: str
+    electricity_usd_per_j: float
+    carbon_kg_per_j: float
+    cooling: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Finance:
+    """How capital becomes a yearly cost."""
+
+    wacc_frac: float
+    it_life_years: float
+    rack_life_years: float
+    maintenance_frac: float
+    rent_usd_per_w_year: float
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """A number the study did not give, and where it came from."""
+
+    path: str
+    value: Any
+    default: Any
+    source: str
+    confidence: str
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """A part that may not be bought in this study, and why."""
+
+    part: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Study and catalog brought together."""
+
+    catalog: Catalog
+    study: Study
+    site: Site
+    finance: Finance
+    workloads: tuple[Workload, ...]
+    models: dict[str, Model]
+    accelerators: dict[str, Accelerator]
+    platforms: tuple[Platform, ...]
+    devices: tuple[MemoryDevice, ...]
+    precisions: dict[str, Precision]
+    racks: tuple[Rack, ...]
+    cooling: dict[str, Cooling]
+    links: dict[str, Link]
+    network: NetworkPart
+    nic_link: Link
+    host_mem_usable_frac: float
+    host_draw_frac: float
+    prices: dict[tuple[str, str], float]
+    filtered: tuple[Filtered, ...]
+    assumptions: tuple[Assumption, ...]
+
+    def device(self, device_id: str) -> MemoryDevice:
+        """Return a memory device by id, whether or not it may be bought apart."""
+        return self.catalog.typed(MemoryDevice, device_id)
+
+
+class _Resolver:
+    """Collects problems and assumptions while a study is resolved."""
+
+    def __init__(self, study: Study, catalog: Catalog) -> None:
+        self.study, self.catalog = study, catalog
+        self.problems: list[Problem] = []
+        self.assumptions: list[Assumption] = []
+
+    def check(self, table: str, part_id: str, path: str) -> bool:
+        """Record a problem unless the catalog's table has the id."""
+        known = self.catalog.tables[table]
+        if part_id in known:
+            return True
+        where = f"{table} of the catalog"
+        self.problems.append(
+            Problem(self.study.name, "", path, part_id, f"not in {where}", "an id listed by `tierwatt list`",
+                    closest(part_id, known))
+        )  # fmt: skip
+        return False
+
+    def default(self, path: str, given: Any) -> Any:
+        """Return what the study gives, else the catalog's default for that path, noted as an assumption."""
+        if given is not None:
+            return given
+        row = self.catalog.row("defaults", path)
+        value = row["ref"] if row["ref"] else row["value"]
+        self.assumptions.append(Assumption(path, value, value, str(row["source"]), str(row["confidence"])))
+        return value
+
+
+def resolve(study: Study, catalog: Catalog) -> Scenario:
+    """Bring a study and a catalog together.
+
+    Parameters
+    ----------
+    study : Study
+    catalog : Catalog
+
+    Raises
+    ------
+    InputError
+        If the study names what the catalog does not have; every such place at once, with close matches.
+    """
+    todo = _Resolver(study, catalog)
+    _check_ids(todo)
+    if todo.problems:
+        raise InputError(todo.problems)
+    site, finance = _site(todo), _finance(todo)
+    workloads = _workloads(todo)
+    if todo.problems:
+        raise InputError(todo.problems)
+    platforms, filtered = _platforms(study, catalog, site)
+    devices, more = _devices(study, catalog, site)
+    network = catalog.typed(NetworkPart, todo.default("build.network", study.build.network))
+    nic_link = catalog.typed(Link, todo.default("build.nic_link", study.build.nic_link))
+    return Scenario(
+        catalog=catalog,
+        study=study,
+        site=site,
+        finance=finance,
+        workloads=workloads,
+        models={w.model_id: catalog.typed(Model, w.model_id) for w in workloads},
+        accelerators={str(p.accelerator_id): catalog.typed(Accelerator, str(p.accelerator_id))
+                      for p in platforms if p.accelerator_id},
+        platforms=platforms,
+        devices=devices,
+        precisions={p.id: p for p in catalog.all(Precision)},
+        racks=tuple(r for r in catalog.all(Rack) if site.cooling is None or r.cooling in site.cooling),
+        cooling={c.id: c for c in catalog.all(Cooling)},
+        links={link.id: link for link in catalog.all(Link)},
+        network=network,
+        nic_link=nic_link,
+        host_mem_usable_frac=todo.default("build.host_mem_usable_frac", study.build.host_mem_usable_frac),
+        host_draw_frac=todo.default("build.host_draw_frac", study.build.host_draw_frac),
+        prices=price_table(catalog.rows("memory_prices")),
+        filtered=tuple([*filtered, *more]),
+        assumptions=tuple(todo.assumptions),
+    )  # fmt: skip
+
+
+def _check_ids(todo: _Resolver) -> None:
+    """Check every id the study names."""
+    study = todo.study
+    tables: list[tuple[str, str, Iterable[str]]] = [
+        ("platforms", "supply.platform", study.supply.platform),
+        ("memory", "supply.memory", study.supply.memory),
+        ("cooling", "site.cooling", study.site.cooling or ()),
+        ("workloads", "workload.id", [w.id for w in study.workload]),
+        ("models", "workload.model_id", [w.model_id for w in study.workload if w.model_id]),
+        ("network", "build.network", [study.build.network] if study.build.network else ()),
+        ("links", "build.nic_link", [study.build.nic_link] if study.build.nic_link else ()),
+        ("sites", "site.id", [study.site.id] if study.site.id else ()),
+    ]
+    for table, path, names in tables:
+        for name in names:
+            todo.check(table, name, path)
+    for spec in study.workload:
+        for precision in [*(spec.weight_precisions or []), *([spec.kv_precision] if spec.kv_precision else [])]:
+            todo.check("precisions", precision, f"workload.{spec.id}")
+    for path, names in (("allow", study.allow), ("exclude", study.exclude)):
+        for name in names:
+            if name not in todo.catalog.tables["memory"]:
+                todo.check("platforms", name, path)
+    quarters = sorted({str(row["quarter"]) for row in todo.catalog.rows("memory_prices")})
+    if study.site.price_quarter not in quarters:
+        todo.problems.append(
+            Problem(study.name, "", "site.price_quarter", study.site.price_quarter, "no memory prices for it",
+                    ", ".join(quarters))
+        )  # fmt: skip
+
+
+def _si(column: str, value: float | None) -> float | None:
+    """Convert one study value to SI by its suffix."""
+    return None if value is None else value * si_name(column)[1]
+
+
+def _site(todo: _Resolver) -> Site:
+    """Merge the study's site with the catalog's site row and the defaults."""
+    spec = todo.study.site
+    row = dict(todo.catalog.row("sites", spec.id)) if spec.id else {}
+    given = {name: getattr(spec, name) for name in type(spec).model_fields}
+    merged = {name: row.get(name) if value is None else value for name, value in given.items()}
+    electricity = todo.default("site.electricity_usd_per_mwh", merged["electricity_usd_per_mwh"])
+    carbon = todo.default("site.carbon_g_per_kwh", merged["carbon_g_per_kwh"])
+    return Site(
+        power_w=_si("power_mw", merged["power_mw"]),
+        usable_power_frac=spec.usable_power_frac,
+        fixed_w=spec.fixed_mw * 1e6,
+        budget_usd=merged["budget_usd"],
+        floor_m2=merged["floor_m2"],
+        water_l_per_s=merged["water_l_per_s"],
+        co2_kg_per_s=merged["co2_kg_per_s"],
+        price_quarter=spec.price_quarter,
+        available_by=spec.available_by,
+        electricity_usd_per_j=electricity * si_name("electricity_usd_per_mwh")[1],
+        carbon_kg_per_j=carbon * si_name("carbon_g_per_kwh")[1],
+        cooling=None if spec.cooling is None else tuple(spec.cooling),
+    )
+
+
+def _finance(todo: _Resolver) -> Finance:
+    """Finance numbers, from the study or the catalog's defaults."""
+    spec = todo.study.finance
+    names = type(spec).model_fields
+    value = {name: float(todo.default(f"finance.{name}", getattr(spec, name))) for name in names}
+    return Finance(
+        wacc_frac=value["wacc_percent"] / 100.0,
+        it_life_years=value["it_life_years"],
+        rack_life_years=value["rack_life_years"],
+        maintenance_frac=value["maintenance_percent"] / 100.0,
+        rent_usd_per_w_year=value["rent_usd_per_kw_month"] * 12.0 / 1e3,
+    )
+
+
+def _workloads(todo: _Resolver) -> tuple[Workload, ...]:
+    """Merge each class of the study with its catalog row."""
+    total_share = sum(w.share or 0.0 for w in todo.study.workload)
+    return tuple(_workload(todo, spec, total_share) for spec in todo.study.workload)
+
+
+def _workload(todo: _Resolver, spec: WorkloadSpec, total_share: float) -> Workload:
+    row = todo.catalog.row("workloads", spec.id)
+    value = {name: getattr(spec, name) for name in type(spec).model_fields}
+    value = {name: row.get(name) if item is None else item for name, item in value.items()}
+    curve = value["reuse_curve"]
+    known = {str(r["curve"]) for r in todo.catalog.rows("reuse")}
+    if curve is not None and curve not in known:
+        todo.problems.append(
+            Problem(todo.study.name, f"workload {spec.id}", "reuse_curve", curve, "not in reuse of the catalog",
+                    ", ".join(sorted(known)), closest(curve, known))
+        )  # fmt: skip
+    return Workload(
+        id=spec.id,
+        name=str(row["name"]),
+        model_id=value["model_id"],
+        isl=value["isl_tokens"],
+        osl=value["osl_tokens"],
+        isl_cv=value["isl_cv"] or 0.0,
+        osl_cv=value["osl_cv"] or 0.0,
+        reuse_frac_max=(value["reuse_frac_max"] or 0.0) if curve else 0.0,
+        reuse_curve=curve,
+        arrival_cv=value["arrival_cv"] or 1.0,
+        ttft_s=value["ttft_s"],
+        tpot_s=value["tpot_s"],
+        percentile=value["percentile"] or 0.5,
+        weight_precisions=tuple(value["weight_precisions"]),
+        kv_precision=value["kv_precision"],
+        kv_read_frac=value["kv_read_frac"] or 1.0,
+        value_per_token=value["value_per_token"] or 1.0,
+        requests_per_s=spec.requests_per_s if spec.share is None else (spec.share or 0.0) / total_share,
+    )  # type: ignore[arg-type]
+
+
+def _platforms(study: Study, catalog: Catalog, site: Site) -> tuple[tuple[Platform, ...], list[Filtered]]:
+    """Platforms that may be bought, and why the others may not."""
+    kept, removed = [], []
+    for platform in catalog.all(Platform):
+        reason = _why_not(platform, study, site, catalog)
+        if reason:
+            removed.append(Filtered(platform.id, reason))
+        else:
+            kept.append(platform)
+    return tuple(kept), removed
+
+
+def _why_not(platform: Platform, study: Study, site: Site, catalog: Catalog) -> str:
+    """Reason why a platform may not be bought, or an empty string."""
+    allowed = platform.id in study.allow
+    if platform.id in study.exclude:
+        return "excluded by the study"
+    if platform.buyable != "yes" and not allowed:
+        return f"not for sale ({platform.buyable}); name it in `allow` to admit it"
+    if platform.year_available > site.available_by:
+        return f"available {platform.year_available}, wanted by {site.available_by}"
+    if platform.price_central_usd is None:
+        return "no price"
+    if site.cooling is not None and not any(
+        platform.cooling in catalog.typed(Cooling, c).accepts for c in site.cooling
+    ):
+        return f"needs {platform.cooling} cooling, which the site lacks"
+    return ""
+
+
+def _devices(study: Study, catalog: Catalog, site: Site) -> tuple[tuple[MemoryDevice, ...], list[Filtered]]:
+    """Memory devices that may be bought as additions, and why the others may not."""
+    kept, removed = [], []
+    for device in catalog.all(MemoryDevice):
+        if device.id in study.exclude:
+            removed.append(Filtered(device.id, "excluded by the study"))
+        elif device.year_available > site.available_by:
+            removed.append(Filtered(device.id, f"available {device.year_available}, wanted by {site.available_by}"))
+        else:
+            kept.append(device)
+    return tuple(kept), removed
+

@@ -1,0 +1,112 @@
+"""The main job: a study and a catalog in, an audited design out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from solver.assemble import assemble, unbuilt
+from solver.audit import audit
+from solver.candidates import CandidateSet, build_candidates
+from solver.catalog import Catalog
+from solver.configurations import configurations
+from solver.design import FEASIBLE, INFEASIBLE, OPTIMAL, UNKNOWN, Design
+from solver.errors import AuditError
+from solver.highs import INFEASIBLE as NO_POINT
+from solver.highs import Clock
+from solver.model.data import ModelData, model_data
+from solver.model.objectives import find_objective
+from solver.optimise import optimise
+from solver.physics.calibration import Calibration
+from solver.polishing import polish
+from solver.scenario import Scenario, resolve
+from solver.search import relative_gap
+from solver.study import Study
+
+
+def solve(
+    study: Study,
+    catalog: Catalog,
+    on_progress: Callable[[dict[str, Any]], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    *,
+    prune: bool = True,
+) -> Design:
+    """Find the best build of a study, polish it, and audit it.
+
+    Parameters
+    ----------
+    study : Study
+    catalog : Catalog
+    on_progress : callable, optional
+        Called with ``{t_s, phase, incumbent, bound, gap}``.
+    should_stop : callable, optional
+        Polled; when it returns True the best design so far is returned.
+    prune : bool
+        False keeps dominated candidates (slower, same optimum; for tests).
+
+    Returns
+    -------
+    Design
+        Status optimal, feasible, infeasible or unknown.
+
+    Raises
+    ------
+    InputError
+        If the study does not fit the catalog or its objective.
+    AuditError
+        If the design breaks a limit or promise when checked from the raw catalog.
+    """
+    clock = Clock(study.solver.time_limit_s, study.solver.threads, on_progress, should_stop)
+    data, candidates = prepare(resolve(study, catalog), prune=prune)
+    clock.report("candidates", None, None, None)
+    return solve_prepared(data, candidates, clock)
+
+
+def prepare(scenario: Scenario, *, prune: bool = True) -> tuple[ModelData, CandidateSet]:
+    """Make the columns of a scenario: menu, candidates, pools."""
+    find_objective(scenario)
+    configs = configurations(scenario)
+    fit = Calibration.from_catalog(scenario.catalog)
+    candidates = build_candidates(scenario, configs, fit, prune=prune)
+    return model_data(scenario, configs, candidates.candidates), candidates
+
+
+def solve_prepared(data: ModelData, candidates: CandidateSet, clock: Clock) -> Design:
+    """Solve, polish, assemble and audit one set of columns."""
+    scenario = data.scenario
+    seconds = {"candidates_s": clock.elapsed_s}
+    unserved = _unserved(data)
+    if unserved:
+        return unbuilt(scenario, candidates, INFEASIBLE, unserved)
+    solved = optimise(data, clock)
+    if solved.found.values is None:
+        if solved.found.status == NO_POINT:
+            return unbuilt(scenario, candidates, INFEASIBLE, ["the limits and the demand clash"])
+        return unbuilt(scenario, candidates, UNKNOWN, ["stopped before a design was found"], clock.stopped_by)
+    polished = polish(solved, clock)
+    within = relative_gap(polished.value, solved.bound) <= scenario.study.solver.gap * (1 + 1e-6)
+    seconds |= solved.timings | {"total_s": clock.elapsed_s}
+    design = assemble(
+        solved, polished, candidates, OPTIMAL if within else FEASIBLE, clock.stopped_by or ("gap" if within else ""), seconds
+    )
+    report = audit(design)
+    if not report["ok"]:
+        lines = "\n".join(f"  - {line}" for line in report["violations"][:20])
+        raise AuditError(f"the design fails its audit:\n{lines}")
+    clock.report("done", design.objective["value"], design.objective["bound"], design.objective["gap"])
+    return design.replace(audit=report)
+
+
+def _unserved(data: ModelData) -> list[str]:
+    """Classes that must be served and that no candidate can serve."""
+    demand = data.scenario.study.demand
+    if demand.mode == "fixed" and demand.floor_frac == 0:
+        return []
+    lines = []
+    for work in data.workloads:
+        roles = {c.candidate.role for c in data.columns if c.candidate.workload == work.id}
+        missing = [] if "mixed" in roles else [r for r in ("prefill", "decode") if r not in roles]
+        if missing:
+            lines.append(f"class {work.id}: no part that may be bought can {' or '.join(missing)} within its promises")
+    return lines

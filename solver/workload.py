@@ -1,0 +1,83 @@
+"""A workload class: a model, its lengths, its promises and its reuse, in SI units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One class of requests and how many of them there are.
+
+    Attributes
+    ----------
+    id, model_id : str
+        Class id and the catalog id of the model that serves it.
+    isl, osl : float
+        Mean input and output tokens of a request.
+    isl_cv, osl_cv : float
+        Coefficients of variation of the lengths.
+    reuse_frac_max : float
+        Share of input tokens that an infinite prefix cache would hold.
+    reuse_curve : str or None
+        Catalog id of the retention curve; None when nothing can be reused.
+    arrival_cv : float
+        Coefficient of variation of interarrival times.
+    ttft_s, tpot_s : float or None
+        Promises; None means that none is given (offline work).
+    percentile : float
+        Share of requests that must keep the TTFT promise.
+    weight_precisions : tuple of str
+        Precisions of weights that the class accepts.
+    kv_precision : str
+        Precision of the KV cache, the same in prefill and decode so that they can pair.
+    kv_read_frac : float
+        Share of the KV cache read in each decode step.
+    value_per_token : float
+        Weight of the class's tokens in value-weighted reports.
+    requests_per_s : float
+        Demand; in a mix only the proportions between classes count.
+    """
+
+    id: str
+    name: str
+    model_id: str
+    isl: float
+    osl: float
+    isl_cv: float
+    osl_cv: float
+    reuse_frac_max: float
+    reuse_curve: str | None
+    arrival_cv: float
+    ttft_s: float | None
+    tpot_s: float | None
+    percentile: float
+    weight_precisions: tuple[str, ...]
+    kv_precision: str
+    kv_read_frac: float
+    value_per_token: float
+    requests_per_s: float
+
+    @property
+    def context(self) -> float:
+        """Tokens of context a decode step sees, weighted by residency.
+
+        A request with output `o` stays `o` steps and its context grows by one token a step, so the mean over
+        steps is E[isl osl + osl^2 / 2] / E[osl] = isl + osl (1 + cv^2) / 2 for independent lengths.
+        """
+        return self.isl + self.osl * (1.0 + self.osl_cv**2) / 2.0
+
+    @property
+    def cached_on_hit(self) -> float:
+        """Prompt tokens found in the cache when a request hits."""
+        return self.isl * self.reuse_frac_max
+
+    @property
+    def output_tokens(self) -> float:
+        """Output tokens a request."""
+        return self.osl
+
+    @property
+    def all_tokens(self) -> float:
+        """Output plus new input tokens a request (cached input is not counted)."""
+        return self.osl + self.isl * (1.0 - self.reuse_frac_max)

@@ -12,13 +12,13 @@ from solver.candidates import HIT, CandidateSet, Dropped
 from solver.design import Design, Record
 from solver.embed import used_rows
 from solver.kpis import compute_kpis
-from solver.model.data import STORE, Column, Housing, ModelData, Pool
+from solver.model.data import Column, Housing, ModelData, Pool
 from solver.model.memory import resident_bytes
 from solver.optimise import Solved
 from solver.performance import EVIDENCE
 from solver.physics.cost import memory_usd_per_byte
 from solver.polishing import Polished
-from solver.resources import RESOURCES, it_w, network_endpoints, network_w, standing_w, working_w
+from solver.resources import RESOURCES, it_w, network_endpoints, standing_w, working_w
 from solver.scenario import Scenario
 from solver.search import relative_gap
 
@@ -51,8 +51,8 @@ def assemble(
     block = polished.model.period[0]
     unit = solved.objective.per_unit(scenario)
     value, bound = polished.value * unit, solved.bound * unit
-    pools = [_pool_record(scenario, data, pool, block) for pool in data.pools]
     load = _load_records(data, block)
+    pools = [_pool_record(scenario, data, pool, block, load) for pool in data.pools]
     design = Design(
         status=status,
         stopped_by=stopped_by,
@@ -135,18 +135,31 @@ def _value(component: Any) -> float:
     return float(pyo.value(component, exception=False) or 0.0)
 
 
-def _pool_record(scenario: Scenario, data: ModelData, pool: Pool, block: pyo.Block) -> Record:
+def _role_shares(load: list[Record], pool: Pool) -> dict[str, float]:
+    """Share of the accelerators at work in a pool's family that each role takes."""
+    if pool.config.accelerator is None:
+        return {"store": 1.0}
+    taken: dict[str, float] = defaultdict(float)
+    for item in load:
+        if (item["platform"], item["power_cap"]) == pool.family and item["pool_id"] in (None, pool.id):
+            taken[item["role"]] += item["accelerators"]
+    total = sum(taken.values())
+    return {role: amount / total for role, amount in taken.items()} if total else {}
+
+
+def _pool_record(scenario: Scenario, data: ModelData, pool: Pool, block: pyo.Block, load: list[Record]) -> Record:
     """One pool: how many nodes, in which racks, and its watts at the four boundaries."""
     housed = [(h, round(_value(block.housed[h.id]))) for h in data.housings_of_pool.get(pool.id, [])]
     housed = [(h, n) for h, n in housed if n > 0]
     nodes = sum(n for _, n in housed)
-    accelerator, config = pool.config.accelerator, pool.config
+    accelerator, config, shares = pool.config.accelerator, pool.config, _role_shares(load, pool)
     board = accelerator.tdp_w * pool.cap * config.platform.accelerators if accelerator else 0.0
     return {
         "pool_id": pool.id,
         "platform": config.platform.id,
         "configuration": config.id,
-        "role": pool.role,
+        "role": next(iter(shares)) if len(shares) == 1 else "shared",
+        "role_shares": shares,
         "cap": pool.cap,
         "quantity": nodes,
         "accelerators": nodes * config.platform.accelerators,
@@ -336,6 +349,3 @@ def _tier_limits(data: ModelData, block: pyo.Block) -> list[Record]:
 
 def _limit(name: str, value: float, used: float, unit: str) -> Record:
     return {"id": name, "value": value, "used": used, "unit": unit, "slack": value - used, "marginal": None}
-
-
-__all__ = ["STORE", "assemble", "assumption_records", "dropped_records", "network_w", "unbuilt"]

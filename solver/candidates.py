@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.configurations import Configuration
-from solver.menu import Menu, raw_menu
+from solver.menu import Menu, batch_grid, shapes
 from solver.performance import ROLE_DECODE, ROLE_MIXED, ROLE_PREFILL, Calibration, Performance, evaluate
 from solver.physics.queueing import max_load, wait_quantile
 from solver.pruning import undominated
@@ -171,15 +171,14 @@ class _ClassCandidates:
 
     def run(self, prune: bool) -> CandidateSet:
         """Go through the roles and cache kinds."""
-        roles = self.scenario.study.build.roles
-        for role in roles:
+        tiers = sorted({stock.tier for config in self.configs for stock in config.tiers})
+        for role in self.scenario.study.build.roles:
             if role == "decode":
                 self._decode(prune)
                 continue
-            self._prefilling(role, MISS, "", prune)
-            if self.workload.reuse_frac_max > 0:
-                for tier in sorted({stock.tier for config in self.configs for stock in config.tiers}):
-                    self._prefilling(role, HIT, tier, prune)
+            self._prefilling(role, MISS, [""], prune)
+            if self.workload.reuse_frac_max > 0 and tiers:
+                self._prefilling(role, HIT, tiers, prune)
         return CandidateSet(tuple(self.kept), tuple(self.dropped.values()), self.raw_count, self.feasible_count)
 
     def _drop(self, reason: str, count: int, nearest: float, needed: float, unit: str) -> None:
@@ -191,49 +190,78 @@ class _ClassCandidates:
         total = count + (old.count if old else 0)
         self.dropped[reason] = Dropped(self.workload.id, reason, total, float(best), needed, unit)
 
-    def _evaluate(self, menu: Menu) -> Performance:
-        self.raw_count += len(menu)
-        return evaluate(menu.points, self.calibration)
+    def _evaluated(self, role: int, cached: float) -> tuple[Menu, Performance]:
+        """Menu of a role with every batch that can fit, and its performance.
 
-    def _fits(self, perf: Performance, menu: Menu) -> NDArray[np.bool_]:
-        """Weights and at least one request's KV (or its spill) must fit; the rest is dropped."""
-        room = perf.kv_free_bytes
-        fits = room > 0
-        self._drop("weights do not fit in memory", int((~fits).sum()), float(np.max(-room, initial=0.0)), 0.0, "B")
-        return np.asarray(fits)
+        Shapes whose weights do not fit go first; batches stop where HBM and, on the coarse grid, the node's
+        own tiers are full.
+        """
+        base = shapes(self.scenario, self.workload, role, cached)
+        perf = evaluate(base.points, self.calibration)
+        short = -perf.kv_free_bytes
+        self.raw_count += len(base)
+        self._drop("weights do not fit in memory", int((short >= 0).sum()), float(np.min(short[short >= 0], initial=np.inf)),
+                   0.0, "B")  # fmt: skip
+        base = base.take(short < 0)
+        if role == ROLE_PREFILL or not len(base):
+            return base, evaluate(base.points, self.calibration)
+        build = self.scenario.study.build
+        batches, coarse = batch_grid(build.batch_points_per_octave, build.max_batch)
+        each = perf.kv_bytes_per_request[short < 0]
+        inside = perf.kv_free_bytes[short < 0] / each
+        beyond = inside + (self._tier_room(base) / each if role == ROLE_DECODE else 0.0)
+        wanted = batches[None, :] <= np.where(coarse[None, :], beyond[:, None], inside[:, None])
+        self._drop("KV cache of the batch does not fit", int((~wanted).sum()), 0.0, 0.0, "B")
+        wanted &= batches[None, :] >= base.points.dp[:, None]
+        menu = base.expanded(batches, coarse, wanted)
+        self.raw_count += len(menu)
+        return menu, evaluate(menu.points, self.calibration)
+
+    def _tier_room(self, menu: Menu) -> FloatArray:
+        """Bytes below HBM that a replica finds in its own share of the roomiest configuration."""
+        best = {p.id: 0.0 for p in menu.platforms}
+        for config in self.configs:
+            if config.platform.id in best:
+                room = sum(s.capacity_bytes for s in config.tiers if not s.pooled) / config.platform.accelerators
+                best[config.platform.id] = max(best[config.platform.id], room)
+        return np.asarray(np.asarray([best[p.id] for p in menu.platforms])[menu.platform] * menu.count)
 
     # --- prefill and mixed -------------------------------------------------------------------------------
 
-    def _prefilling(self, role: str, cache: str, tier: str, prune: bool) -> None:
+    def _prefilling(self, role: str, cache: str, tiers: list[str], prune: bool) -> None:
         """Candidates that prefill: alone (prefill) or beside decoding (mixed)."""
-        work = self.workload
-        cached = work.cached_on_hit if cache == HIT else 0.0
+        cached = self.workload.cached_on_hit if cache == HIT else 0.0
         code = ROLE_PREFILL if role == "prefill" else ROLE_MIXED
-        menu = raw_menu(self.scenario, work, code, cached)
+        menu, perf = self._evaluated(code, cached)
         if not len(menu):
             return
-        perf = self._evaluate(menu)
+        for tier in tiers:
+            self._prefilling_from(menu, perf, role, cache, tier, cached, prune)
+
+    def _prefilling_from(
+        self, menu: Menu, perf: Performance, role: str, cache: str, tier: str, cached: float, prune: bool
+    ) -> None:
+        """Candidates that prefill with hits from one tier (or none)."""
         lanes = np.asarray(menu.points.dp * menu.points.pp, dtype=float)
         inflight = menu.batch if role == "mixed" else lanes
-        good = self._fits(perf, menu) & (perf.kv_bytes_per_request * inflight <= perf.kv_free_bytes)
-        load_bytes = perf.kv_transfer_bytes * (cached / work.isl)
-        load_s = self._load_s(menu, tier, load_bytes)
-        good &= np.isfinite(load_s)
-        nic = menu.nic_bytes_per_s
+        good = np.asarray(perf.kv_bytes_per_request * inflight <= perf.kv_free_bytes)
+        load_bytes = perf.kv_transfer_bytes * (cached / self.workload.isl)
+        speed, latency = self._load_path(menu, tier)
+        good &= speed > 0
+        load_s = latency + load_bytes / np.maximum(speed, 1e-3)
         out = perf.kv_transfer_bytes if role == "prefill" else np.zeros(len(menu))
-        handover_s = np.where(out > 0, out / nic + self.scenario.nic_link.latency_s, 0.0)
         if role == "prefill":
+            handover_s = out / menu.nic_bytes_per_s + self.scenario.nic_link.latency_s
             rate, ttft = self._prefill_rate(perf, load_s + handover_s, lanes)
-            with np.errstate(divide="ignore"):
-                nic_rate = np.where(out > 0, nic / np.maximum(out, 1.0), np.inf)
-            rate = np.minimum(rate, nic_rate)
+            rate = np.minimum(rate, menu.nic_bytes_per_s / np.maximum(out, 1.0))
+            rate = np.minimum(rate, speed / np.maximum(load_bytes, 1.0))
             busy = rate / perf.requests_per_s
             drawn = perf.power_idle_w + busy * (perf.power_busy_w - perf.power_idle_w)
         else:
             rate = perf.requests_per_s * self.scenario.study.build.utilisation_cap
             ttft = self._mixed_ttft(perf, rate, load_s, lanes)
             drawn = perf.power_busy_w
-        good &= self._keeps_ttft(ttft, good) & (rate > 0)
+        good &= self._keeps_ttft(ttft, good) & (rate > 0) & (rate * load_bytes <= speed)
         if role == "mixed":
             good &= self._keeps_tpot(perf.tpot_s, good)
         self._keep(menu, perf, good, rate, ttft, drawn, role, cache, tier, load_bytes, out, prune)
@@ -261,34 +289,36 @@ class _ClassCandidates:
         wait = wait_quantile(np.minimum(load, 0.999), perf.prefill_s, work.isl_cv**2, work.percentile, lanes)
         return np.where(load < 0.999, wait + perf.prefill_s + perf.decode_step_s + load_s, np.inf)
 
-    def _load_s(self, menu: Menu, tier: str, load_bytes: FloatArray) -> FloatArray:
-        """Seconds to load a hit from a tier over the replica's own links; inf where no node has the tier."""
+    def _load_path(self, menu: Menu, tier: str) -> tuple[FloatArray, FloatArray]:
+        """Bytes/s and latency of a tier seen by each replica over its own links and its share of the node.
+
+        The speed is zero where no node has the tier; without a tier nothing is loaded.
+        """
         if not tier:
-            return np.zeros(len(menu))
-        seconds = np.full(len(menu), np.inf)
+            return np.full(len(menu), np.inf), np.zeros(len(menu))
+        speed, latency = np.zeros(len(menu)), np.zeros(len(menu))
         remote = [s for c in self.configs for s in c.tiers if s.tier == tier and s.pooled]
         if remote:
-            seconds = load_bytes / menu.nic_bytes_per_s + min(s.latency_s for s in remote)
+            speed, latency = menu.nic_bytes_per_s.copy(), np.full(len(menu), min(s.latency_s for s in remote))
         for index, platform in enumerate(menu.platforms):
             stocks = [s for c in self.configs if c.platform.id == platform.id for s in c.tiers if s.tier == tier]
             if stocks:
                 here = menu.platform == index
-                share = menu.count[here] / platform.accelerators
-                best = max(stocks, key=lambda s: s.read_bytes_per_s)
-                speed = np.minimum(menu.count[here] * best.link_bytes_per_s, share * best.read_bytes_per_s)
-                seconds[here] = load_bytes[here] / speed + best.latency_s
-        return seconds
+                share = menu.charge[here] / platform.accelerators
+                slowest = min(stocks, key=lambda s: s.read_bytes_per_s)
+                speed[here] = np.minimum(menu.count[here] * slowest.link_bytes_per_s, share * slowest.read_bytes_per_s)
+                latency[here] = slowest.latency_s
+        return speed, latency
 
     # --- decode ------------------------------------------------------------------------------------------
 
     def _decode(self, prune: bool) -> None:
         """Candidates that only decode, with and without KV below HBM."""
-        menu = raw_menu(self.scenario, self.workload, ROLE_DECODE, 0.0)
+        menu, perf = self._evaluated(ROLE_DECODE, 0.0)
         if not len(menu):
             return
-        perf = self._evaluate(menu)
         spill = np.maximum(0.0, perf.kv_bytes_per_request * menu.batch - perf.kv_free_bytes)
-        good = self._fits(perf, menu) & self._spill_possible(menu, perf, spill)
+        good = self._spill_possible(menu, perf, spill)
         good &= self._keeps_tpot(perf.tpot_s, good)
         rate = perf.requests_per_s * self.scenario.study.build.utilisation_cap
         rate = np.minimum(rate, menu.nic_bytes_per_s / perf.kv_transfer_bytes)

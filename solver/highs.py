@@ -117,6 +117,7 @@ class Clock:
     should_stop: Callable[[], bool] | None = None
     begun: float = field(default_factory=time.perf_counter)
     stopped_by: str = ""
+    last_report: tuple[float, str, float | None] = (-1.0, "", None)
 
     @property
     def elapsed_s(self) -> float:
@@ -137,9 +138,15 @@ class Clock:
         return bool(self.stopped_by)
 
     def report(self, phase: str, incumbent: float | None, bound: float | None, gap: float | None) -> None:
-        """Tell the caller how far the solve has come."""
-        if self.on_progress is not None:
-            self.on_progress({"t_s": self.elapsed_s, "phase": phase, "incumbent": incumbent, "bound": bound, "gap": gap})
+        """Tell the caller how far the solve has come: at once when something is new, else twice a second."""
+        if self.on_progress is None:
+            return
+        now = self.elapsed_s
+        then, old_phase, old_incumbent = self.last_report
+        if phase == old_phase and incumbent == old_incumbent and now - then < 0.5:
+            return
+        self.last_report = (now, phase, incumbent)
+        self.on_progress({"t_s": now, "phase": phase, "incumbent": incumbent, "bound": bound, "gap": gap})
 
 
 def solve_lp(program: Program, cost: FloatArray, offset: float, clock: Clock, upper: FloatArray | None = None) -> Outcome:

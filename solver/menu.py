@@ -6,6 +6,7 @@ candidates.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,37 @@ class Menu:
         """Requests in flight over the replica."""
         return self.points.batch
 
+    def expanded(self, batches: FloatArray, coarse: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> Menu:
+        """Return the menu with a row for each wanted pair of shape and batch.
+
+        Parameters
+        ----------
+        batches : (B,) array
+        coarse : (B,) array of bool
+            Which batches are on the coarse grid.
+        wanted : (N, B) array of bool
+        """
+        shape, batch = np.nonzero(wanted)
+        kept = self.take(shape)
+        points = dataclasses.replace(kept.points, batch=batches[batch])
+        return dataclasses.replace(kept, points=points, coarse_batch=coarse[batch])
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Menu:
+        """Return some rows."""
+        arrays = {
+            f.name: getattr(self.points, f.name)[rows]
+            for f in dataclasses.fields(self.points)
+            if isinstance(getattr(self.points, f.name), np.ndarray)
+        }
+        return Menu(
+            points=dataclasses.replace(self.points, **arrays),
+            platforms=self.platforms,
+            platform=self.platform[rows],
+            charge=self.charge[rows],
+            nic_bytes_per_s=self.nic_bytes_per_s[rows],
+            coarse_batch=self.coarse_batch[rows],
+        )
+
     @property
     def count(self) -> FloatArray:
         """Accelerators of a replica."""
@@ -88,8 +120,8 @@ def parallelisms(model: Model, domain: int) -> list[tuple[int, int, int, int]]:
     return ways
 
 
-def raw_menu(scenario: Scenario, workload: Workload, role: int, cached: float) -> Menu:
-    """Build the raw menu of one class and role.
+def shapes(scenario: Scenario, workload: Workload, role: int, cached: float) -> Menu:
+    """Build the menu of one class and role at a batch of one request per attention-data group.
 
     Parameters
     ----------
@@ -105,44 +137,37 @@ def raw_menu(scenario: Scenario, workload: Workload, role: int, cached: float) -
     platforms = tuple(p for p in scenario.platforms if p.accelerators > 0)
     precisions = tuple(scenario.precisions.values())
     names = [p.id for p in precisions]
-    batches, coarse = batch_grid(build.batch_points_per_octave, build.max_batch)
-    if role == ROLE_PREFILL:
-        batches, coarse = np.ones(1), np.ones(1, dtype=bool)
-    shapes = [
+    rows = [
         (index, names.index(precision), *way, cap)
         for index, platform in enumerate(platforms)
         for way in parallelisms(model, _domain(scenario, platform))
         for precision in workload.weight_precisions
         for cap in build.power_caps
+        if (model.max_context or np.inf) >= workload.isl + workload.osl
     ]
-    if not shapes or (model.max_context or np.inf) < workload.isl + workload.osl:
-        shapes = []
-    table = np.repeat(np.asarray(shapes, dtype=float).reshape(-1, 7), len(batches), axis=0)
-    number = len(shapes)
+    table = np.asarray(rows, dtype=float).reshape(-1, 7)
     accelerators = tuple(scenario.accelerators.values())
     order = [a.id for a in accelerators]
-    by_platform = np.asarray([order.index(str(p.accelerator_id)) for p in platforms], dtype=int)
     platform = table[:, 0].astype(int)
     count = table[:, 2] * table[:, 3] * table[:, 4]
-    rows = len(table)
 
     def full(value: float) -> FloatArray:
-        return np.full(rows, float(value))
+        return np.full(len(table), float(value))
 
     points = Points(
         models=(model,),
         accelerators=accelerators,
         precisions=precisions,
-        model=np.zeros(rows, dtype=int),
-        accelerator=by_platform[platform] if rows else np.zeros(0, dtype=int),
+        model=np.zeros(len(table), dtype=int),
+        accelerator=np.asarray([order.index(str(p.accelerator_id)) for p in platforms], dtype=int)[platform],
         weight_precision=table[:, 1].astype(int),
-        kv_precision=np.full(rows, names.index(workload.kv_precision)),
-        role=np.full(rows, role),
+        kv_precision=np.full(len(table), names.index(workload.kv_precision)),
+        role=np.full(len(table), role),
         tp=table[:, 2].astype(int),
         pp=table[:, 3].astype(int),
         dp=table[:, 4].astype(int),
         ep=table[:, 5].astype(int),
-        batch=np.tile(batches, number),
+        batch=np.ones(len(table)) if role == ROLE_PREFILL else table[:, 4].copy(),
         isl_new=full(workload.isl - cached),
         cached=full(cached),
         context=full(workload.context),
@@ -151,15 +176,15 @@ def raw_menu(scenario: Scenario, workload: Workload, role: int, cached: float) -
         kv_read_frac=full(workload.kv_read_frac),
         chunk=full(build.chunk_tokens),
     )
-    size = np.asarray([p.accelerators for p in platforms], dtype=float)[platform] if rows else np.zeros(0)
-    nic = np.asarray([p.nic_count * p.nic_bytes_per_s for p in platforms])[platform] if rows else np.zeros(0)
+    size = np.asarray([p.accelerators for p in platforms], dtype=float)[platform]
+    nic = np.asarray([p.nic_count * p.nic_bytes_per_s for p in platforms])[platform]
     return Menu(
         points=points,
         platforms=platforms,
         platform=platform,
-        charge=size / np.floor(size / count) if rows else np.zeros(0),
-        nic_bytes_per_s=nic * scenario.nic_link.measured_frac * (count / size) if rows else np.zeros(0),
-        coarse_batch=np.tile(coarse, number),
+        charge=size / np.floor(size / count),
+        nic_bytes_per_s=nic * scenario.nic_link.measured_frac * (count / size),
+        coarse_batch=np.ones(len(table), dtype=bool),
     )
 
 

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyomo.environ as pyo
+from numpy.typing import NDArray
 
 from solver.highs import OPTIMAL, Clock, Program, compile_model, solve_lp
 from solver.model.build import build_model
 from solver.model.data import ModelData
 from solver.model.objectives import Objective, find_objective
-from solver.search import Found, Search, relative_gap
+from solver.search import Found, minimise, relative_gap
 
+FloatArray = NDArray[np.float64]
 SEARCH_GAP_SHARE = 0.5
 """Share of the allowed gap that the search may leave; the rest is room for the polish."""
 MAX_RATIO_STEPS = 12
@@ -75,20 +77,19 @@ def optimise(data: ModelData, clock: Clock) -> Solved:
     begun = time.perf_counter()
     model, program, objective = compiled(data)
     timings = {"model_s": time.perf_counter() - begun}
-    search = Search(model, program, data, clock)
     gap = data.scenario.study.solver.gap * SEARCH_GAP_SHARE
     begun = time.perf_counter()
     if len(program.costs) > 1:
-        found, value, bound = _dinkelbach(search, program, clock, gap)
+        found, value, bound = _dinkelbach(program, clock, gap)
     else:
         sign = -1.0 if objective.sense > 0 else 1.0
-        found = search.minimise(program.costs[0], program.offsets[0], gap, sign=sign)
+        found = minimise(program, program.costs[0], float(program.offsets[0]), clock, gap=gap, sign=sign)
         value, bound = sign * found.objective, sign * found.bound
     timings["search_s"] = time.perf_counter() - begun
     return Solved(data, model, program, objective, found, value, bound, timings)
 
 
-def _dinkelbach(search: Search, program: Program, clock: Clock, gap: float) -> tuple[Found, float, float]:
+def _dinkelbach(program: Program, clock: Clock, gap: float) -> tuple[Found, float, float]:
     """Maximise numerator over denominator with a certified bound.
 
     Each step maximises ``N - lambda D``; with the step's upper bound UB and a lower bound D_min of the
@@ -97,13 +98,16 @@ def _dinkelbach(search: Search, program: Program, clock: Clock, gap: float) -> t
     """
     smallest = solve_lp(program, program.costs[1], program.offsets[1], clock)
     if smallest.status != OPTIMAL:
-        return Found(smallest.status, None, np.nan, np.nan, np.nan, 0, 0), np.nan, np.nan
+        return Found(smallest.status, None, np.nan, np.nan, np.nan, 0), np.nan, np.nan
     lam, bound, best = 0.0, np.inf, None
     for _ in range(MAX_RATIO_STEPS):
         cost = program.costs[0] + lam * program.costs[1]
         offset = float(program.offsets[0] + lam * program.offsets[1])
         allowed = 0.5 * gap * lam * smallest.objective
-        found = search.minimise(cost, offset, 0.05 if best is None else 1e-9, allowed, sign=-1.0)
+        start = None if best is None else best.values
+        found = minimise(
+            program, cost, offset, clock, gap=0.05 if start is None else 1e-9, absolute_gap=allowed, sign=-1.0, start=start
+        )
         if found.values is None:
             return (found, np.nan, np.nan) if best is None else (best, lam, bound)
         bound = min(bound, lam + max(0.0, -found.bound) / smallest.objective)
@@ -116,7 +120,7 @@ def _dinkelbach(search: Search, program: Program, clock: Clock, gap: float) -> t
     return best, lam, bound
 
 
-def ratio_of(program: Program, values: np.ndarray) -> float:
+def ratio_of(program: Program, values: FloatArray) -> float:
     """Numerator over denominator at a point, in model units."""
     numerator = -(program.costs[0] @ values + program.offsets[0])
     return float(numerator / (program.costs[1] @ values + program.offsets[1]))

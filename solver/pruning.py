@@ -5,39 +5,53 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+FloatArray = NDArray[np.float64]
+Rows = NDArray[np.intp]
 
-def undominated(
-    group: NDArray[np.int_], cost: NDArray[np.float64], tolerance: float = 1e-12
-) -> NDArray[np.intp]:
+
+def undominated(group: NDArray[np.int_], cost: FloatArray) -> Rows:
     """Return the positions of rows that no other row of their group dominates.
+
+    A first pass compares rows that differ in the first two costs only, by sorting; it is near linear and leaves
+    few. A second pass compares what is left in all costs.
 
     Parameters
     ----------
     group : (N,) array of int
         Rows compete only within their group.
-    cost : (N, K) array
+    cost : (N, K) array, K >= 2
         Lower is better in every column. Of equal rows the first is kept.
 
     Returns
     -------
     (M,) array of positions, ascending.
     """
-    varying = cost[:, np.ptp(cost, axis=0) > 0] if len(cost) > 1 else cost
-    if varying.shape[1] == 0:
-        varying = cost[:, :1]
-    order = np.lexsort([*varying.T[::-1], group])
+    if len(cost) == 0:
+        return np.zeros(0, dtype=np.intp)
+    same = np.unique(np.column_stack([group, cost[:, 2:]]), axis=0, return_inverse=True)[1]
+    left = _front_of_two(same, cost)
+    order = left[np.lexsort([*cost[left].T[::-1], group[left]])]
     bounds = np.flatnonzero(np.diff(group[order])) + 1
-    kept = [_group_front(part, varying, tolerance) for part in np.split(order, bounds)]
-    return np.sort(np.concatenate(kept)) if kept else np.zeros(0, dtype=np.intp)
+    return np.sort(np.concatenate([_front(part, cost) for part in np.split(order, bounds)]))
 
 
-def _group_front(rows: NDArray[np.intp], cost: NDArray[np.float64], tolerance: float) -> NDArray[np.intp]:
+def _front_of_two(group: NDArray[np.int_], cost: FloatArray) -> Rows:
+    """Front in the first two costs: sorted by the first, a row stays if its second is a new minimum."""
+    order = np.lexsort([cost[:, 1], cost[:, 0], group])
+    rank = np.unique(cost[:, 1], return_inverse=True)[1][order]
+    # Later groups get lower keys, so that one running minimum serves all of them.
+    key = rank - group[order] * (rank.max() + 2)
+    before = np.minimum.accumulate(np.concatenate([[np.iinfo(np.int64).max], key[:-1]]))
+    return np.asarray(order[key < before], dtype=np.intp)
+
+
+def _front(rows: Rows, cost: FloatArray) -> Rows:
     """Front of one group whose rows are sorted lexicographically, so that only earlier rows can dominate."""
-    front = np.empty((len(rows), cost.shape[1]))
-    kept: list[int] = []
-    for row in rows:
-        values = cost[row]
-        if not kept or not np.any(np.all(front[: len(kept)] <= values * (1 + tolerance), axis=1)):
-            front[len(kept)] = values
-            kept.append(int(row))
-    return np.asarray(kept, dtype=np.intp)
+    if len(rows) == 1:
+        return rows
+    values = cost[rows]
+    kept: list[int] = [0]
+    for k in range(1, len(rows)):
+        if not (values[kept] <= values[k]).all(axis=1).any():
+            kept.append(k)
+    return rows[kept]

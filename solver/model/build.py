@@ -48,7 +48,7 @@ def _period(block: pyo.Block, data: ModelData) -> None:
     block.POOLS = pyo.Set(initialize=[p.id for p in data.pools], doc="pools")
     block.HOUSINGS = pyo.Set(initialize=[h.id for h in data.housings], doc="pools in racks")
     block.FAMILIES = pyo.Set(
-        initialize=[f for f in data.pools_of_family if f in data.columns_of_family], dimen=3, doc="platform, role, cap"
+        initialize=[f for f in data.pools_of_family if f in data.columns_of_family], dimen=2, doc="platform, cap"
     )
     block.BOUND_POOLS = pyo.Set(initialize=list(data.columns_of_pool), doc="pools whose own memory is used")
     block.PLACES = pyo.Set(initialize=[p.id for p in data.places], doc="tiers of pools")

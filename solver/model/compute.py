@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyomo.environ as pyo
 
-from solver.model.data import Column, ModelData
+from solver.model.data import Column, Family, ModelData
 
 PREFILLS = ("prefill", "mixed")
 DECODES = ("decode", "mixed")
@@ -70,8 +70,8 @@ def run_whole_replicas(block: pyo.Block, j: int) -> object:
     return block.replicas[j] <= block.whole[j]
 
 
-def fit_accelerators(block: pyo.Block, data: ModelData, family: tuple[str, str, float]) -> object:
-    """``sum_j g_j x_j <= g_p sum_c n[p, c, role, cap]``. The dual is the value of one more accelerator there."""
+def fit_accelerators(block: pyo.Block, data: ModelData, family: Family) -> object:
+    """``sum_j g_j x_j <= g_p sum_c n[p, c, cap]``. The dual is the value of one more accelerator there."""
     used = pyo.quicksum(block.occupied[c.index] for c in data.columns_of_family.get(family, []))
     size = data.pools_of_family[family][0].config.platform.accelerators
     return used <= size * pyo.quicksum(block.nodes[p.id] for p in data.pools_of_family[family])

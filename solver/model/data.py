@@ -18,27 +18,26 @@ from solver.physics.reuse import Retention, retention_segments
 from solver.scenario import Scenario
 from solver.workload import Workload
 
-STORE = "store"
-"""Role of a pool of storage servers."""
+Family = tuple[str, float]
+"""Platform id and power cap."""
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Nodes of one configuration that play one role at one power cap."""
+    """Nodes of one configuration at one power cap; replicas of any role may run on them."""
 
     config: Configuration
-    role: str
     cap: float
 
     @property
     def id(self) -> str:
-        """``configuration:role@cap``."""
-        return f"{self.config.id}:{self.role}@{self.cap:g}"
+        """``configuration@cap``."""
+        return f"{self.config.id}@{self.cap:g}"
 
     @property
-    def family(self) -> tuple[str, str, float]:
-        """Platform, role and cap: pools that differ only in their memory."""
-        return (self.config.platform.id, self.role, self.cap)
+    def family(self) -> Family:
+        """Platform and cap: pools that differ only in their memory."""
+        return (self.config.platform.id, self.cap)
 
 
 @dataclass(frozen=True)
@@ -68,9 +67,9 @@ class Column:
     index: int
 
     @property
-    def family(self) -> tuple[str, str, float]:
-        """Platform, role and cap on which the replicas run."""
-        return (self.candidate.platform_id, self.candidate.role, self.candidate.power_cap)
+    def family(self) -> Family:
+        """Platform and cap on which the replicas run."""
+        return (self.candidate.platform_id, self.candidate.power_cap)
 
     @property
     def id(self) -> str:
@@ -108,8 +107,8 @@ class ModelData:
         return self.scenario.workloads
 
     @cached_property
-    def columns_of_family(self) -> dict[tuple[str, str, float], list[Column]]:
-        """Columns by platform, role and cap."""
+    def columns_of_family(self) -> dict[Family, list[Column]]:
+        """Columns by platform and cap."""
         return _group(self.columns, lambda column: column.family)
 
     @cached_property
@@ -118,8 +117,8 @@ class ModelData:
         return _group((c for c in self.columns if c.pool), lambda column: column.pool.id)
 
     @cached_property
-    def pools_of_family(self) -> dict[tuple[str, str, float], list[Pool]]:
-        """Pools by platform, role and cap."""
+    def pools_of_family(self) -> dict[Family, list[Pool]]:
+        """Pools by platform and cap."""
         return _group(self.pools, lambda pool: pool.family)
 
     @cached_property
@@ -166,26 +165,26 @@ def model_data(
     pools: dict[str, Pool] = {}
     columns: list[Column] = []
 
-    def pool(config: Configuration, role: str, cap: float) -> Pool:
-        made = Pool(config, role, cap)
+    def pool(config: Configuration, cap: float) -> Pool:
+        made = Pool(config, cap)
         return pools.setdefault(made.id, made)
 
     for candidate in candidates:
         menu = by_platform[candidate.platform_id]
-        pool(menu[0], candidate.role, candidate.power_cap)
+        pool(menu[0], candidate.power_cap)
         if candidate.spill_bytes > 0:
             at: list[Pool | None] = [
-                pool(c, candidate.role, candidate.power_cap) for c in menu if any(not s.pooled for s in c.tiers)
+                pool(c, candidate.power_cap) for c in menu if any(not s.pooled for s in c.tiers)
             ]
         elif candidate.cache == HIT and not _pooled(configs, candidate.tier):
-            at = [pool(c, candidate.role, candidate.power_cap) for c in menu if c.tier(candidate.tier)]
+            at = [pool(c, candidate.power_cap) for c in menu if c.tier(candidate.tier)]
         else:
             at = [None]
         columns += [Column(candidate, place, len(columns) + k) for k, place in enumerate(at)]
     tiers = {c.candidate.tier for c in columns}
     for config in configs:
         if any(stock.pooled and stock.tier in tiers for stock in config.tiers):
-            pool(config, STORE, 1.0)
+            pool(config, 1.0)
     made = tuple(pools.values())
     return ModelData(
         scenario=scenario,

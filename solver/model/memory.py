@@ -95,6 +95,11 @@ def _add_parked(block: pyo.Block, data: ModelData, places: dict[str, Place]) -> 
         block.RETAINED, rule=lambda b, w, i: park_somewhere(b, w, i, where[w]), doc=park_somewhere.__doc__
     )
     block.keep_in_order = pyo.Constraint(block.RETAINED, rule=keep_in_order, doc=keep_in_order.__doc__)
+    block.park_on_own_nodes = pyo.Constraint(
+        [(w, p) for w, at in where.items() for p in at if not places[p].stock.pooled],
+        rule=lambda b, w, p: park_on_own_nodes(b, data, w, places[p]),
+        doc=park_on_own_nodes.__doc__,
+    )
     sources = _by(((w, i, p, (w, hit_key(places[p]))) for w, i, p in keys), 3)
     block.hit_what_is_kept = pyo.Constraint(
         block.HITS,
@@ -149,6 +154,16 @@ def read_over_own_link(
 def park_somewhere(block: pyo.Block, w: str, i: int, places: list[str]) -> object:
     """``sum_t parked[w,i,t] = retained[w,i]``. The dual is the cheapest place for one more request's KV."""
     return pyo.quicksum(block.parked[w, i, p] for p in places) == block.retained[w, i]
+
+
+def park_on_own_nodes(block: pyo.Block, data: ModelData, w: str, place: Place) -> object:
+    """``sum_i bytes parked[w,i,t] <= sum_j S_j GB[t] x_j``: hits are loaded from a replica's share of its own node.
+
+    The dual is what a larger tier in the nodes that prefill the class would be worth.
+    """
+    share = place.stock.capacity_bytes / TB / place.pool.config.platform.accelerators
+    parked = pyo.quicksum(block.parked_tb[w, i, place.id] for i in range(len(data.retention[w])))
+    return parked <= share * pyo.quicksum(block.occupied[c.index] for c in data.hits_at[w, place.id])
 
 
 def keep_in_order(block: pyo.Block, w: str, i: int) -> object:

@@ -26,7 +26,12 @@ PRESENT = 1e-9
 
 
 def assemble(
-    solved: Solved, polished: Polished, candidates: CandidateSet, status: str, stopped_by: str, seconds: dict[str, float]
+    solved: Solved,
+    polished: Polished,
+    candidates: CandidateSet,
+    status: str,
+    stopped_by: str,
+    seconds: dict[str, float],
 ) -> Design:
     """Build the design that a polished model holds.
 
@@ -158,6 +163,7 @@ def _pool_record(scenario: Scenario, data: ModelData, pool: Pool, block: pyo.Blo
         "pool_id": pool.id,
         "platform": config.platform.id,
         "configuration": config.id,
+        "devices": [{"device": device, "count": count} for device, count in config.bought],
         "role": next(iter(shares)) if len(shares) == 1 else "shared",
         "role_shares": shares,
         "cap": pool.cap,
@@ -218,7 +224,8 @@ def _load_records(data: ModelData, block: pyo.Block) -> list[Record]:
 def _pue(data: ModelData, column: Column) -> float:
     """Mean PUE charged to a column's replicas: the highest among the racks its nodes may stand in."""
     return max(
-        (h.pue_mean for p in data.pools_of_family[column.family] for h in data.housings_of_pool.get(p.id, [])), default=1.0
+        (h.pue_mean for p in data.pools_of_family[column.family] for h in data.housings_of_pool.get(p.id, [])),
+        default=1.0,
     )
 
 
@@ -236,13 +243,24 @@ def _bill(data: ModelData, model: pyo.ConcreteModel) -> list[Record]:
         extra = sum(memory_usd_per_byte(d, quarter, scenario.prices) * d.capacity_bytes * n
                     for (i, n) in config.bought for d in [devices[i]])  # fmt: skip
         extra_w = sum((devices[i].max_w or 0.0) * n for i, n in config.bought)
+        extra_drawn_w = sum((devices[i].idle_w or 0.0) * n for i, n in config.bought)
         key = config.platform.id + (" without memory" if config.removed_bytes else "")
         _add(lines, key, "platform" if config.accelerator else "storage", config.platform, config.platform.vendor, count,
-             config.price_usd - extra, config.provisioned_w - extra_w, config.host_drawn_w)  # fmt: skip
+             config.price_usd - extra, config.provisioned_w - extra_w, config.host_drawn_w - extra_drawn_w)  # fmt: skip
         for device_id, number in config.bought:
             device = devices[device_id]
             usd = memory_usd_per_byte(device, quarter, scenario.prices) * device.capacity_bytes
-            _add(lines, device_id, "memory", device, device.vendor, count * number, usd, device.max_w or 0.0, device.idle_w or 0.0)
+            _add(
+                lines,
+                device_id,
+                "memory",
+                device,
+                device.vendor,
+                count * number,
+                usd,
+                device.max_w or 0.0,
+                device.idle_w or 0.0,
+            )
         endpoints += count * network_endpoints(scenario, config)
     racks = {h.rack.id: h.rack for h in data.housings if not h.own}
     for rack_id, rack in racks.items():
@@ -281,24 +299,29 @@ def _placement(data: ModelData, block: pyo.Block, load: list[Record]) -> list[Re
         if amount > 1.0:
             c, place = columns[j].candidate, places[place_id]
             reads = amount * c.spill_read_bytes_per_s / c.spill_bytes
-            records.append(_place_record(c.workload, "active", None, place.stock.tier, place.stock.device_id, place.pool.id,
-                                         amount, reads))  # fmt: skip
+            record = _place_record(c.workload, "active", None, place.stock.tier, place.stock.device_id, place.pool.id,
+                                   amount, reads)  # fmt: skip
+            records.append(record | {"load_id": columns[j].id})
     for w, i, place_id in block.PARKED:
         rate, place = _value(block.parked[w, i, place_id]), places[place_id]
         amount = rate * resident_bytes(data, w, i)
         if amount > 1.0:
             reads = rate * float(data.retention[w].d_hit[i]) * data.load_bytes[w]
-            record = _place_record(w, "parked", i, place.stock.tier, place.stock.device_id, place.pool.id, amount, reads)
+            record = _place_record(
+                w, "parked", i, place.stock.tier, place.stock.device_id, place.pool.id, amount, reads
+            )
             records.append(record | {"ttl_s": float(data.retention[w].ttl_s[i]), "requests_per_s": rate,
                                      "hits_per_s": rate * float(data.retention[w].d_hit[i])})  # fmt: skip
     return records
 
 
-def _place_record(work: str, kind: str, segment: int | None, tier: str, device: str, pool: str, amount: float, reads: float) -> Record:
+def _place_record(
+    work: str, kind: str, segment: int | None, tier: str, device: str, pool: str, amount: float, reads: float
+) -> Record:
     return {
         "class": work, "kind": kind, "segment": segment, "tier": tier, "device": device, "pool_id": pool,
         "bytes": amount, "read_bytes_per_s": reads, "write_bytes_per_s": None, "ttl_s": None,
-        "requests_per_s": None, "hits_per_s": None,
+        "requests_per_s": None, "hits_per_s": None, "load_id": None,
     }  # fmt: skip
 
 
@@ -338,7 +361,9 @@ def _tier_limits(data: ModelData, block: pyo.Block) -> list[Record]:
             constraint = getattr(block, row)
             if nodes < 0.5 or place.id not in constraint:
                 continue
-            speed = min(place.stock.read_bytes_per_s, place.stock.link_bytes_per_s if place.stock.pooled else float("inf"))
+            speed = min(
+                place.stock.read_bytes_per_s, place.stock.link_bytes_per_s if place.stock.pooled else float("inf")
+            )
             limit = nodes * (place.stock.capacity_bytes if name == "capacity" else speed)
             slack = -float(pyo.value(constraint[place.id].body)) * 1e12
             if slack < limit * (1 - 1e-9):

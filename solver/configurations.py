@@ -197,7 +197,9 @@ def _tiers(
         device = host[0] if host else scenario.device(platform.host_mem_id)
         capacity = host[1] * device.capacity_bytes if host else platform.host_mem_std_bytes
         bandwidth = platform.host_mem_bw_bytes_per_s or 0.0
-        stocks.append(_stock(scenario, platform, device, capacity * scenario.host_mem_usable_frac, bandwidth, bandwidth))
+        stocks.append(
+            _stock(scenario, platform, device, capacity * scenario.host_mem_usable_frac, bandwidth, bandwidth)
+        )
     for device, count in extra:
         stocks.append(
             _stock(scenario, platform, device, count * device.capacity_bytes, count * device.read_bw_bytes_per_s,

@@ -96,7 +96,9 @@ class Design:
         try:
             data = json.loads(text)
         except json.JSONDecodeError as error:
-            raise InputError([Problem(origin, "", "", "", f"not JSON: {error}", "a design written by tierwatt")]) from None
+            raise InputError(
+                [Problem(origin, "", "", "", f"not JSON: {error}", "a design written by tierwatt")]
+            ) from None
         names = {f.name for f in dataclasses.fields(cls)}
         if not isinstance(data, Mapping) or set(data) != names:
             found = sorted(set(data) ^ names) if isinstance(data, Mapping) else [type(data).__name__]
@@ -112,7 +114,7 @@ class Design:
         write_whole(path, self.to_json())
 
     @classmethod
-    def load(cls, path: str | Path) -> Design:
+    def read(cls, path: str | Path) -> Design:
         """Read a design from a JSON file."""
         try:
             text = Path(path).read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ proof on one and the same set of rows.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
+GRACE_S = 5.0
+"""Seconds an LP may take after the time limit, so that a point in hand becomes a design."""
 OPTIMAL, INFEASIBLE, UNBOUNDED, STOPPED, FAILED = "optimal", "infeasible", "unbounded", "stopped", "failed"
 
 
@@ -126,8 +129,8 @@ class Clock:
 
     @property
     def left_s(self) -> float:
-        """Seconds until the time limit."""
-        return max(0.1, self.time_limit_s - self.elapsed_s)
+        """Seconds until the time limit; never less than what a last tidying LP needs."""
+        return max(GRACE_S, self.time_limit_s - self.elapsed_s)
 
     def stop(self) -> bool:
         """True once the user asked to stop or the time is over."""
@@ -149,7 +152,9 @@ class Clock:
         self.on_progress({"t_s": now, "phase": phase, "incumbent": incumbent, "bound": bound, "gap": gap})
 
 
-def solve_lp(program: Program, cost: FloatArray, offset: float, clock: Clock, upper: FloatArray | None = None) -> Outcome:
+def solve_lp(
+    program: Program, cost: FloatArray, offset: float, clock: Clock, upper: FloatArray | None = None
+) -> Outcome:
     """Solve the linear relaxation.
 
     Parameters
@@ -207,10 +212,32 @@ def solve_mip(
     report : callable(objective, bound), optional
         Called as the search goes on.
     """
-    highs = _load(program, cost, offset, upper, integer=True, clock=clock)
-    highs.setOptionValue("mip_rel_gap", gap)
-    highs.setOptionValue("mip_abs_gap", max(absolute_gap, 1e-9))
-    highs.setOptionValue("time_limit", max(0.1, min(time_limit_s, clock.left_s)))
+    limit = max(0.1, min(time_limit_s, clock.time_limit_s - clock.elapsed_s))
+    options = {"mip_rel_gap": gap, "mip_abs_gap": max(absolute_gap, 1e-9), "time_limit": limit}
+    held: Outcome | None = None
+    for first, presolve in ((start, "choose"), (None, "choose"), (None, "off")):
+        highs = _load(program, cost, offset, upper, integer=True, clock=clock)
+        for name, value in (options | {"presolve": presolve}).items():
+            highs.setOptionValue(name, value)
+        outcome = _run_mip(highs, first, clock, report)
+        if outcome.values is None:
+            return outcome if held is None else held
+        honest = float(cost @ outcome.values + offset)
+        if abs(honest - outcome.objective) <= 1e-6 * max(1.0, abs(honest)):
+            return outcome
+        # Presolve can map a starting point to a better reduced one and yet return the start (HiGHS 1.16): the
+        # objective then is not that of the point, so neither it nor the bound is to be trusted.
+        held = dataclasses.replace(outcome, status=STOPPED, objective=honest, bound=np.nan)
+        if clock.stop():
+            break
+    assert held is not None
+    return held
+
+
+def _run_mip(
+    highs: highspy.Highs, start: FloatArray | None, clock: Clock, report: Callable[[float, float], None] | None
+) -> Outcome:
+    """Run a loaded MIP from a starting point, if there is one, under the clock."""
     if start is not None:
         point = highspy.HighsSolution()
         point.col_value = list(start)
@@ -226,14 +253,22 @@ def solve_mip(
     highs.run()
     status, info = _status(highs), highs.getInfo()
     found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
-    values = np.asarray(highs.getSolution().col_value) if found else None
     return Outcome(
         status,
-        values,
+        np.asarray(highs.getSolution().col_value) if found else None,
         info.objective_function_value if found else np.nan,
         info.mip_dual_bound if status != INFEASIBLE else np.nan,
         nodes=int(info.mip_node_count),
     )
+
+
+class QuietHighs(highspy.Highs):
+    """HiGHS that prints no banner: its constructor enables callbacks, which prints, before options can be set."""
+
+    def enableCallbacks(self) -> None:  # noqa: N802
+        """Switch output off first."""
+        self.setOptionValue("output_flag", False)
+        super().enableCallbacks()  # type: ignore[no-untyped-call]
 
 
 def _load(
@@ -251,8 +286,7 @@ def _load(
     if integer:
         kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
         lp.integrality_ = [kinds[int(flag)] for flag in program.integer]
-    highs = highspy.Highs()
-    highs.setOptionValue("output_flag", False)
+    highs = QuietHighs()  # type: ignore[no-untyped-call]
     highs.setOptionValue("threads", clock.threads)
     highs.setOptionValue("time_limit", clock.left_s)
     status = highs.passModel(lp)

@@ -61,15 +61,17 @@ def compute_kpis(design: Design, scenario: Scenario) -> tuple[dict[str, Record],
     records = {}
     for item in KPIS.values():
         value = item.compute(design, scenario)
-        low, high = (value / fit.throughput_error_high, value / fit.throughput_error_low) if item.rate else (value, value)
+        low, high = (
+            (value / fit.throughput_error_high, value / fit.throughput_error_low) if item.rate else (value, value)
+        )
         records[item.id] = {
             "value": value, "unit": item.unit, "basis": item.basis, "low": low, "high": high,
             "evidence": evidence if item.rate else "datasheet",
         }  # fmt: skip
     by_model: dict[str, float] = defaultdict(float)
-    for item in design.load:
-        if item["output_tokens_per_s"]:
-            by_model[item["model"]] += item["output_tokens_per_s"]
+    for entry in design.load:
+        if entry["output_tokens_per_s"]:
+            by_model[entry["model"]] += entry["output_tokens_per_s"]
     return records, dict(sorted(by_model.items(), key=lambda pair: -pair[1]))
 
 
@@ -94,7 +96,13 @@ def output_tokens_per_s(design: Design, scenario: Scenario) -> float:
     return float(sum(item["output_tokens_per_s"] for item in design.load))
 
 
-@kpi("new_input_tokens_per_s", "New input tokens per second", "tokens/s", "input tokens prefilled, cached ones not", rate=True)
+@kpi(
+    "new_input_tokens_per_s",
+    "New input tokens per second",
+    "tokens/s",
+    "input tokens prefilled, cached ones not",
+    rate=True,
+)
 def new_input_tokens_per_s(design: Design, scenario: Scenario) -> float:
     """Input tokens prefilled a second."""
     return float(sum(item["input_tokens_per_s"] for item in design.load))
@@ -107,21 +115,39 @@ def tokens_per_s(design: Design, scenario: Scenario) -> float:
     return sum(rate * tokens[name] for name, rate in _served(design).items())
 
 
-@kpi("value_tokens_per_s", "Value-weighted tokens per second", "tokens/s", "output tokens x value_per_token of the class", rate=True)
+@kpi(
+    "value_tokens_per_s",
+    "Value-weighted tokens per second",
+    "tokens/s",
+    "output tokens x value_per_token of the class",
+    rate=True,
+)
 def value_tokens_per_s(design: Design, scenario: Scenario) -> float:
     """Output tokens a second, weighted with the value of the class."""
     value = {w.id: w.osl * w.value_per_token for w in scenario.workloads}
     return sum(rate * value[name] for name, rate in _served(design).items())
 
 
-@kpi("tokens_per_mw", "Tokens per second per contracted MW", "tokens/s/MW", "tokens_per_s over the contracted MW at the meter", rate=True)
+@kpi(
+    "tokens_per_mw",
+    "Tokens per second per contracted MW",
+    "tokens/s/MW",
+    "tokens_per_s over the contracted MW at the meter",
+    rate=True,
+)
 def tokens_per_mw(design: Design, scenario: Scenario) -> float:
     """Tokens a second per contracted megawatt; per used megawatt where nothing is contracted."""
     contracted = scenario.site.power_w or utility_meter_w(design, scenario)
     return tokens_per_s(design, scenario) / (contracted / 1e6)
 
 
-@kpi("tokens_per_used_mw", "Tokens per second per used MW", "tokens/s/MW", "tokens_per_s over provisioned MW at the meter", rate=True)
+@kpi(
+    "tokens_per_used_mw",
+    "Tokens per second per used MW",
+    "tokens/s/MW",
+    "tokens_per_s over provisioned MW at the meter",
+    rate=True,
+)
 def tokens_per_used_mw(design: Design, scenario: Scenario) -> float:
     """Tokens a second per provisioned megawatt at the meter."""
     return tokens_per_s(design, scenario) / (utility_meter_w(design, scenario) / 1e6)
@@ -157,7 +183,9 @@ def utility_meter_w(design: Design, scenario: Scenario) -> float:
     return float(sum(pool["meter_w"] for pool in design.pools)) + scenario.site.fixed_w
 
 
-@kpi("drawn_meter_w", "Site, drawn on average", "W", "mean draw x mean PUE at the promised load, boundary: utility meter")
+@kpi(
+    "drawn_meter_w", "Site, drawn on average", "W", "mean draw x mean PUE at the promised load, boundary: utility meter"
+)
 def drawn_meter_w(design: Design, scenario: Scenario) -> float:
     """Mean watts at the meter."""
     standing = sum(pool["standing_meter_w"] for pool in design.pools)
@@ -182,7 +210,13 @@ def tco_usd_per_year(design: Design, scenario: Scenario) -> float:
     return total
 
 
-@kpi("usd_per_million_tokens", "Cost of a million tokens", "USD/1e6 tokens", "yearly cost over the tokens of a year", rate=False)
+@kpi(
+    "usd_per_million_tokens",
+    "Cost of a million tokens",
+    "USD/1e6 tokens",
+    "yearly cost over the tokens of a year",
+    rate=False,
+)
 def usd_per_million_tokens(design: Design, scenario: Scenario) -> float:
     """Dollars per million tokens at full load all year."""
     yearly = tokens_per_s(design, scenario) * SECONDS_PER_YEAR
@@ -223,10 +257,19 @@ def co2_kg_per_s(design: Design, scenario: Scenario) -> float:
 def estimated_capex_share(design: Design, scenario: Scenario) -> float:
     """Share of the capital outlay whose prices are estimates."""
     total = capex_usd(design, scenario)
-    return sum(b["capex_usd"] for b in design.bill_of_materials if b["confidence_price"] == "estimate") / total if total else 0.0
+    return (
+        sum(b["capex_usd"] for b in design.bill_of_materials if b["confidence_price"] == "estimate") / total
+        if total
+        else 0.0
+    )
 
 
-@kpi("estimated_power_share", "Watts resting on estimates", "share", "provisioned IT watts of parts whose power is an estimate")
+@kpi(
+    "estimated_power_share",
+    "Watts resting on estimates",
+    "share",
+    "provisioned IT watts of parts whose power is an estimate",
+)
 def estimated_power_share(design: Design, scenario: Scenario) -> float:
     """Share of the provisioned watts whose figures are estimates."""
     total = sum(b["provisioned_w"] for b in design.bill_of_materials)
@@ -234,7 +277,12 @@ def estimated_power_share(design: Design, scenario: Scenario) -> float:
     return rough / total if total else 0.0
 
 
-@kpi("measured_tokens_share", "Tokens on measured ground", "share", "tokens/s of load inside the calibration's measurements")
+@kpi(
+    "measured_tokens_share",
+    "Tokens on measured ground",
+    "share",
+    "tokens/s of load inside the calibration's measurements",
+)
 def measured_share(design: Design, scenario: Scenario) -> float:
     """Share of output tokens that rest on configurations like those measured."""
     total = output_tokens_per_s(design, scenario)

@@ -106,7 +106,14 @@ def _dinkelbach(program: Program, clock: Clock, gap: float) -> tuple[Found, floa
         allowed = 0.5 * gap * lam * smallest.objective
         start = None if best is None else best.values
         found = minimise(
-            program, cost, offset, clock, gap=0.05 if start is None else 1e-9, absolute_gap=allowed, sign=-1.0, start=start
+            program,
+            cost,
+            offset,
+            clock,
+            gap=0.05 if start is None else 1e-9,
+            absolute_gap=allowed,
+            sign=-1.0,
+            start=start,
         )
         if found.values is None:
             return (found, np.nan, np.nan) if best is None else (best, lam, bound)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from solver.highs import OPTIMAL, Clock, Outcome, Program, compile_model, solve_lp, solve_mip
+from solver.errors import InputError, Problem
+from solver.highs import Clock, Program, compile_model, solve_lp, solve_mip
 from solver.model.build import build_model
 from solver.model.data import ModelData
 from solver.model.polish import add_polish, used_data
@@ -19,9 +21,12 @@ from solver.optimise import Solved, add_objective, ratio_of
 FloatArray = NDArray[np.float64]
 USED = 1e-6
 """Replicas or nodes below this are not there."""
-SLIVER_SHARE = 2e-3
+SLIVER_SHARE = 0.005
 """A column that carries less than this share of its class and role is dropped if the objective allows."""
-POLISH_TIME_S = 20.0
+POLISH_TIME_S = 8.0
+LIMITED_TIME_S = 20.0
+ALTERNATIVES = 1
+"""Columns offered to the polish per class, role, source of hits and pool, beside those in use."""
 ROOM = 1.25
 """How far nodes and replicas of a kind may grow in the polish to take over from others."""
 
@@ -63,15 +68,32 @@ def polish(solved: Solved, clock: Clock) -> Polished:
     load_values(solved.program, solved.found.values)
     columns, pools = _used(solved.model, solved.data)
     before = _kinds(solved.data, columns, pools)
-    data = used_data(solved.data, set(columns), set(pools))
+    start = _point(solved.program)
+    data = used_data(solved.data, _offered(solved.data, set(columns), set(pools)), set(pools))
     target = _target(solved)
-    for limited in (True, False):
-        chosen = _fewest_kinds(data, solved, columns, pools, target, clock, limited=limited)
+    task = _Task(data, solved, columns, pools, start, clock)
+    if data.scenario.study.build.max_candidates_per_class_role is not None:
+        target = min(target, task.best_value() * (1.0 - 1e-6), key=lambda v: v * solved.objective.sense)
+    for slivers in (False, True):
+        chosen = task.fewest_kinds(target, slivers=slivers)
         if chosen is not None:
-            columns, pools = chosen
+            columns, pools, start = chosen
             break
     data = used_data(data, set(columns), set(pools))
-    return _settle(data, solved, target, clock, before)
+    return _settle(data, solved, target, start, clock, before)
+
+
+def _offered(data: ModelData, columns: set[int], pools: set[str]) -> set[int]:
+    """Columns in use, and those on the pools in use that could take over from them."""
+    families = {p.family for p in data.pools if p.id in pools}
+    ranked: dict[tuple[str, ...], list[tuple[float, int]]] = defaultdict(list)
+    for c in data.columns:
+        here = c.pool.id in pools if c.pool else c.family in families
+        if here:
+            k = c.candidate
+            where = c.pool.id if c.pool else f"{k.platform_id}@{k.power_cap}"
+            ranked[k.workload, k.role, k.cache, k.tier, where].append((k.charge / k.requests_per_s, c.index))
+    return columns | {index for group in ranked.values() for _, index in sorted(group)[:ALTERNATIVES]}
 
 
 def load_values(program: Program, values: FloatArray) -> None:
@@ -120,27 +142,80 @@ def _with_target(model: pyo.ConcreteModel, solved: Solved, target: float) -> Non
     model.numerator.deactivate()
 
 
-def _fewest_kinds(
-    data: ModelData, solved: Solved, columns: dict[int, float], pools: dict[str, float], target: float, clock: Clock,
-    *, limited: bool,
-) -> tuple[dict[int, float], dict[str, float]] | None:  # fmt: skip
-    """Solve the polish MILP; None where it has no point in time."""
-    model = build_model(data)
-    add_objective(model, data, solved.objective)
-    _with_target(model, solved, target)
-    most = _room(data, columns, pools)
-    add_polish(model, data, most[1], most[0])
-    if not limited:
-        model.limit_candidates.deactivate()
-    program = compile_model(model)
-    outcome = solve_mip(
-        program, program.costs[0], float(program.offsets[0]), clock, upper=program.upper, gap=1e-3, absolute_gap=0.99,
-        time_limit_s=POLISH_TIME_S,
-    )  # fmt: skip
-    if outcome.values is None:
-        return None
-    load_values(program, outcome.values)
-    return _used(model, data)
+@dataclass(frozen=True)
+class _Task:
+    """The polish MILP of one point: what may be used, what is used, and where to start."""
+
+    data: ModelData
+    solved: Solved
+    columns: dict[int, float]
+    pools: dict[str, float]
+    start: dict[str, float]
+    clock: Clock
+
+    def _model(self) -> pyo.ConcreteModel:
+        """Model of the offered columns with a binary for each kind."""
+        model = build_model(self.data)
+        add_objective(model, self.data, self.solved.objective)
+        replicas, nodes = _room(self.data, self.columns, self.pools)
+        served = {w.id: self.start.get(f"period[0].served[{w.id}]", 0.0) for w in self.data.workloads}
+        least = {
+            c.index: SLIVER_SHARE * served[c.candidate.workload] / c.candidate.requests_per_s for c in self.data.columns
+        }
+        add_polish(model, self.data, nodes, replicas, least)
+        return model
+
+    def fewest_kinds(
+        self, target: float, *, slivers: bool
+    ) -> tuple[dict[int, float], dict[str, float], dict[str, float]] | None:
+        """Columns, pools and point of the design with the fewest kinds; None where none is found in time."""
+        if self.clock.stop():
+            return None
+        model = self._model()
+        _with_target(model, self.solved, target)
+        if slivers:
+            model.run_no_slivers.deactivate()
+        program = compile_model(model)
+        outcome = solve_mip(
+            program, program.costs[0], float(program.offsets[0]), self.clock, upper=program.upper, gap=1e-3,
+            absolute_gap=0.99, time_limit_s=POLISH_TIME_S, start=self._start(program),
+        )  # fmt: skip
+        if outcome.values is None:
+            return None
+        load_values(program, outcome.values)
+        return (*_used(model, self.data), _point(program))
+
+    def best_value(self) -> float:
+        """Best objective (model units) under the limit on candidates per class and role."""
+        model = self._model()
+        model.kinds.deactivate()
+        program = compile_model(model)
+        cost, offset = _linear(program, self.solved, self.solved.value)
+        outcome = solve_mip(
+            program, cost, offset, self.clock, upper=program.upper, gap=1e-3, time_limit_s=LIMITED_TIME_S
+        )
+        if outcome.values is None:
+            raise InputError([
+                Problem(self.data.scenario.study.name, "", "build.max_candidates_per_class_role",
+                        str(self.data.scenario.study.build.max_candidates_per_class_role),
+                        "no design with so few candidates was found", "a larger number, or leave it out")
+            ])  # fmt: skip
+        return _value(program, outcome.values, self.solved)
+
+    def _start(self, program: Program) -> FloatArray:
+        """The point we hold, with its binaries."""
+        point = np.asarray([self.start.get(v.name, 0.0) for v in program.variables])
+        used: dict[str, set[Any]] = {
+            "use_column": set(self.columns),
+            "use_pool": set(self.pools),
+            "use_unit": {p.config.id for p in self.data.pools if p.id in self.pools},
+            "use_platform": {p.config.platform.id for p in self.data.pools if p.id in self.pools},
+        }
+        for k, v in enumerate(program.variables):
+            name = v.parent_component().local_name
+            if name in used:
+                point[k] = float(v.index() in used[name])
+        return point
 
 
 def _room(
@@ -161,15 +236,20 @@ def _room(
     return replicas, nodes
 
 
-def _settle(data: ModelData, solved: Solved, target: float, clock: Clock, before: dict[str, int]) -> Polished:
+def _point(program: Program) -> dict[str, float]:
+    """Values of the variables by name, zeros left out."""
+    return {v.name: float(v.value) for v in program.variables if v.value}
+
+
+def _settle(
+    data: ModelData, solved: Solved, target: float, start: dict[str, float], clock: Clock, before: dict[str, int]
+) -> Polished:
     """Best point over the chosen kinds: MILP over counts, integers fixed, LP, slivers dropped while the value holds."""
     model = build_model(data)
     add_objective(model, data, solved.objective)
     program = compile_model(model)
     cost, offset = _linear(program, solved, target)
-    outcome = solve_mip(
-        program, cost, offset, clock, upper=program.upper, gap=1e-5, time_limit_s=POLISH_TIME_S
-    )
+    outcome = solve_mip(program, cost, offset, clock, upper=program.upper, gap=1e-5, time_limit_s=POLISH_TIME_S)
     if outcome.values is None:
         raise RuntimeError("the polished kinds lost the point they came from")
     fixed = _fix_integers(program, outcome.values)
@@ -215,33 +295,27 @@ def _drop_slivers(
     model: pyo.ConcreteModel, data: ModelData, program: Program, cost: FloatArray, offset: float, values: FloatArray,
     solved: Solved, target: float, clock: Clock,
 ) -> FloatArray:  # fmt: skip
-    """Take out columns that carry next to nothing, if the objective stays within the gap without them."""
+    """Take out columns that carry next to nothing, smallest first, while the objective stays within the gap."""
     position = {id(v): k for k, v in enumerate(program.variables)}
     block = model.period[0]
-    carried: dict[tuple[str, str], float] = {}
+    at = {c.index: position[id(block.replicas[c.index])] for c in data.columns}
+    rate = {c.index: c.candidate.requests_per_s * values[at[c.index]] for c in data.columns}
+    carried: dict[tuple[str, str], float] = defaultdict(float)
     for c in data.columns:
-        key = (c.candidate.workload, c.candidate.role)
-        carried[key] = (
-            carried.get(key, 0.0) + c.candidate.requests_per_s * values[position[id(block.replicas[c.index])]]
-        )
+        carried[c.candidate.workload, c.candidate.role] += rate[c.index]
+    shares = {
+        c.index: rate[c.index] / max(carried[c.candidate.workload, c.candidate.role], 1e-30) for c in data.columns
+    }
     upper = program.upper.copy()
-    for c in data.columns:
-        k = position[id(block.replicas[c.index])]
-        share = (
-            c.candidate.requests_per_s
-            * values[k]
-            / max(carried[c.candidate.workload, c.candidate.role], 1e-30)
-        )
-        if share < SLIVER_SHARE:
-            upper[k] = 0.0
-    without: Outcome = solve_lp(program, cost, offset, clock, upper=upper)
-    if without.status != OPTIMAL or without.values is None:
-        return values
-    value = _value(program, without.values, solved)
-    holds = value >= target if solved.objective.sense > 0 else value <= target
-    return without.values if holds else values
-
-
-def kinds_lost(polished: Polished) -> dict[str, Any]:
-    """Kinds before and after, for the solver section of a design."""
-    return {"kinds_before_polish": polished.kinds_before, "kinds": polished.kinds_after}
+    for index in (
+        ()
+        if clock.stopped_by
+        else sorted((i for i, share in shares.items() if share < SLIVER_SHARE), key=lambda i: shares[i])
+    ):
+        before, upper[at[index]] = upper[at[index]], 0.0
+        without = solve_lp(program, cost, offset, clock, upper=upper)
+        if without.values is None or solved.objective.sense * (_value(program, without.values, solved) - target) < 0:
+            upper[at[index]] = before
+        else:
+            values = without.values
+    return values

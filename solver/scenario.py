@@ -286,8 +286,8 @@ def _workload(todo: _Resolver, spec: WorkloadSpec, total_share: float) -> Worklo
         kv_precision=value["kv_precision"],
         kv_read_frac=value["kv_read_frac"] or 1.0,
         value_per_token=value["value_per_token"] or 1.0,
-        requests_per_s=spec.requests_per_s if spec.share is None else (spec.share or 0.0) / total_share,
-    )  # type: ignore[arg-type]
+        requests_per_s=(spec.requests_per_s or 0.0) if spec.share is None else spec.share / total_share,
+    )
 
 
 def _platforms(study: Study, catalog: Catalog, site: Site) -> tuple[tuple[Platform, ...], list[Filtered]]:
@@ -331,4 +331,3 @@ def _devices(study: Study, catalog: Catalog, site: Site) -> tuple[tuple[MemoryDe
         else:
             kept.append(device)
     return tuple(kept), removed
-

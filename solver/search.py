@@ -74,7 +74,15 @@ def minimise(
         clock.report("search", sign * objective, sign * honest, relative_gap(objective, honest))
 
     outcome = solve_mip(
-        program, cost, offset, clock, upper=program.upper, gap=gap, absolute_gap=absolute_gap, start=start, report=report
+        program,
+        cost,
+        offset,
+        clock,
+        upper=program.upper,
+        gap=gap,
+        absolute_gap=absolute_gap,
+        start=start,
+        report=report,
     )
     if outcome.values is None:
         status = INFEASIBLE if outcome.status == INFEASIBLE else STOPPED

@@ -7,6 +7,7 @@ from typing import Any
 
 from solver.assemble import assemble, unbuilt
 from solver.audit import audit
+from solver.baselines import add_baselines
 from solver.candidates import CandidateSet, build_candidates
 from solver.catalog import Catalog
 from solver.configurations import configurations
@@ -31,6 +32,7 @@ def solve(
     should_stop: Callable[[], bool] | None = None,
     *,
     prune: bool = True,
+    baselines: bool = False,
 ) -> Design:
     """Find the best build of a study, polish it, and audit it.
 
@@ -44,6 +46,8 @@ def solve(
         Polled; when it returns True the best design so far is returned.
     prune : bool
         False keeps dominated candidates (slower, same optimum; for tests).
+    baselines : bool
+        Also solve the comparisons: best single platform, HBM only, best build without the chief platform.
 
     Returns
     -------
@@ -60,7 +64,10 @@ def solve(
     clock = Clock(study.solver.time_limit_s, study.solver.threads, on_progress, should_stop)
     data, candidates = prepare(resolve(study, catalog), prune=prune)
     clock.report("candidates", None, None, None)
-    return solve_prepared(data, candidates, clock)
+    design = solve_prepared(data, candidates, clock)
+    if baselines and not clock.stopped_by:
+        design = add_baselines(design, data, clock)
+    return design
 
 
 def prepare(scenario: Scenario, *, prune: bool = True) -> tuple[ModelData, CandidateSet]:
@@ -88,7 +95,12 @@ def solve_prepared(data: ModelData, candidates: CandidateSet, clock: Clock) -> D
     within = relative_gap(polished.value, solved.bound) <= scenario.study.solver.gap * (1 + 1e-6)
     seconds |= solved.timings | {"total_s": clock.elapsed_s}
     design = assemble(
-        solved, polished, candidates, OPTIMAL if within else FEASIBLE, clock.stopped_by or ("gap" if within else ""), seconds
+        solved,
+        polished,
+        candidates,
+        OPTIMAL if within else FEASIBLE,
+        clock.stopped_by or ("gap" if within else ""),
+        seconds,
     )
     report = audit(design)
     if not report["ok"]:

@@ -129,7 +129,7 @@ class BuildSpec(Spec):
     max_batch: Annotated[int, Field(ge=1, le=65536)] = 4096
     chunk_tokens: Positive = 8192.0
     max_platforms: Annotated[int, Field(ge=1)] | None = None
-    max_candidates_per_class_role: Annotated[int, Field(ge=1)] = 2
+    max_candidates_per_class_role: Annotated[int, Field(ge=1)] | None = None
     tiers: bool = True
     reuse_segments: Annotated[int, Field(ge=1, le=12)] = 4
     network: str | None = None

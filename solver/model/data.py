@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from solver.candidates import HIT, Candidate
 from solver.configurations import Configuration, TierStock
@@ -18,6 +19,8 @@ from solver.physics.reuse import Retention, retention_segments
 from solver.scenario import Scenario
 from solver.workload import Workload
 
+ItemT = TypeVar("ItemT")
+KeyT = TypeVar("KeyT", bound=Hashable)
 Family = tuple[str, float]
 """Platform id and power cap."""
 
@@ -114,7 +117,7 @@ class ModelData:
     @cached_property
     def columns_of_pool(self) -> dict[str, list[Column]]:
         """Columns bound to a pool's own memory, by pool id."""
-        return _group((c for c in self.columns if c.pool), lambda column: column.pool.id)
+        return _group((c for c in self.columns if c.pool), lambda column: column.pool.id if column.pool else "")
 
     @cached_property
     def pools_of_family(self) -> dict[Family, list[Pool]]:
@@ -125,6 +128,14 @@ class ModelData:
     def housings_of_pool(self) -> dict[str, list[Housing]]:
         """Rack options by pool id."""
         return _group(self.housings, lambda housing: housing.pool.id)
+
+    @cached_property
+    def pue_of_family(self) -> dict[Family, float]:
+        """Mean PUE charged to replicas of a platform and cap: the highest of all racks their nodes may stand in."""
+        return {
+            family: max((h.pue_mean for p in pools for h in self.housings_of_pool.get(p.id, [])), default=1.0)
+            for family, pools in self.pools_of_family.items()
+        }
 
     @cached_property
     def spilling(self) -> tuple[Column, ...]:
@@ -145,17 +156,15 @@ class ModelData:
         )
 
 
-def _group(items, key):  # type: ignore[no-untyped-def]
+def _group(items: Iterable[ItemT], key: Callable[[ItemT], KeyT]) -> dict[KeyT, list[ItemT]]:
     """Group items in order of appearance."""
-    groups = defaultdict(list)
+    groups: dict[KeyT, list[ItemT]] = defaultdict(list)
     for item in items:
         groups[key(item)].append(item)
     return dict(groups)
 
 
-def model_data(
-    scenario: Scenario, configs: Sequence[Configuration], candidates: Sequence[Candidate]
-) -> ModelData:
+def model_data(scenario: Scenario, configs: Sequence[Configuration], candidates: Sequence[Candidate]) -> ModelData:
     """Lay out pools, columns, housings and places for a set of candidates.
 
     Only pools that some column can use exist: the standard configuration for every family with candidates,
@@ -173,9 +182,7 @@ def model_data(
         menu = by_platform[candidate.platform_id]
         pool(menu[0], candidate.power_cap)
         if candidate.spill_bytes > 0:
-            at: list[Pool | None] = [
-                pool(c, candidate.power_cap) for c in menu if any(not s.pooled for s in c.tiers)
-            ]
+            at: list[Pool | None] = [pool(c, candidate.power_cap) for c in menu if any(not s.pooled for s in c.tiers)]
         elif candidate.cache == HIT and not _pooled(configs, candidate.tier):
             at = [pool(c, candidate.power_cap) for c in menu if c.tier(candidate.tier)]
         else:
@@ -192,9 +199,7 @@ def model_data(
         housings=tuple(h for p in made for h in _housings(scenario, p)),
         columns=tuple(columns),
         places=tuple(Place(p, stock) for p in made for stock in p.config.tiers),
-        retention={
-            w.id: _retention(scenario, w) for w in scenario.workloads if w.reuse_curve and w.reuse_frac_max > 0
-        },
+        retention={w.id: _retention(scenario, w) for w in scenario.workloads if w.reuse_curve and w.reuse_frac_max > 0},
     )
 
 
@@ -224,7 +229,11 @@ def _housings(scenario: Scenario, pool: Pool) -> list[Housing]:
     for rack in scenario.racks:
         cooling = scenario.cooling[rack.cooling]
         own = platform.own_rack_id == rack.id
-        fit = 1 if own else min(math.floor(rack.peak_w / watts), math.floor(rack.rack_units / max(1, platform.rack_units)))
+        fit = (
+            1
+            if own
+            else min(math.floor(rack.peak_w / watts), math.floor(rack.rack_units / max(1, platform.rack_units)))
+        )
         takes = own or (not platform.own_rack_id and rack.use == use and platform.cooling in cooling.accepts)
         if takes and fit > 0:
             found.append(Housing(pool, rack, fit, own, cooling.pue_peak, cooling.pue_central, cooling.wue_l_per_j))

@@ -31,9 +31,7 @@ def add_demand(block: pyo.Block, data: ModelData) -> None:
     block.scale = pyo.Var(
         domain=pyo.NonNegativeReals, bounds=(spec.floor_frac, spec.max_scale), doc="scale of the mix [1]"
     )
-    block.keep_mix = pyo.Constraint(
-        block.CLASSES, rule=lambda b, w: keep_mix(b, w, demand[w]), doc=keep_mix.__doc__
-    )
+    block.keep_mix = pyo.Constraint(block.CLASSES, rule=lambda b, w: keep_mix(b, w, demand[w]), doc=keep_mix.__doc__)
 
 
 def meet_demand(block: pyo.Block, w: str, demand: float) -> object:

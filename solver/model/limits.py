@@ -45,7 +45,7 @@ def use(block: pyo.Block, data: ModelData, resource: Resource) -> object:
     m, s, scale = block.model(), data.scenario, resource.scale
     configs = {p.config.id: p.config for p in data.pools}
     racks = {h.rack.id: h.rack for h in data.housings if not h.own}
-    pue = {p.family: max((h.pue_mean for h in data.housings_of_pool.get(p.id, [])), default=1.0) for p in data.pools}
+    pue = data.pue_of_family
     terms = [(m.bought[u, v], resource.per_node_bought(s, configs[u])) for u in m.UNITS for v in m.PERIODS]
     terms += [(m.racks_bought[q, v], resource.per_rack_bought(s, racks[q])) for q in m.RACKS for v in m.PERIODS]
     terms += [(block.housed[h.id], resource.per_node(s, h)) for h in data.housings]

@@ -174,9 +174,7 @@ def keep_in_order(block: pyo.Block, w: str, i: int) -> object:
     return block.retained[w, i] <= (block.retained[w, i - 1] if i else block.served[w])
 
 
-def hit_what_is_kept(
-    block: pyo.Block, data: ModelData, w: str, at: str, sources: list[tuple[object, ...]]
-) -> object:
+def hit_what_is_kept(block: pyo.Block, data: ModelData, w: str, at: str, sources: list[tuple[object, ...]]) -> object:
     """``sum_j rate_j x_j <= sum_i dG_i parked[w,i,t]`` over hits loaded from that place.
 
     The dual is what one more hit a second is worth: a prefill saved.

@@ -40,7 +40,11 @@ def used_data(data: ModelData, columns: set[int], pools: set[str]) -> ModelData:
 
 
 def add_polish(
-    model: pyo.ConcreteModel, data: ModelData, nodes_at_most: dict[str, float], replicas_at_most: dict[int, float]
+    model: pyo.ConcreteModel,
+    data: ModelData,
+    nodes_at_most: dict[str, float],
+    replicas_at_most: dict[int, float],
+    replicas_at_least: dict[int, float],
 ) -> None:
     """Add binaries for what is used, and the objective that counts them.
 
@@ -53,6 +57,8 @@ def add_polish(
         Pool id -> nodes that no sensible design exceeds.
     replicas_at_most : dict
         Column index -> replicas likewise.
+    replicas_at_least : dict
+        Column index -> replicas below which it is not worth a deployment of its own.
     """
     block, build = model.period[0], data.scenario.study.build
     pools = {p.id: p for p in data.pools}
@@ -66,6 +72,11 @@ def add_polish(
         rule=lambda m, j: block.replicas[j] <= replicas_at_most[j] * m.use_column[j],
         doc="``x_j <= X_j z_j``; the dual has no price, the row only counts",
     )
+    model.run_no_slivers = pyo.Constraint(
+        [c.index for c in data.columns],
+        rule=lambda m, j: block.replicas[j] >= replicas_at_least[j] * m.use_column[j],
+        doc="``x_j >= X_min z_j``; the row only counts",
+    )
     model.fill_only_used = pyo.Constraint(
         list(pools),
         rule=lambda m, p: block.nodes[p] <= nodes_at_most[p] * m.use_pool[p],
@@ -75,19 +86,18 @@ def add_polish(
         list(pools), rule=lambda m, p: m.use_pool[p] <= m.use_unit[pools[p].config.id], doc="``z[pool] <= z[unit]``"
     )
     model.unit_needs_platform = pyo.Constraint(
-        sorted(platform), rule=lambda m, u: m.use_unit[u] <= m.use_platform[platform[u]], doc="``z[unit] <= z[platform]``"
+        sorted(platform),
+        rule=lambda m, u: m.use_unit[u] <= m.use_platform[platform[u]],
+        doc="``z[unit] <= z[platform]``",
     )
-    by_role = defaultdict(list)
-    for column in data.columns:
-        by_role[column.candidate.workload, column.candidate.role, column.candidate.cache].append(column.index)
-    model.limit_candidates = pyo.Constraint(
-        list(by_role),
-        rule=lambda m, *key: sum(m.use_column[j] for j in by_role[key]) <= build.max_candidates_per_class_role,
-        doc="``sum z_j <= max_candidates_per_class_role`` for a class, role and cache kind",
-    )
-    if build.max_platforms is not None:
-        model.limit_platforms = pyo.Constraint(
-            expr=pyo.quicksum(model.use_platform.values()) <= build.max_platforms
+    if build.max_candidates_per_class_role is not None:
+        by_role = defaultdict(list)
+        for column in data.columns:
+            by_role[column.candidate.workload, column.candidate.role].append(column.index)
+        model.limit_candidates = pyo.Constraint(
+            list(by_role),
+            rule=lambda m, *key: sum(m.use_column[j] for j in by_role[key]) <= build.max_candidates_per_class_role,
+            doc="``sum z_j <= max_candidates_per_class_role`` for a class and role",
         )
     model.kinds = pyo.Objective(
         expr=WEIGHTS["platform"] * pyo.quicksum(model.use_platform.values())

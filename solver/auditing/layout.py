@@ -1,0 +1,152 @@
+"""Layout: replicas into the accelerators of nodes, nodes into racks.
+
+Replicas are laid by decreasing size into the fullest scale-up domain that still has room, those bound to a
+pool before those that may lie in any pool of their platform and cap. A replica never spans two domains. The
+last part of a replica, which is at work only part of the time, takes that share of its accelerators; where no
+domain has so much room, it is shared out over several.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+
+from solver.auditing.checks import TOLERANCE, Checks
+from solver.auditing.nodes import Node, Standing
+from solver.auditing.serving import Entry
+
+_GRAIN = 1e-9
+"""Accelerators that are not worth a place."""
+
+
+class Room:
+    """Free accelerators of a pool: how many domains have how much room."""
+
+    def __init__(self, node: Node) -> None:
+        size = node.platform.accelerators
+        domain = min(size, node.accelerator.scaleup_domain if node.accelerator else size)
+        self.slack = TOLERANCE * size
+        self.free: Counter[float] = Counter()
+        if domain:
+            self.free[float(domain)] = node.quantity * (size // domain)
+        if domain and size % domain:
+            self.free[float(size % domain)] += node.quantity
+
+    def put(self, size: float, replicas: int) -> int:
+        """Place whole replicas, in the domains with the least room first; return how many found none."""
+        for room in sorted(self.free):
+            each, domains = math.floor((room + self.slack) / size), self.free[room]
+            if replicas == 0 or each == 0:
+                continue
+            full = min(domains, replicas // each)
+            self._use(room, room - each * size, full)
+            replicas -= full * each
+            if replicas and full < domains:
+                self._use(room, room - replicas * size, 1)
+                replicas = 0
+        return replicas
+
+    def pour(self, amount: float) -> float:
+        """Place a part of a replica: whole where it fits closest, else in what gaps there are; return the rest."""
+        fitting = [room for room in sorted(self.free) if room >= amount - _GRAIN]
+        if fitting:
+            self._use(fitting[0], fitting[0] - amount, 1)
+            return 0.0
+        for room in sorted(self.free):
+            filled = min(self.free[room], math.floor(amount / room)) if room > _GRAIN else 0
+            self._use(room, 0.0, filled)
+            amount -= filled * room
+            if self.free[room] and _GRAIN < amount < room:
+                self._use(room, room - amount, 1)
+                return 0.0
+        return amount if amount > _GRAIN else 0.0
+
+    def _use(self, before: float, after: float, domains: int) -> None:
+        """Move domains from one amount of room to another."""
+        if domains:
+            self.free[before] -= domains
+            self.free[max(0.0, after)] += domains
+            self.free += Counter()
+
+
+def check_replicas(nodes: dict[str, Node], entries: list[Entry], *, whole: bool, checks: Checks) -> None:
+    """Lay all replicas into nodes.
+
+    Parameters
+    ----------
+    nodes : dict
+        Nodes by pool id.
+    entries : list of Entry
+    whole : bool
+        The study counts whole replicas: a part of one takes all its accelerators.
+    checks : Checks
+    """
+    rooms = {pool_id: Room(node) for pool_id, node in nodes.items()}
+    bound: dict[str, list[Entry]] = defaultdict(list)
+    free: dict[tuple[str, float], list[Entry]] = defaultdict(list)
+    for entry in entries:
+        if entry.pool_id is None:
+            free[entry.family].append(entry)
+        else:
+            bound[entry.pool_id].append(entry)
+    for pool_id, mine in bound.items():
+        where = [rooms[pool_id]] if pool_id in rooms else []
+        _lay(f"pool {pool_id}", where, mine, _accelerators([nodes[pool_id]] if where else []), whole, checks)
+    for family, mine in free.items():
+        pools = [pool_id for pool_id, node in nodes.items() if node.family == family]
+        what = f"pools of {family[0]} at cap {family[1]:g}"
+        _lay(what, [rooms[p] for p in pools], mine, _accelerators([nodes[p] for p in pools]), whole, checks)
+
+
+def _accelerators(nodes: list[Node]) -> float:
+    return float(sum(n.quantity * n.platform.accelerators for n in nodes))
+
+
+def _lay(what: str, rooms: list[Room], entries: list[Entry], total: float, whole: bool, checks: Checks) -> None:
+    """Lay entries into rooms by decreasing size, then the parts of replicas; what is left over is a violation."""
+    parts: list[tuple[float, str]] = []
+    text = f"layout, {what}: accelerators without room in any node, for"
+    for entry in sorted(entries, key=lambda e: -e.charge):
+        count = math.ceil(entry.replicas * (1.0 - TOLERANCE)) if whole else math.floor(entry.replicas + _GRAIN)
+        parts.append((max(0.0, entry.replicas - count) * entry.charge, entry.load_id))
+        left = count
+        for room in rooms:
+            left = room.put(entry.charge, left)
+        checks.at_most(f"{text} {entry.load_id}", left * entry.charge, 0.0, scale=max(total, 1.0))
+    for amount, load_id in sorted(parts, reverse=True):
+        rest = amount
+        for room in rooms:
+            rest = room.pour(rest)
+        checks.at_most(f"{text} a part of {load_id}", rest, 0.0, scale=max(total, 1.0))
+
+
+def check_racks(node: Node, checks: Checks) -> None:
+    """Put the nodes of one pool into their racks."""
+    what = f"pool {node.pool_id}"
+    placed = sum(s.nodes for s in node.stands)
+    checks.equal(f"{what}: nodes that stand in racks", placed, node.quantity, "nodes", scale=1.0)
+    for stand in node.stands:
+        _check_stand(f"{what} in rack {stand.rack.id}", node, stand, checks)
+
+
+def _check_stand(what: str, node: Node, stand: Standing, checks: Checks) -> None:
+    """Check cooling, kind, watts and height of the racks of one kind."""
+    platform, rack = node.platform, stand.rack
+    whole = all(isinstance(n, int) and n >= 0 for n in (stand.nodes, stand.racks))
+    checks.true(f"{what}: nodes and racks are not whole numbers", whole)
+    taken = platform.cooling in stand.cooling.accepts
+    checks.true(f"{what}: {rack.cooling} racks do not take {platform.cooling} cooling", taken)
+    checks.true(f"{what}: not its own rack", stand.own == (platform.own_rack_id == rack.id))
+    if stand.own:
+        checks.true(f"{what}: {stand.racks} racks came with {stand.nodes} platforms", stand.racks == stand.nodes)
+        checks.at_most(f"{what}: peak watts of a rack", node.capped_w, rack.peak_w, "W")
+        return
+    use = "servers" if platform.accelerators else "storage"
+    fits = not platform.own_rack_id and rack.use == use
+    checks.true(f"{what}: a rack for {rack.use} cannot hold the platform", fits)
+    if stand.nodes:
+        checks.true(f"{what}: nodes without a rack", stand.racks > 0)
+        fullest = math.ceil(stand.nodes / max(stand.racks, 1))
+        checks.at_most(f"{what}: peak watts of the fullest rack", fullest * node.capped_w, rack.peak_w, "W")
+        height = fullest * max(1, platform.rack_units)
+        checks.at_most(f"{what}: height of the fullest rack", height, rack.rack_units, "U")

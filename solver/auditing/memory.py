@@ -1,0 +1,192 @@
+"""Bytes: active KV below local memory and parked KV, on the tiers of each pool's nodes, and the hits they win."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+
+from solver.auditing.checks import TOLERANCE, Checks
+from solver.auditing.nodes import Node, Tier
+from solver.auditing.rows import Facts
+from solver.auditing.serving import Entry
+from solver.design import Record
+
+Placed = list[tuple[Record, Tier]]
+"""Placement records, each with the tier it lies on."""
+_GRAIN_BYTES = 1e3
+"""Bytes that a violation is at least set against."""
+_GRAIN_RATE = 1e-6
+"""Requests/s likewise."""
+_UNWRITTEN_BYTES = 1.0
+"""Placements below this are not written into a design."""
+
+
+def check_memory(facts: Facts, nodes: dict[str, Node], entries: list[Entry], checks: Checks) -> None:
+    """Check where bytes lie, how fast they are read, and what they win."""
+    placed = [(record, tier) for record in facts.design.placement if (tier := _tier(record, nodes, checks)) is not None]
+    active = [(record, tier) for record, tier in placed if record["kind"] == "active"]
+    parked = [(record, tier) for record, tier in placed if record["kind"] == "parked"]
+    known = all(record["kind"] in ("active", "parked") for record, _ in placed)
+    checks.true("placement: bytes that are neither active nor parked", known)
+    _check_active(entries, active, checks)
+    for record, _ in parked:
+        _check_parked(facts, record, checks)
+    _check_own_nodes(facts, nodes, entries, parked, checks)
+    _check_order(facts, entries, [record for record, _ in parked], checks)
+    _check_hits(facts, entries, parked, checks)
+    _check_tiers(nodes, placed, checks)
+
+
+def _tier(record: Record, nodes: dict[str, Node], checks: Checks) -> Tier | None:
+    """Return the tier on which a placement lies, or note that there is none."""
+    what = f"placement of {record['class']} in {record['pool_id']}"
+    node = nodes.get(record["pool_id"])
+    tier = node.tiers.get(record["tier"]) if node else None
+    if tier is None or node is None or node.quantity == 0:
+        checks.true(f"{what}: there is no tier {record['tier']}", False)
+        return None
+    checks.true(f"{what}: tier {record['tier']} is made of {tier.device_id}", record["device"] == tier.device_id)
+    good = all(math.isfinite(record[name]) and record[name] >= 0 for name in ("bytes", "read_bytes_per_s"))
+    checks.true(f"{what}: bytes or reads are not numbers of at least 0", good)
+    return tier
+
+
+def _check_active(entries: list[Entry], active: Placed, checks: Checks) -> None:
+    """Check active KV entry by entry: it is all there, on the own nodes' share, read over the own links in time."""
+    mine: dict[str, Placed] = defaultdict(list)
+    for record, tier in active:
+        mine[record["load_id"]].append((record, tier))
+    by_id = {entry.load_id: entry for entry in entries}
+    for load_id in sorted(set(mine) - set(by_id)):
+        checks.true(f"placement: active KV of {load_id}, which is no load entry", False)
+    for entry in entries:
+        what, records = f"active KV of {entry.load_id}", mine[entry.load_id]
+        needed, grain = entry.replicas * entry.spill_bytes, entry.replicas * max(entry.free_bytes, 1e9)
+        lying = sum(float(r["bytes"]) for r, _ in records)
+        checks.at_least(f"{what}: bytes below local memory", lying, needed - _UNWRITTEN_BYTES, "B", scale=grain)
+        if not records:
+            continue
+        per_byte = entry.work.kv_read_frac / entry.step_s
+        share = entry.replicas * entry.charge / entry.platform.accelerators
+        for record, tier in records:
+            where, amount = f"{what} in {record['tier']}", record["bytes"]
+            reads, own = amount * per_byte, (record["pool_id"], record["class"]) == (entry.pool_id, entry.work.id)
+            checks.true(f"{where}: not in the pool or class of its replicas", own)
+            checks.true(f"{where}: read every step through the network", not tier.pooled)
+            checks.at_least(f"{where}: reads", record["read_bytes_per_s"], reads, "B/s", scale=_GRAIN_BYTES)
+            checks.at_most(f"{where}: bytes in the share of its own nodes", amount, share * tier.capacity_bytes, "B")
+            speed = share * tier.read_bytes_per_s
+            checks.at_most(f"{where}: reads from the share of its own nodes", reads, speed, "B/s")
+        link = min(tier.link_bytes_per_s for _, tier in records) * entry.count * entry.replicas
+        checks.at_most(f"{what}: reads over its own links", lying * per_byte, link, "B/s")
+
+
+def _check_parked(facts: Facts, record: Record, checks: Checks) -> None:
+    """Check one parked segment: resident bytes by Little's law, the hits it wins, and their reads."""
+    name, i = record["class"], record["segment"]
+    what = f"parked KV of {name} segment {i} in {record['pool_id']}"
+    curve = facts.retention.get(name)
+    if curve is None or not isinstance(i, int) or not 0 <= i < len(curve):
+        checks.true(f"{what}: the class has no such retention segment", False)
+        return
+    work, rate = facts.workloads[name], float(record["requests_per_s"])
+    whole, hits = facts.kv_bytes(work), rate * float(curve.d_hit[i])
+    resident = rate * float(curve.d_resident_tokens[i]) * whole / work.isl
+    checks.at_least(f"{what}: requests kept", rate, 0.0, "1/s", scale=_GRAIN_RATE)
+    checks.at_least(f"{what}: resident bytes", record["bytes"], resident, "B", scale=_GRAIN_BYTES)
+    reads = hits * whole * work.reuse_frac_max
+    checks.at_least(f"{what}: reads", record["read_bytes_per_s"], reads, "B/s", scale=_GRAIN_BYTES)
+    checks.at_most(f"{what}: hits it wins", record["hits_per_s"], hits, "1/s", scale=_GRAIN_RATE)
+    checks.equal(f"{what}: time to live", record["ttl_s"], float(curve.ttl_s[i]), "s")
+
+
+def _check_own_nodes(
+    facts: Facts, nodes: dict[str, Node], entries: list[Entry], parked: Placed, checks: Checks
+) -> None:
+    """Check that KV parked on nodes lies within the share of the replicas that load it."""
+    lying: dict[tuple[str, str, str], float] = defaultdict(float)
+    for record, tier in parked:
+        if not tier.pooled:
+            lying[record["class"], record["pool_id"], record["tier"]] += record["bytes"]
+    for (name, pool_id, tier_name), amount in lying.items():
+        node = nodes[pool_id]
+        here = (name, pool_id, tier_name)
+        loading = [e for e in entries if e.is_hit and (e.work.id, e.pool_id, e.record["tier"]) == here]
+        share = sum(_at_work(facts, e) * e.charge for e in loading) / node.platform.accelerators
+        room = share * node.tiers[tier_name].capacity_bytes
+        what = f"parked KV of {name} in {pool_id} {tier_name}"
+        checks.at_most(
+            f"{what}: bytes in the share of the replicas that load it", amount, room, "B", scale=_GRAIN_BYTES
+        )
+
+
+def _at_work(facts: Facts, entry: Entry) -> float:
+    """Replicas that occupy accelerators: whole ones where the study counts so."""
+    whole = facts.study.build.whole_replicas
+    return float(math.ceil(entry.replicas * (1.0 - TOLERANCE))) if whole else entry.replicas
+
+
+def _check_order(facts: Facts, entries: list[Entry], parked: list[Record], checks: Checks) -> None:
+    """Check that what is kept long was kept short before, and that no more is kept than is served."""
+    kept: dict[tuple[str, int], float] = defaultdict(float)
+    for record in parked:
+        kept[record["class"], record["segment"]] += record["requests_per_s"]
+    served = served_rates(entries)
+    for name, curve in facts.retention.items():
+        before = served.get(name, 0.0)
+        for i in range(len(curve)):
+            now = kept[name, i]
+            checks.at_most(f"parked KV of {name}: requests kept for segment {i}", now, before, "1/s", scale=_GRAIN_RATE)
+            before = now
+
+
+def _check_hits(facts: Facts, entries: list[Entry], parked: Placed, checks: Checks) -> None:
+    """Check that no more hits are loaded from a place than what is kept there wins."""
+    won: dict[tuple[str, str], float] = defaultdict(float)
+    loaded: dict[tuple[str, str], float] = defaultdict(float)
+    for record, tier in parked:
+        curve, i = facts.retention.get(record["class"]), record["segment"]
+        if curve is not None and isinstance(i, int) and 0 <= i < len(curve):
+            place = record["tier"] if tier.pooled else f"{record['pool_id']} {record['tier']}"
+            won[record["class"], place] += record["requests_per_s"] * float(curve.d_hit[i])
+    for entry in entries:
+        if entry.is_hit:
+            tier_name = entry.record["tier"]
+            place = tier_name if entry.pool_id is None else f"{entry.pool_id} {tier_name}"
+            loaded[entry.work.id, place] += entry.record["requests_per_s"]
+    for (name, place), rate in loaded.items():
+        what = f"hits of {name} from {place}: requests/s against what is kept there"
+        checks.at_most(what, rate, won[name, place], "1/s", scale=_GRAIN_RATE)
+
+
+def _check_tiers(nodes: dict[str, Node], placed: Placed, checks: Checks) -> None:
+    """Check bytes and reads of every tier; a storage server reads at the slower of its drives and its ports."""
+    for (pool_id, name), (amount, reads) in tier_use([record for record, _ in placed]).items():
+        size, speed = tier_limits(nodes[pool_id], name)
+        checks.at_most(f"tier {name} of {pool_id}: bytes", amount, size, "B")
+        checks.at_most(f"tier {name} of {pool_id}: reads", reads, speed, "B/s")
+
+
+def tier_use(placement: list[Record]) -> dict[tuple[str, str], tuple[float, float]]:
+    """Return bytes and reads of each (pool, tier)."""
+    use: dict[tuple[str, str], tuple[float, float]] = defaultdict(lambda: (0.0, 0.0))
+    for record in placement:
+        key = (record["pool_id"], record["tier"])
+        use[key] = (use[key][0] + record["bytes"], use[key][1] + record["read_bytes_per_s"])
+    return dict(use)
+
+
+def tier_limits(node: Node, name: str) -> tuple[float, float]:
+    """Return bytes and bytes/s of a tier over all nodes of a pool."""
+    tier = node.tiers[name]
+    speed = min(tier.read_bytes_per_s, tier.link_bytes_per_s) if tier.pooled else tier.read_bytes_per_s
+    return node.quantity * tier.capacity_bytes, node.quantity * speed
+
+
+def served_rates(entries: list[Entry]) -> dict[str, float]:
+    """Return requests/s whose answers are decoded, by class."""
+    served: dict[str, float] = defaultdict(float)
+    for entry in entries:
+        if entry.role != "prefill":
+            served[entry.work.id] += entry.record["requests_per_s"]
+    return dict(served)

@@ -1,0 +1,206 @@
+"""Nodes of each pool, from their rows: tiers, watts, dollars and network ports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from solver.auditing.checks import Checks
+from solver.auditing.rows import Facts
+from solver.design import Record
+from solver.parts import Accelerator, Cooling, Link, MemoryDevice, Platform, Rack
+
+Devices = tuple[tuple[MemoryDevice, int], ...]
+"""What is bought for each node, with counts."""
+_POOLED = "pooled_"
+_EXTRA_BAYS = ("nvme", "hdd", "cxl")
+
+
+@dataclass(frozen=True)
+class Tier:
+    """A memory tier of one node: bytes, bytes/s, path of one accelerator (of the server, where pooled)."""
+
+    device_id: str
+    capacity_bytes: float
+    read_bytes_per_s: float
+    link_bytes_per_s: float
+    latency_s: float
+    pooled: bool
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Nodes of a pool in one kind of rack."""
+
+    rack: Rack
+    cooling: Cooling
+    nodes: int
+    racks: int
+    own: bool
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node of a pool, and how many there are.
+
+    Attributes
+    ----------
+    peak_w, capped_w : float
+        Provisioned at full power and at the pool's cap.
+    host_drawn_w, standing_w : float
+        Mean draw without the accelerators, and with them idle; network outside the node in neither.
+    base_usd, base_w, base_drawn_w : float
+        The platform as it is billed: without the devices that are bought apart.
+    endpoints : float
+        Ports of the study's fabric.
+    swapped : bool
+        Standard memory left out for another population.
+    """
+
+    pool_id: str
+    platform: Platform
+    accelerator: Accelerator | None
+    cap: float
+    quantity: int
+    devices: Devices
+    tiers: dict[str, Tier]
+    stands: tuple[Standing, ...]
+    peak_w: float
+    capped_w: float
+    host_drawn_w: float
+    standing_w: float
+    base_usd: float
+    base_w: float
+    base_drawn_w: float
+    endpoints: float
+    endpoint_w: float
+    swapped: bool
+
+    @property
+    def family(self) -> tuple[str, float]:
+        """Platform and cap: replicas that need no memory of their own node may lie on any of these."""
+        return (self.platform.id, self.cap)
+
+    @property
+    def it_w(self) -> float:
+        """Provisioned IT watts with the network's share."""
+        return self.capped_w + self.endpoints * self.endpoint_w
+
+    @property
+    def pue_mean(self) -> float:
+        """Highest mean PUE among the racks in which the pool stands."""
+        return max((s.cooling.pue_central for s in self.stands), default=1.0)
+
+    @property
+    def bill_id(self) -> str:
+        """Line of the bill that orders the platform."""
+        return self.platform.id + (" without memory" if self.swapped else "")
+
+
+def read_nodes(facts: Facts, checks: Checks) -> dict[str, Node]:
+    """Return the nodes of every pool, and check that what is in them fits their slots."""
+    nodes: dict[str, Node] = {}
+    for pool in facts.design.pools:
+        pool_id = str(pool["pool_id"])
+        checks.true(f"pool {pool_id}: stands twice in the design", pool_id not in nodes)
+        node = _node(facts, pool)
+        nodes[pool_id] = node
+        whole = isinstance(pool["quantity"], int) and pool["quantity"] >= 0
+        checks.true(f"pool {pool_id}: quantity {pool['quantity']} is not a whole number of nodes", whole)
+        offered = node.cap in facts.study.build.power_caps or node.accelerator is None
+        checks.true(f"pool {pool_id}: cap {node.cap:g} is not one the study offers", offered)
+        _check_slots(node, checks)
+    return nodes
+
+
+def _node(facts: Facts, pool: Record) -> Node:
+    """Read one pool's node."""
+    platform = facts.part(Platform, pool["platform"])
+    accelerator = facts.part(Accelerator, platform.accelerator_id) if platform.accelerator_id else None
+    devices = tuple((facts.part(MemoryDevice, item["device"]), item["count"]) for item in pool["devices"])
+    standard = facts.part(MemoryDevice, platform.host_mem_id) if platform.host_mem_id else None
+    swapped = standard is not None and any(device.bay == standard.bay for device, _ in devices)
+    left_w = left_usd = moved_usd = 0.0
+    if standard is not None:
+        fit = platform.host_mem_std_bytes / standard.capacity_bytes
+        left_w = fit * (standard.max_w or 0.0) if swapped else 0.0
+        left_usd = fit * facts.device_usd(standard) if swapped else 0.0
+        if fit and platform.price_quarter != facts.study.site.price_quarter:
+            moved_usd = fit * (facts.device_usd(standard) - facts.device_usd(standard, platform.price_quarter))
+    base_w = platform.host_w if accelerator is None else (platform.node_peak_w or platform.node_max_w)
+    peak_w = base_w - left_w + sum((d.max_w or 0.0) * n for d, n in devices)
+    cap = float(pool["cap"])
+    count = platform.accelerators
+    host_w = platform.host_w * facts.setting("build.host_draw_frac", facts.study.build.host_draw_frac)
+    drawn_w = host_w + sum((d.idle_w or 0.0) * n for d, n in devices)
+    return Node(
+        pool_id=pool["pool_id"],
+        platform=platform,
+        accelerator=accelerator,
+        cap=cap,
+        quantity=pool["quantity"],
+        devices=devices,
+        tiers=_tiers(facts, platform, standard, devices, swapped),
+        stands=tuple(_standing(facts, item) for item in pool["racks"]),
+        peak_w=peak_w,
+        capped_w=peak_w - ((1.0 - cap) * accelerator.tdp_w * count if accelerator else 0.0),
+        host_drawn_w=drawn_w,
+        standing_w=drawn_w + (accelerator.idle_w * count if accelerator else 0.0),
+        base_usd=(platform.price_central_usd or 0.0) + moved_usd - left_usd,
+        base_w=base_w - left_w,
+        base_drawn_w=host_w,
+        endpoints=platform.nic_count * platform.nic_bytes_per_s / (facts.network.port_bytes_per_s or 1.0),
+        endpoint_w=facts.network.endpoint_w or 0.0,
+        swapped=swapped,
+    )
+
+
+def _standing(facts: Facts, item: Record) -> Standing:
+    rack = facts.part(Rack, item["rack"])
+    return Standing(rack, facts.part(Cooling, rack.cooling), item["nodes"], item["racks"], bool(item["own"]))
+
+
+def _tiers(
+    facts: Facts, platform: Platform, standard: MemoryDevice | None, devices: Devices, swapped: bool
+) -> dict[str, Tier]:
+    """Memory of a node that serving may use: its host memory, and what was bought for its bays."""
+    build, pooled = facts.study.build, platform.accelerators == 0
+    if pooled:
+        link = platform.nic_count * platform.nic_bytes_per_s * facts.nic_link.measured_frac
+        latency = facts.nic_link.latency_s
+    elif platform.host_link_id:
+        path = facts.part(Link, platform.host_link_id)
+        link, latency = path.peak_bytes_per_s * path.measured_frac, path.latency_s
+    else:
+        link, latency = 0.0, 0.0
+    found: dict[str, Tier] = {}
+    for device, n in devices:
+        if swapped and standard is not None and device.bay == standard.bay:
+            continue
+        name = (_POOLED if pooled else "") + device.tier
+        size, speed = n * device.capacity_bytes, n * device.read_bw_bytes_per_s
+        found[name] = Tier(device.id, size, speed, link, latency + (device.latency_s or 0.0), pooled)
+    if standard is not None and not pooled and build.tiers:
+        here, n = next(((d, n) for d, n in devices if d.bay == standard.bay), (standard, 0))
+        size = n * here.capacity_bytes if swapped else platform.host_mem_std_bytes
+        size *= facts.setting("build.host_mem_usable_frac", build.host_mem_usable_frac)
+        speed = platform.host_mem_bw_bytes_per_s or 0.0
+        found[here.tier] = Tier(here.id, size, speed, link, latency + (here.latency_s or 0.0), pooled)
+    return found
+
+
+def _check_slots(node: Node, checks: Checks) -> None:
+    """Check that the devices of a node find bays, lanes and slots."""
+    platform, what = node.platform, f"pool {node.pool_id}"
+    places = {"nvme": platform.nvme_bays, "hdd": platform.hdd_bays, "cxl": platform.cxl_lanes}
+    for bay in _EXTRA_BAYS:
+        taken = sum(n * max(1, d.cxl_lanes) for d, n in node.devices if d.bay == bay)
+        checks.at_most(f"{what}: {bay} devices in a node's bays or lanes", taken, places[bay])
+    host = [(d, n) for d, n in node.devices if d.bay not in _EXTRA_BAYS]
+    checks.true(f"{what}: holds devices for which {platform.id} has no slots", node.swapped or not host)
+    checks.true(f"{what}: mixes kinds of host memory", len(host) <= 1)
+    for device, n in host:
+        checks.at_most(f"{what}: host memory modules in a node's slots", n, platform.host_mem_slots)
+        checks.at_most(f"{what}: host memory of a node", n * device.capacity_bytes, platform.host_mem_max_bytes, "B")
+    for device, n in node.devices:
+        whole = isinstance(n, int) and n > 0
+        checks.true(f"{what}: {n} of {device.id} is not a whole number of devices", whole)

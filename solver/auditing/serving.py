@@ -1,0 +1,344 @@
+"""Performance: every load entry predicted anew from raw rows, and its stated rates, times and watts checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from solver.auditing.checks import TOLERANCE, Checks
+from solver.auditing.nodes import Node, Tier
+from solver.auditing.rows import Facts
+from solver.design import Record
+from solver.errors import InputError, Problem
+from solver.parts import Accelerator, Platform
+from solver.performance import EVIDENCE, ROLES, Performance, evaluate
+from solver.physics.queueing import wait_quantile
+from solver.points import make_points
+from solver.workload import Workload
+
+HIT, MISS, NONE = "hit", "miss", "none"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One load entry with what the rows say of a replica of it.
+
+    Attributes
+    ----------
+    record : dict
+        As the design states it.
+    charge : float
+        Accelerators that a replica occupies, with those that its packing strands in a node.
+    nic_bytes_per_s : float
+        The replica's own share of its node's network ports, per direction.
+    full_rate, step_s, tpot_s, prefill_s : float
+        Requests/s at full load, times of one step and of one prefill; nan where the role has none.
+    busy_w, idle_w : float
+        Boards of the replica.
+    kv_bytes, free_bytes, transfer_bytes : float
+        KV of one request in place, local memory left for KV, one copy of the prompt's KV.
+    evidence : str
+    """
+
+    record: Record
+    work: Workload
+    platform: Platform
+    accelerator: Accelerator
+    charge: float
+    nic_bytes_per_s: float
+    full_rate: float
+    step_s: float
+    tpot_s: float
+    prefill_s: float
+    busy_w: float
+    idle_w: float
+    kv_bytes: float
+    free_bytes: float
+    transfer_bytes: float
+    evidence: str
+
+    @property
+    def load_id(self) -> str:
+        """Id of the entry."""
+        return str(self.record["load_id"])
+
+    @property
+    def pool_id(self) -> str | None:
+        """Pool whose own memory the entry needs, None where any pool of the family will do."""
+        found: str | None = self.record["pool_id"]
+        return found
+
+    @property
+    def family(self) -> tuple[str, float]:
+        """Platform and cap."""
+        return (self.platform.id, float(self.record["power_cap"]))
+
+    @property
+    def role(self) -> str:
+        """Prefill, decode or mixed."""
+        return str(self.record["role"])
+
+    @property
+    def replicas(self) -> float:
+        """Replicas at work."""
+        return float(self.record["replicas"])
+
+    @property
+    def count(self) -> int:
+        """Accelerators of a replica."""
+        return int(self.record["tp"] * self.record["pp"] * self.record["dp"])
+
+    @property
+    def lanes(self) -> int:
+        """Requests that are prefilled at the same time."""
+        return int(self.record["dp"] * self.record["pp"])
+
+    @property
+    def is_hit(self) -> bool:
+        """True where prompts are found in a tier."""
+        return bool(self.record["cache"] == HIT)
+
+    @property
+    def cached(self) -> float:
+        """Prompt tokens found in the cache."""
+        return self.work.isl * self.work.reuse_frac_max if self.is_hit else 0.0
+
+    @property
+    def load_bytes(self) -> float:
+        """KV that one hit loads."""
+        return self.transfer_bytes * self.cached / self.work.isl
+
+    @property
+    def spill_bytes(self) -> float:
+        """Active KV of a decoding replica that local memory does not hold."""
+        held = self.kv_bytes * float(self.record["batch"])
+        return max(0.0, held - self.free_bytes) if self.role == "decode" else 0.0
+
+
+def read_entries(facts: Facts) -> list[Entry]:
+    """Predict all load entries in one evaluation of raw rows."""
+    load = facts.design.load
+    _readable(facts, load)
+    if not load:
+        return []
+    platforms = [facts.part(Platform, item["platform"]) for item in load]
+    chips = {p.id: facts.part(Accelerator, str(p.accelerator_id)) for p in platforms}
+    performance = _performance(facts, load, [chips[p.id] for p in platforms])
+    entries = []
+    for k, (item, platform) in enumerate(zip(load, platforms, strict=True)):
+        count = item["tp"] * item["pp"] * item["dp"]
+        fit = max(1, platform.accelerators // count)
+        ports = platform.nic_count * platform.nic_bytes_per_s * facts.nic_link.measured_frac
+        entries.append(Entry(
+            record=item,
+            work=facts.workloads[item["class"]],
+            platform=platform,
+            accelerator=chips[platform.id],
+            charge=platform.accelerators / fit,
+            nic_bytes_per_s=ports * count / platform.accelerators,
+            full_rate=float(performance.requests_per_s[k]),
+            step_s=float(performance.decode_step_s[k]),
+            tpot_s=float(performance.tpot_s[k]),
+            prefill_s=float(performance.prefill_s[k]),
+            busy_w=float(performance.power_busy_w[k]),
+            idle_w=float(performance.power_idle_w[k]),
+            kv_bytes=float(performance.kv_bytes_per_request[k]),
+            free_bytes=float(performance.kv_free_bytes[k]),
+            transfer_bytes=float(performance.kv_transfer_bytes[k]),
+            evidence=EVIDENCE[int(performance.evidence[k])],
+        ))  # fmt: skip
+    return entries
+
+
+def _performance(facts: Facts, load: list[Record], chips: list[Accelerator]) -> Performance:
+    """Evaluate one point for each load entry."""
+    works = [facts.workloads[item["class"]] for item in load]
+    models, kinds, formats = list(facts.models), sorted({c.id for c in chips}), list(facts.precisions)
+    by_id = {c.id: c for c in chips}
+    cached = [w.isl * w.reuse_frac_max if item["cache"] == HIT else 0.0 for w, item in zip(works, load, strict=True)]
+    names = ("tp", "pp", "dp", "ep", "batch", "chunk", "power_cap")
+    points: dict[str, Any] = {name: [item[name] for item in load] for name in names}
+    points |= {
+        "model": [models.index(w.model_id) for w in works],
+        "accelerator": [kinds.index(c.id) for c in chips],
+        "weight_precision": [formats.index(item["precision"]) for item in load],
+        "kv_precision": [formats.index(w.kv_precision) for w in works],
+        "role": [ROLES.index(item["role"]) for item in load],
+        "isl_new": [w.isl - hit for w, hit in zip(works, cached, strict=True)],
+        "cached": cached,
+        "context": [w.context for w in works],
+        "osl": [w.osl for w in works],
+        "kv_read_frac": [w.kv_read_frac for w in works],
+    }
+    made = make_points(
+        tuple(facts.models.values()), tuple(by_id[kind] for kind in kinds), tuple(facts.precisions.values()), **points
+    )
+    with np.errstate(all="ignore"):
+        return evaluate(made, facts.calibration)
+
+
+def _readable(facts: Facts, load: list[Record]) -> None:
+    """Refuse entries that no point can be made of.
+
+    Raises
+    ------
+    InputError
+        Naming every such entry and field.
+    """
+    words: dict[str, Iterable[str]] = {
+        "role": ROLES, "cache": (HIT, MISS, NONE), "precision": facts.precisions, "class": facts.workloads,
+    }  # fmt: skip
+    problems = [
+        Problem("load", item["load_id"], name, str(item[name]), "unknown", ", ".join(allowed))
+        for item in load for name, allowed in words.items() if item[name] not in allowed
+    ]  # fmt: skip
+    problems += [
+        Problem("load", item["load_id"], name, str(item[name]), "not a whole number above 0")
+        for item in load for name in ("tp", "pp", "dp", "ep") if not isinstance(item[name], int) or item[name] < 1
+    ]  # fmt: skip
+    if problems:
+        raise InputError(problems)
+
+
+def check_entry(facts: Facts, entry: Entry, nodes: dict[str, Node], checks: Checks) -> None:
+    """Check one entry: shape, memory, rates, promises and watts."""
+    what = f"load {entry.load_id}"
+    if not _check_shape(facts, entry, nodes, what, checks):
+        return
+    _check_memory(entry, what, checks)
+    record, work = entry.record, entry.work
+    rate = float(record["requests_per_s_per_replica"])
+    checks.at_most(f"{what}: requests/s against its replicas", record["requests_per_s"], entry.replicas * rate, "1/s")
+    checks.at_most(f"{what}: requests/s of a replica above what the utilisation cap leaves", rate,
+                   facts.study.build.utilisation_cap * entry.full_rate, "1/s")  # fmt: skip
+    if entry.role != "decode":
+        speed, latency = _load_path(entry, nodes, what, checks)
+        load_s = latency + (entry.load_bytes / speed if entry.load_bytes else 0.0)
+        if entry.is_hit:
+            loaded = rate * entry.load_bytes
+            checks.at_most(f"{what}: KV loaded by a replica over its own link and share", loaded, speed, "B/s")
+        _check_ttft(facts, entry, rate, load_s, what, checks)
+    if entry.role != "prefill":
+        _check_tpot(entry, rate, what, checks)
+    _check_flows(entry, what, checks)
+    _check_watts(entry, rate, nodes, what, checks)
+    checks.true(f"{what}: evidence is {entry.evidence}, not {record['evidence']}", record["evidence"] == entry.evidence)
+    checks.true(f"{what}: model is {work.model_id}, not {record['model']}", record["model"] == work.model_id)
+
+
+def _check_shape(facts: Facts, entry: Entry, nodes: dict[str, Node], what: str, checks: Checks) -> bool:
+    """Check that the replica is one that its class, model, platform and study allow."""
+    record, work, build = entry.record, entry.work, facts.study.build
+    model = facts.models[work.model_id]
+    finite = all(math.isfinite(record[name]) and record[name] >= 0 for name in ("replicas", "requests_per_s", "batch"))
+    domain = min(entry.platform.accelerators, entry.accelerator.scaleup_domain)
+    inside = entry.count <= domain
+    checks.true(f"{what}: replicas, rate or batch is not a number of at least 0", finite)
+    checks.true(f"{what}: a replica of {entry.count} spans more than one scale-up domain of {domain}", inside)
+    split = entry.count % record["ep"] == 0 and (model.n_heads or 1) % record["tp"] == 0
+    checks.true(f"{what}: its parallelism does not divide the model", split)
+    known = (record["precision"] in work.weight_precisions, record["kv_format"] == work.kv_precision)
+    checks.true(f"{what}: number formats are not those the class accepts", all(known))
+    offered = (entry.role in build.roles, entry.family[1] in build.power_caps, record["chunk"] == build.chunk_tokens)
+    checks.true(f"{what}: role, cap or chunk is not one the study offers", all(offered))
+    kinds = {"prefill": (HIT, MISS), "mixed": (HIT, MISS), "decode": (NONE,)}[entry.role]
+    checks.true(f"{what}: cache {record['cache']} does not go with its role", record["cache"] in kinds)
+    fits = work.isl + work.osl <= (model.max_context or math.inf)
+    checks.true(f"{what}: its sequences are longer than the model's context", fits)
+    pool = nodes.get(entry.pool_id) if entry.pool_id else None
+    stands = any(n.family == entry.family for n in nodes.values()) if entry.pool_id is None else bool(pool)
+    checks.true(f"{what}: no pool of {entry.platform.id} at cap {entry.family[1]:g} for it", stands)
+    if pool is not None:
+        checks.true(f"{what}: its pool {pool.pool_id} has another platform or cap", pool.family == entry.family)
+    taken = entry.replicas * entry.charge
+    checks.equal(f"{what}: accelerators of its replicas", record["accelerators"], taken, scale=1e-3)
+    return inside and finite
+
+
+def _check_memory(entry: Entry, what: str, checks: Checks) -> None:
+    """Check weights and KV against local memory; only decoding replicas may leave KV in the node's tiers."""
+    record, scale = entry.record, entry.free_bytes if entry.free_bytes > 0 else 1e9
+    checks.at_least(f"{what}: local memory left for KV beside the weights", entry.free_bytes, 0.0, "B", scale=1e9)
+    if entry.role == "decode":
+        stated, needed = record["spill_bytes"], entry.replicas * entry.spill_bytes
+        checks.at_least(f"{what}: KV below local memory", stated, needed, "B", scale=entry.replicas * scale)
+        bound = entry.spill_bytes <= TOLERANCE * scale or entry.pool_id is not None
+        checks.true(f"{what}: KV below local memory, but no pool whose memory holds it", bound)
+        return
+    held = entry.kv_bytes * (entry.lanes if entry.role == "prefill" else record["batch"])
+    checks.at_most(f"{what}: KV in flight in local memory", held, entry.free_bytes, "B", scale=1e9)
+
+
+def _load_path(entry: Entry, nodes: dict[str, Node], what: str, checks: Checks) -> tuple[float, float]:
+    """Return bytes/s and latency at which a replica loads hits: its own link and share of its node, or its ports."""
+    if not entry.is_hit:
+        return math.inf, 0.0
+    name = str(entry.record["tier"])
+    if entry.pool_id is None:
+        sources = [n.tiers[name] for n in nodes.values() if name in n.tiers and n.tiers[name].pooled and n.quantity]
+        if not checks.true(f"{what}: hits come from {name}, which no storage pool has", bool(sources)):
+            return 1e-9, 0.0
+        return entry.nic_bytes_per_s, max(tier.latency_s for tier in sources)
+    tier: Tier | None = nodes[entry.pool_id].tiers.get(name)
+    if tier is None or tier.pooled:
+        checks.true(f"{what}: hits come from {name}, which its nodes do not have", False)
+        return 1e-9, 0.0
+    share = entry.charge / entry.platform.accelerators
+    return min(entry.count * tier.link_bytes_per_s, share * tier.read_bytes_per_s), tier.latency_s
+
+
+def _check_ttft(facts: Facts, entry: Entry, rate: float, load_s: float, what: str, checks: Checks) -> None:
+    """Check the hand-over out of a replica that prefills, and its TTFT at the promised percentile at its load."""
+    work = entry.work
+    if entry.role == "prefill":
+        handover_s = entry.transfer_bytes / entry.nic_bytes_per_s + facts.nic_link.latency_s
+        after_s, busy = load_s + handover_s, rate / entry.full_rate
+        checks.at_most(f"{what}: KV handed over through a replica's own ports", rate * entry.transfer_bytes,
+                       entry.nic_bytes_per_s, "B/s")  # fmt: skip
+    else:
+        after_s, busy = load_s + entry.step_s, rate * entry.prefill_s / entry.lanes
+    wait = wait_quantile(busy, entry.prefill_s, work.isl_cv**2, work.percentile, entry.lanes) if rate > 0 else 0.0
+    ttft, stated = float(wait) + entry.prefill_s + after_s, entry.record["ttft_s"]
+    checks.at_least(f"{what}: TTFT understated", stated, ttft, "s")
+    if work.ttft_s is not None:
+        checks.at_most(f"{what}: TTFT promise broken", ttft, work.ttft_s, "s")
+        checks.at_most(f"{what}: stated TTFT breaks the promise", stated, work.ttft_s, "s")
+
+
+def _check_tpot(entry: Entry, rate: float, what: str, checks: Checks) -> None:
+    """Check the hand-over into a replica that decodes, and its TPOT."""
+    work, stated = entry.work, entry.record["tpot_s"]
+    if entry.role == "decode":
+        checks.at_most(f"{what}: KV taken over through a replica's own ports", rate * entry.transfer_bytes,
+                       entry.nic_bytes_per_s, "B/s")  # fmt: skip
+    checks.at_least(f"{what}: TPOT understated", stated, entry.tpot_s, "s")
+    if work.tpot_s is not None:
+        checks.at_most(f"{what}: TPOT promise broken", entry.tpot_s, work.tpot_s, "s")
+        checks.at_most(f"{what}: stated TPOT breaks the promise", stated, work.tpot_s, "s")
+
+
+def _check_flows(entry: Entry, what: str, checks: Checks) -> None:
+    """Check the tokens and bytes that are stated beside the rate."""
+    record, work, rate = entry.record, entry.work, float(entry.record["requests_per_s"])
+    output = rate * work.osl if entry.role != "prefill" else 0.0
+    taken = rate * (work.isl - entry.cached) if entry.role != "decode" else 0.0
+    handed = entry.transfer_bytes if entry.role != "mixed" else 0.0
+    checks.equal(f"{what}: output tokens/s", record["output_tokens_per_s"], output, scale=1e-6)
+    checks.equal(f"{what}: input tokens/s", record["input_tokens_per_s"], taken, scale=1e-6)
+    checks.equal(f"{what}: bytes loaded a request", record["load_bytes"], entry.load_bytes, "B", scale=1.0)
+    checks.equal(f"{what}: bytes handed over a request", record["handover_bytes"], handed, "B", scale=1.0)
+
+
+def _check_watts(entry: Entry, rate: float, nodes: dict[str, Node], what: str, checks: Checks) -> None:
+    """Check watts above idle, at the boards and at the meter in the worst-cooled racks where the entry may lie."""
+    busy = rate / entry.full_rate if entry.role == "prefill" else 1.0
+    above = entry.replicas * busy * (entry.busy_w - entry.idle_w)
+    where = [n for n in nodes.values() if n.family == entry.family and entry.pool_id in (None, n.pool_id)]
+    pue = max((n.pue_mean for n in where), default=1.0)
+    checks.at_least(f"{what}: drawn watts understated", entry.record["drawn_above_idle_w"], above, "W", scale=1.0)
+    checks.at_least(f"{what}: drawn watts at the meter understated", entry.record["drawn_above_idle_meter_w"],
+                    above * pue, "W", scale=1.0)  # fmt: skip

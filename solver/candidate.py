@@ -1,0 +1,107 @@
+"""A candidate: one way to serve one class on one kind of pool, and the account of those that were dropped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MISS, HIT, NONE = "miss", "hit", "none"
+"""Prompt not cached; prompt found in a tier; the candidate does not prefill."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to serve one class on one kind of pool; rates and watts are per replica.
+
+    Attributes
+    ----------
+    workload, model_id, platform_id, role : str
+        Class, model, platform, and prefill, decode or mixed.
+    power_cap : float
+        Share of TDP.
+    precision, kv_precision : str
+        Of weights and of the KV cache.
+    tp, pp, dp, ep : int
+        Parallelism; the replica has tp * pp * dp accelerators.
+    charge : float
+        Accelerators a replica occupies, with what its packing strands.
+    batch : float
+        Requests in flight over the replica (1 for prefill).
+    cache : str
+        miss, hit or none.
+    tier : str
+        Tier a hit is loaded from, empty otherwise.
+    requests_per_s : float
+        At the highest load that keeps the promises.
+    ttft_s, tpot_s : float
+        At that load; nan where the role has none.
+    step_s : float
+        Decode step, nan for prefill.
+    drawn_w : float
+        Accelerator boards of the replica at that load.
+    idle_w : float
+        The same boards without work.
+    spill_bytes : float
+        Active KV that does not fit in HBM.
+    spill_read_bytes_per_s : float
+        Reads of that KV.
+    load_bytes : float
+        Cached KV loaded a request.
+    handover_bytes : float
+        KV that leaves (prefill) or enters (decode) a request; 0 for mixed.
+    evidence : int
+        0 measured regime, 1 extrapolated, 2 none.
+    """
+
+    workload: str
+    model_id: str
+    platform_id: str
+    role: str
+    power_cap: float
+    precision: str
+    kv_precision: str
+    tp: int
+    pp: int
+    dp: int
+    ep: int
+    charge: float
+    batch: float
+    cache: str
+    tier: str
+    requests_per_s: float
+    ttft_s: float
+    tpot_s: float
+    step_s: float
+    drawn_w: float
+    idle_w: float
+    spill_bytes: float
+    spill_read_bytes_per_s: float
+    load_bytes: float
+    handover_bytes: float
+    evidence: int
+
+    @property
+    def count(self) -> int:
+        """Accelerators of a replica."""
+        return self.tp * self.pp * self.dp
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Candidates of one class that a promise or the memory excluded."""
+
+    workload: str
+    reason: str
+    count: int
+    nearest: float
+    needed: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class CandidateSet:
+    """All that survives, and an account of what did not."""
+
+    candidates: tuple[Candidate, ...]
+    dropped: tuple[Dropped, ...]
+    raw_count: int
+    feasible_count: int

@@ -1,0 +1,519 @@
+"""The model a second time, written by another hand: numpy rows from the records, one scipy LP for each build.
+
+Nothing here uses Pyomo, the rules of `solver.model`, the registry of resources or the compiled matrices. Every
+whole-number build inside the bounds is tried: nodes by pool and rack, racks by pool, racks bought, nodes bought.
+What remains is a linear program in served requests, replicas and bytes, solved in GB, W and tokens/s.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linprog
+
+from solver.candidates import Candidate
+from solver.configurations import Configuration
+from solver.model.data import Column, Housing, ModelData, Place, Pool
+from solver.scenario import Scenario
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+GB = 1e9
+YEAR_S = 365 * 24 * 3600.0
+MOST_BUILDS = 3_000_000
+SLACK = 1e-9
+"""Relative room in rows that hold only whole numbers, against rounding of the data."""
+
+
+# --- what a node, a rack and a replica take -----------------------------------------------------------------
+
+
+def endpoints(s: Scenario, config: Configuration) -> float:
+    """Ports of the fabric that a node's network cards fill."""
+    assert s.network.port_bytes_per_s
+    return config.platform.nic_count * config.platform.nic_bytes_per_s / s.network.port_bytes_per_s
+
+
+def provisioned_it_w(s: Scenario, pool: Pool) -> float:
+    """Peak of the node less what the cap takes off its accelerators, and its share of the network."""
+    config, chip = pool.config, pool.config.accelerator
+    off = 0.0 if chip is None else (1.0 - pool.cap) * config.platform.accelerators * chip.tdp_w
+    return config.provisioned_w - off + endpoints(s, config) * (s.network.endpoint_w or 0.0)
+
+
+def standing_it_w(s: Scenario, pool: Pool) -> float:
+    """Mean watts of a node whose accelerators idle."""
+    config, chip = pool.config, pool.config.accelerator
+    idle = 0.0 if chip is None else config.platform.accelerators * chip.idle_w
+    return config.host_drawn_w + idle + endpoints(s, config) * (s.network.endpoint_w or 0.0)
+
+
+def price_usd(s: Scenario, config: Configuration) -> float:
+    """A node with its memory and its endpoints."""
+    return config.price_usd + endpoints(s, config) * (s.network.endpoint_usd or 0.0)
+
+
+def yearly(s: Scenario, usd: float, years: float) -> float:
+    """Annuity and maintenance of an outlay."""
+    r = s.finance.wacc_frac
+    payment = 1.0 / years if r == 0 else r / (1.0 - (1.0 + r) ** -years)
+    return usd * (payment + s.finance.maintenance_frac)
+
+
+def mean_pue_of_work(data: ModelData, c: Candidate) -> float:
+    """Highest mean PUE of the racks in which nodes of the candidate's platform and cap may stand."""
+    return max(
+        h.pue_mean for h in data.housings
+        if h.pool.config.platform.id == c.platform_id and h.pool.cap == c.power_cap
+    )  # fmt: skip
+
+
+# --- builds -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Builds:
+    """All purchases and all placements of nodes, and which go together.
+
+    Attributes
+    ----------
+    housed : (H, n) array
+        Nodes by housing.
+    cost : (H,) array
+        Best yearly dollars of a purchase that holds the placement (infinity if none does), placement excluded.
+    """
+
+    housed: IntArray
+    cost: FloatArray
+
+
+def grid(bounds: list[int]) -> IntArray:
+    """Return all vectors of whole numbers from 0 to the bounds."""
+    if not bounds:
+        return np.zeros((1, 0), dtype=np.int64)
+    return np.stack([g.ravel() for g in np.indices([b + 1 for b in bounds])], axis=1).astype(np.int64)
+
+
+def at_most(left: FloatArray, right: float | None) -> NDArray[np.bool_]:
+    """Whether a row holds, None for no limit."""
+    return np.ones(left.shape, dtype=bool) if right is None else left <= right + SLACK * max(1.0, abs(right))
+
+
+def most_nodes(data: ModelData, h: Housing) -> int:
+    """Bound of nodes in a housing by supply, power and budget."""
+    s = data.scenario
+    bounds = []
+    if h.pool.config.platform.id in s.study.supply.platform:
+        bounds.append(float(s.study.supply.platform[h.pool.config.platform.id].quantity))
+    if s.site.power_w is not None:
+        left = s.site.power_w * s.site.usable_power_frac - s.site.fixed_w
+        bounds.append(left / (provisioned_it_w(s, h.pool) * h.pue_peak))
+    if s.site.budget_usd is not None:
+        bounds.append(s.site.budget_usd / price_usd(s, h.pool.config))
+    return max(0, math.floor(min(bounds) + SLACK))
+
+
+def builds(data: ModelData) -> Builds:
+    """Try every build against the rows that hold only whole numbers."""
+    s, site = data.scenario, data.scenario.site
+    units = list({p.config.id: p.config for p in data.pools}.values())
+    apart = [k for k, h in enumerate(data.housings) if not h.own]
+    kinds = list({data.housings[k].rack.id: data.housings[k].rack for k in apart}.values())
+    top = [most_nodes(data, h) for h in data.housings]
+    of_unit = np.asarray([[h.pool.config.id == u.id for u in units] for h in data.housings]).reshape(len(top), -1)
+    of_kind = np.asarray([[data.housings[k].rack.id == q.id for q in kinds] for k in apart]).reshape(len(apart), len(kinds))
+
+    housed = grid(top)
+    meter = np.asarray([provisioned_it_w(s, h.pool) * h.pue_peak for h in data.housings])
+    water = np.asarray([provisioned_it_w(s, h.pool) * h.wue_l_per_j for h in data.housings])
+    own_floor = np.asarray([h.rack.floor_m2 * h.own for h in data.housings])
+    limit = None if site.power_w is None else site.power_w * site.usable_power_frac
+    housed = housed[at_most(housed @ meter + site.fixed_w, limit) & at_most(housed @ water, site.water_l_per_s)]
+    housed = housed[_in_supply(data, [h.pool.config for h in data.housings], housed)]
+
+    unit_top = [min(sum(top[k] for k in np.flatnonzero(of_unit[:, u])) + 1, _supply(data, units[u])) for u in range(len(units))]
+    rack_top = [math.ceil(top[k] / data.housings[k].fit) + 1 for k in apart]
+    kind_top = [sum(rack_top[i] for i in np.flatnonzero(of_kind[:, q])) for q in range(len(kinds))]
+    bought, racks, kinds_bought = grid(unit_top), grid(rack_top), grid(kind_top)
+    dollars = np.asarray([price_usd(s, u) for u in units])
+    rack_dollars = np.asarray([q.price_central_usd for q in kinds])
+    bought = bought[_in_supply(data, units, bought) & at_most(bought @ dollars, site.budget_usd)]
+
+    # Racks used and racks bought, then with nodes bought: the purchases.
+    pairs = (racks[:, None, :] @ of_kind <= kinds_bought[None, :, :]).all(axis=2) if kinds else np.ones((1, 1), dtype=bool)
+    i, k = np.nonzero(pairs)
+    racks, kinds_bought = racks[i], kinds_bought[k]
+    outlay = (bought @ dollars)[:, None] + (kinds_bought @ rack_dollars)[None, :]
+    b, r = np.nonzero(at_most(outlay, site.budget_usd))
+    assert len(housed) * len(b) <= MOST_BUILDS, ("not tiny", len(housed), len(bought), len(racks), len(b))
+    bought, racks, kinds_bought = bought[b], racks[r], kinds_bought[r]
+
+    fit = np.asarray([data.housings[a].fit for a in apart])
+    fits = np.ones((len(housed), len(bought)), dtype=bool)
+    for n, a in enumerate(apart):
+        fits &= housed[:, None, a] <= fit[n] * racks[None, :, n]
+    for u in range(len(units)):
+        fits &= (housed @ of_unit[:, u])[:, None] <= bought[None, :, u]
+    floor = kinds_bought @ np.asarray([q.floor_m2 for q in kinds]) if kinds else np.zeros(len(bought))
+    fits &= at_most((housed @ own_floor)[:, None] + floor[None, :], site.floor_m2)
+
+    per_year = bought @ np.asarray([yearly(s, d, s.finance.it_life_years) for d in dollars])
+    if kinds:
+        per_year = per_year + kinds_bought @ np.asarray([yearly(s, d, s.finance.rack_life_years) for d in rack_dollars])
+    cost = np.where(fits, per_year[None, :], np.inf).min(axis=1, initial=np.inf)
+    held = np.isfinite(cost)
+    return Builds(housed[held], cost[held])
+
+
+def _supply(data: ModelData, config: Configuration) -> int:
+    known = data.scenario.study.supply.platform
+    return known[config.platform.id].quantity if config.platform.id in known else 10**6
+
+
+def _in_supply(data: ModelData, units: list[Configuration], bought: IntArray) -> NDArray[np.bool_]:
+    """Supply of platforms over their configurations, and of devices."""
+    supply = data.scenario.study.supply
+    good = np.ones(len(bought), dtype=bool)
+    for part, spec in supply.platform.items():
+        good &= bought @ np.asarray([int(u.platform.id == part) for u in units]) <= spec.quantity
+    for device, spec in supply.memory.items():
+        good &= bought @ np.asarray([sum(n for d, n in u.bought if d == device) for u in units]) <= spec.quantity
+    return good
+
+
+# --- the linear program of a build --------------------------------------------------------------------------
+
+
+class Rows:
+    """Named columns and rows ``a x <= b0 + B housed``, filled one at a time."""
+
+    def __init__(self, data: ModelData, whole: tuple[int, ...] | None) -> None:
+        self.data, self.whole = data, whole
+        self.names: dict[tuple[object, ...], int] = {}
+        self.rows: list[dict[int, float]] = []
+        self.right: list[float] = []
+        self.by_housed: list[FloatArray] = []
+        self.lower: list[float] = []
+        self.upper: list[float] = []
+
+    def column(self, *name: object, lower: float = 0.0, upper: float = np.inf) -> int:
+        """Number of a column, made at first use."""
+        if name not in self.names:
+            self.names[name] = len(self.names)
+            self.lower.append(lower)
+            self.upper.append(upper)
+        return self.names[name]
+
+    def add(self, terms: list[tuple[int, float]], right: float = 0.0, housed: FloatArray | None = None) -> None:
+        """Add ``sum terms <= right + housed``."""
+        row: dict[int, float] = {}
+        for k, value in terms:
+            row[k] = row.get(k, 0.0) + value
+        self.rows.append(row)
+        self.right.append(right)
+        self.by_housed.append(np.zeros(len(self.data.housings)) if housed is None else housed)
+
+    def matrices(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """A, b0, B."""
+        a = np.zeros((len(self.rows), len(self.names)))
+        for k, row in enumerate(self.rows):
+            for j, value in row.items():
+                a[k, j] = value
+        return a, np.asarray(self.right), np.asarray(self.by_housed).reshape(len(self.rows), -1)
+
+    def nodes(self, times: float, *pools: Pool) -> FloatArray:
+        """Row over housings that counts the nodes of some pools."""
+        ids = {p.id for p in pools}
+        return np.asarray([times * (h.pool.id in ids) for h in self.data.housings])
+
+    def busy(self, column: Column) -> tuple[list[tuple[int, float]], float]:
+        """Accelerators that a column occupies: a term, or a number where replicas are whole."""
+        if self.whole is None:
+            return [(self.column("x", column.index), column.candidate.charge)], 0.0
+        return [], column.candidate.charge * self.whole[column.index]
+
+
+def write_rows(data: ModelData, whole: tuple[int, ...] | None) -> Rows:
+    """Write every row of a build's linear program."""
+    rows = Rows(data, whole)
+    _write_demand(rows)
+    _write_compute(rows)
+    _write_spills(rows)
+    _write_parked(rows)
+    _write_tiers(rows)
+    _write_carbon(rows)
+    return rows
+
+
+def _write_demand(rows: Rows) -> None:
+    demand = rows.data.scenario.study.demand
+    for w in rows.data.workloads:
+        if demand.mode == "fixed":
+            rows.column("served", w.id, lower=demand.floor_frac * w.requests_per_s, upper=w.requests_per_s)
+        else:
+            served = rows.column("served", w.id)
+            scale = rows.column("scale", lower=demand.floor_frac, upper=demand.max_scale or np.inf)
+            rows.add([(served, 1.0), (scale, -w.requests_per_s)])
+            rows.add([(served, -1.0), (scale, w.requests_per_s)])
+
+
+def _write_compute(rows: Rows) -> None:
+    data = rows.data
+    for w in data.workloads:
+        for idle_role in ("decode", "prefill"):
+            able = [c for c in data.columns if c.candidate.workload == w.id and c.candidate.role != idle_role]
+            offer = [(rows.column("x", c.index), -c.candidate.requests_per_s) for c in able]
+            rows.add([(rows.column("served", w.id), 1.0), *offer])
+    shared = [([p for p in data.pools if (p.config.platform.id, p.cap) == key],
+               [c for c in data.columns if (c.candidate.platform_id, c.candidate.power_cap) == key])
+              for key in dict.fromkeys((p.config.platform.id, p.cap) for p in data.pools)]  # fmt: skip
+    bound = [([p], [c for c in data.columns if c.pool and c.pool.id == p.id]) for p in data.pools]
+    for pools, columns in shared + bound:
+        if columns:
+            busy = [rows.busy(c) for c in columns]
+            size = pools[0].config.platform.accelerators
+            rows.add([t for terms, _ in busy for t in terms], -sum(n for _, n in busy), rows.nodes(size, *pools))
+    if rows.whole is not None:
+        for c in data.columns:
+            rows.add([(rows.column("x", c.index), 1.0)], float(rows.whole[c.index]))
+
+
+def _write_spills(rows: Rows) -> None:
+    """Active KV: in the replica's share of its own node, read over its own links."""
+    for c in rows.data.columns:
+        k = c.candidate
+        if k.spill_bytes <= 0:
+            continue
+        assert c.pool is not None
+        stocks = [t for t in c.pool.config.tiers if not t.pooled]
+        x, part = rows.column("x", c.index), k.charge / c.pool.config.platform.accelerators
+        ys = [rows.column("spill", c.index, c.pool.id, t.tier) for t in stocks]
+        rows.add([(x, k.spill_bytes / GB), *((y, -1.0) for y in ys)])
+        turns = k.spill_read_bytes_per_s / k.spill_bytes
+        for y, t in zip(ys, stocks, strict=True):
+            rows.add([(y, 1.0), (x, -part * t.capacity_bytes / GB)])
+            rows.add([(y, turns), (x, -part * t.read_bytes_per_s / GB)])
+        path = min(t.link_bytes_per_s for t in stocks) * k.tp * k.pp * k.dp
+        rows.add([*((y, turns) for y in ys), (x, -path / GB)])
+
+
+def kept_gb(data: ModelData, w: str, i: int) -> float:
+    """GB that a segment keeps resident per request/s, counted from the model's layers."""
+    work = next(item for item in data.workloads if item.id == w)
+    m = data.scenario.models[work.model_id]
+    width = data.scenario.precisions[work.kv_precision].kv_bytes_per_element
+    assert m.n_attention_layers and m.n_kv_heads and m.head_dim
+    a_token = 2 * m.n_attention_layers * m.n_kv_heads * m.head_dim * width
+    return float(data.retention[w].d_resident_tokens[i]) * (a_token + m.state_bytes_per_seq / work.isl) / GB
+
+
+def hit_columns(data: ModelData, w: str, place: Place) -> list[Column]:
+    """Columns that can load hits of a class from a place."""
+    return [
+        c for c in data.columns
+        if c.candidate.workload == w and c.candidate.cache == "hit" and c.candidate.tier == place.stock.tier
+        and (c.pool is None if place.stock.pooled else c.pool is not None and c.pool.id == place.pool.id)
+    ]  # fmt: skip
+
+
+def _write_parked(rows: Rows) -> None:
+    """Parked KV by segment and place; hits come from what is parked where they are loaded."""
+    data = rows.data
+    for w, curve in data.retention.items():
+        places = [p for p in data.places if hit_columns(data, w, p)]
+        for i in range(len(curve)):
+            kept = rows.column("kept", w, i)
+            lie = [(rows.column("parked", w, i, p.id), 1.0) for p in places]
+            rows.add([*lie, (kept, -1.0)])
+            rows.add([*((k, -1.0) for k, _ in lie), (kept, 1.0)])
+            rows.add([(kept, 1.0), (rows.column("kept", w, i - 1) if i else rows.column("served", w), -1.0)])
+        sources: dict[str, list[Place]] = {}
+        for p in places:
+            sources.setdefault(p.stock.tier if p.stock.pooled else p.id, []).append(p)
+        for at in sources.values():
+            hits = [(rows.column("x", c.index), c.candidate.requests_per_s) for c in hit_columns(data, w, at[0])]
+            won = [(rows.column("parked", w, i, p.id), -float(curve.d_hit[i])) for p in at for i in range(len(curve))]
+            rows.add(hits + won)
+        for p in places:
+            if not p.stock.pooled:
+                _park_beside_prefill(rows, w, p)
+    for c in data.columns:
+        reachable = any(c in hit_columns(data, c.candidate.workload, p) for p in data.places)
+        if c.candidate.cache == "hit" and not reachable:
+            rows.add([(rows.column("x", c.index), 1.0)], 0.0)
+
+
+def _park_beside_prefill(rows: Rows, w: str, p: Place) -> None:
+    each = p.stock.capacity_bytes / GB / p.pool.config.platform.accelerators
+    lie = [(rows.column("parked", w, i, p.id), kept_gb(rows.data, w, i)) for i in range(len(rows.data.retention[w]))]
+    busy = [rows.busy(c) for c in hit_columns(rows.data, w, p)]
+    rows.add(lie + [(k, -each * a) for terms, _ in busy for k, a in terms], each * sum(n for _, n in busy))
+
+
+def _write_tiers(rows: Rows) -> None:
+    """Bytes and reads of each tier of a pool's nodes."""
+    data = rows.data
+    for p in data.places:
+        held: list[tuple[int, float]] = []
+        read: list[tuple[int, float]] = []
+        for name, k in list(rows.names.items()):
+            if name[0] == "spill" and name[2:] == (p.pool.id, p.stock.tier):
+                c = next(c.candidate for c in data.columns if c.index == name[1])
+                held.append((k, 1.0))
+                read.append((k, c.spill_read_bytes_per_s / c.spill_bytes))
+            if name[0] == "parked" and name[3] == p.id:
+                w, i = str(name[1]), int(str(name[2]))
+                load = next(c.candidate.load_bytes for c in hit_columns(data, w, p))
+                held.append((k, kept_gb(data, w, i)))
+                read.append((k, float(data.retention[w].d_hit[i]) * load / GB))
+        speed = min(p.stock.read_bytes_per_s, p.stock.link_bytes_per_s if p.stock.pooled else np.inf)
+        rows.add(held, 0.0, rows.nodes(p.stock.capacity_bytes / GB, p.pool))
+        rows.add(read, 0.0, rows.nodes(speed / GB, p.pool))
+
+
+def work_w(data: ModelData, c: Column) -> float:
+    """Mean watts at the meter of a replica above its idle accelerators."""
+    return (c.candidate.drawn_w - c.candidate.idle_w) * mean_pue_of_work(data, c.candidate)
+
+
+def idle_site_w(data: ModelData) -> FloatArray:
+    """Mean watts at the meter of one idle node in each housing."""
+    return np.asarray([standing_it_w(data.scenario, h.pool) * h.pue_mean for h in data.housings])
+
+
+def _write_carbon(rows: Rows) -> None:
+    s = rows.data.scenario
+    if s.site.co2_kg_per_s is None:
+        return
+    carbon = s.site.carbon_kg_per_j * 1e3
+    terms = [(rows.column("x", c.index), work_w(rows.data, c) * carbon) for c in rows.data.columns]
+    rows.add(terms, s.site.co2_kg_per_s * 1e3 - s.site.fixed_w * carbon, -carbon * idle_site_w(rows.data))
+
+
+# --- the best build -----------------------------------------------------------------------------------------
+
+
+def whole_vectors(data: ModelData, housed: IntArray) -> Iterator[tuple[int, ...] | None]:
+    """All vectors of whole replicas that nodes could hold; None where replicas may be shared."""
+    if not data.scenario.study.build.whole_replicas:
+        yield None
+        return
+    room = []
+    for c in data.columns:
+        here = [n for h, n in zip(data.housings, housed, strict=True)
+                if (h.pool.config.platform.id, h.pool.cap) == (c.candidate.platform_id, c.candidate.power_cap)]  # fmt: skip
+        size = next(p.config.platform.accelerators for p in data.pools if p.config.platform.id == c.candidate.platform_id)
+        room.append(int(size * sum(here) / c.candidate.charge + SLACK))
+    for counts in itertools.product(*(range(n + 1) for n in room)):
+        taken: dict[tuple[str, float], float] = {}
+        for c, n in zip(data.columns, counts, strict=True):
+            key = (c.candidate.platform_id, c.candidate.power_cap)
+            taken[key] = taken.get(key, 0.0) + n * c.candidate.charge
+        if all(
+            used <= SLACK + sum(h.pool.config.platform.accelerators * n for h, n in zip(data.housings, housed, strict=True)
+                                if (h.pool.config.platform.id, h.pool.cap) == key)
+            for key, used in taken.items()
+        ):  # fmt: skip
+            yield counts
+
+
+@dataclass(frozen=True)
+class Best:
+    """Best value in the objective's own unit (None where no build is feasible), and how many were tried."""
+
+    value: float | None
+    builds: int
+    programs: int
+
+
+def brute_force(data: ModelData) -> Best:
+    """Try every build and keep the best value of the study's objective."""
+    found = builds(data)
+    values: list[float] = []
+    programs = 0
+    written: dict[tuple[int, ...] | None, tuple[Rows, FloatArray, FloatArray, FloatArray]] = {}
+    for housed, cost in zip(found.housed, found.cost, strict=True):
+        for whole in whole_vectors(data, housed):
+            if whole not in written:
+                rows = write_rows(data, whole)
+                written[whole] = (rows, *rows.matrices())
+            rows, a, b0, by_housed = written[whole]
+            value = _best_of(data, rows, a, b0 + by_housed @ housed, housed, float(cost))
+            programs += 1
+            if value is not None:
+                values.append(value)
+    if not values:
+        return Best(None, len(found.housed), programs)
+    cheapest = data.scenario.study.objective.name == "tco"
+    return Best(min(values) if cheapest else max(values), len(found.housed), programs)
+
+
+def _tokens(data: ModelData, rows: Rows) -> FloatArray:
+    """Tokens of a request on the columns of served requests."""
+    weight = np.zeros(len(rows.names))
+    for w in data.workloads:
+        new = w.isl - w.isl * w.reuse_frac_max if data.scenario.study.objective.tokens == "all" else 0.0
+        weight[rows.names["served", w.id]] = w.osl + new
+    return weight
+
+
+def _work(data: ModelData, rows: Rows) -> FloatArray:
+    """Watts at the meter above idle on the columns of replicas."""
+    weight = np.zeros(len(rows.names))
+    for c in data.columns:
+        if ("x", c.index) in rows.names:
+            weight[rows.names["x", c.index]] = work_w(data, c)
+    return weight
+
+
+def _best_of(data: ModelData, rows: Rows, a: FloatArray, b: FloatArray, housed: IntArray, cost: float) -> float | None:
+    """Best value of one build, None where it is infeasible."""
+    s, asked = data.scenario, data.scenario.study.objective
+    tokens, work = _tokens(data, rows), _work(data, rows)
+    standing = float(idle_site_w(data) @ housed) + s.site.fixed_w
+    it_w = np.asarray([provisioned_it_w(s, h.pool) for h in data.housings])
+    lower, upper = np.asarray(rows.lower), np.asarray(rows.upper)
+    if asked.name == "tco":
+        usd_per_w = s.site.electricity_usd_per_j * YEAR_S
+        least = _minimum(work * usd_per_w, a, b, lower, upper)
+        rent = s.finance.rent_usd_per_w_year * float(it_w @ housed)
+        return None if least is None else least + standing * usd_per_w + rent + cost
+    if asked.name == "tokens_per_used_mw" and asked.power == "drawn":
+        return _ratio(tokens, work / 1e6, standing / 1e6, a, b, lower, upper)
+    most = _minimum(-tokens, a, b, lower, upper)
+    if most is None:
+        return None
+    meter = float(np.asarray([h.pue_peak for h in data.housings]) * it_w @ housed) + s.site.fixed_w
+    over = {"tokens": 1.0, "tokens_per_mw": (s.site.power_w or 0.0) / 1e6, "tokens_per_used_mw": meter / 1e6}[asked.name]
+    return -most / over
+
+
+def _minimum(c: FloatArray, a: FloatArray, b: FloatArray, lower: FloatArray, upper: FloatArray) -> float | None:
+    """Least value of a linear program; None where it is infeasible."""
+    result = linprog(c, A_ub=a, b_ub=b, bounds=np.column_stack([lower, upper]), method="highs")
+    if result.status == 2:
+        return None
+    assert result.status == 0, result.message
+    return float(result.fun)
+
+
+def _ratio(
+    n: FloatArray, d: FloatArray, d0: float, a: FloatArray, b: FloatArray, lower: FloatArray, upper: FloatArray
+) -> float | None:
+    """Greatest ``n x / (d x + d0)`` by the substitution of Charnes and Cooper: y = t x, t = 1 / (d x + d0)."""
+    low, high = np.isfinite(lower) & (lower > 0), np.isfinite(upper)
+    eye = np.eye(len(n))
+    rows = np.vstack([np.column_stack([a, -b]), np.column_stack([-eye[low], lower[low]]), np.column_stack([eye[high], -upper[high]])])
+    result = linprog(
+        -np.append(n, 0.0), A_ub=rows, b_ub=np.zeros(len(rows)), A_eq=np.append(d, d0)[None, :], b_eq=[1.0],
+        bounds=(0.0, None), method="highs",
+    )  # fmt: skip
+    if result.status == 2:
+        return None
+    assert result.status == 0, result.message
+    return float(-result.fun)

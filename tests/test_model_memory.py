@@ -1,0 +1,158 @@
+"""Memory below HBM, solved by hand.
+
+Spilled KV: one candidate that needs more memory than HBM. Parked KV: an accelerator decodes 10 requests/s,
+prefills 1/s where the prompt is not cached and 10/s where it is; a retention segment of 10,000 tokens keeps
+1 GB per request/s. A request makes 100 output tokens.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hand import optimum, proves
+from records import (
+    GB,
+    TB,
+    candidate,
+    configuration,
+    housing,
+    model_data,
+    platform,
+    retention,
+    scenario,
+    tier,
+    workload,
+)
+
+from solver.configurations import TierStock
+from solver.model.data import ModelData, Pool
+from solver.physics.reuse import Retention
+
+
+def spilling(stock: TierStock, *, accelerators: int = 1, spill_bytes: float = 80 * GB, reads: float = GB) -> ModelData:
+    """Return a case with one node, 50 requests/s asked, and one candidate whose KV spills."""
+    node = platform(accelerators=accelerators)
+    pool = Pool(configuration(node, tiers=[stock]), 1.0)
+    served = candidate(spill_bytes=spill_bytes, spill_read_bytes_per_s=reads)
+    return model_data(
+        scenario({"supply.platform.node": 1}, [workload(demand=50.0)]), [(served, pool)], [housing(pool)]
+    )
+
+
+def parking(nodes: int, curve: Retention, stock: TierStock, *, load_bytes: float = 0.0) -> ModelData:
+    """Return a case with hits from a tier of the nodes or, if it is pooled, from one storage server."""
+    local = Pool(configuration(tiers=[] if stock.pooled else [stock]), 1.0)
+    houses = [housing(local)]
+    if stock.pooled:
+        houses.append(housing(Pool(configuration(platform("store", accelerators=0), tiers=[stock]), 1.0)))
+    hit = candidate(role="prefill", rate=10.0, hit_from=stock.tier, load_bytes=load_bytes)
+    columns = [
+        (candidate(role="decode", rate=10.0), None),
+        (candidate(role="prefill", rate=1.0), None),
+        (hit, None if stock.pooled else local),
+    ]
+    changes = {"supply.platform.node": nodes, "supply.platform.store": 1}
+    return model_data(scenario(changes, [workload(demand=100.0, reuse=0.8)]), columns, houses, {"chat": curve})
+
+
+def test_kv_that_does_not_fit_in_hbm_needs_a_place() -> None:
+    """Proves fit_kv_cache: 80 GB spill from a replica and its node has 50 GB, so none runs: 0; else 1,000 tokens/s."""
+    proves(spilling(tier(capacity_bytes=50 * GB)), "fit_kv_cache", 0.0, 1000.0)
+
+
+def test_a_replica_has_its_own_share_of_the_bytes() -> None:
+    """Proves stay_on_own_node: 80 GB spill, but half a node of 100 GB is 50 GB, so none runs: 0.
+
+    If replicas pooled the node's bytes, 100 / 80 = 1.25 replicas would run: 1,250 tokens/s.
+    """
+    proves(spilling(tier(capacity_bytes=100 * GB), accelerators=2), "stay_on_own_node", 0.0, 1250.0)
+
+
+def test_a_replica_has_its_own_share_of_the_reads() -> None:
+    """Proves stay_on_own_node: 8 GB/s are read, half a node's 10 GB/s is 5 GB/s, so none runs: 0; pooled 1,250."""
+    data = spilling(tier(read_bytes_per_s=10 * GB), accelerators=2, reads=8 * GB)
+    proves(data, "stay_on_own_node", 0.0, 1250.0)
+
+
+def test_a_replica_reads_over_its_own_link() -> None:
+    """Proves read_over_own_link: 8 GB/s over a link of 5 GB/s cannot be, so none runs: 0; else 1,000 tokens/s."""
+    proves(spilling(tier(link_bytes_per_s=5 * GB), reads=8 * GB), "read_over_own_link", 0.0, 1000.0)
+
+
+def test_a_replica_of_two_has_two_links() -> None:
+    """Proves read_over_own_link per accelerator: 8 GB/s over two links of 5 GB/s is 1,000 tokens/s; one link gave 0."""
+    node = platform(accelerators=2)
+    pool = Pool(configuration(node, tiers=[tier(link_bytes_per_s=5 * GB)]), 1.0)
+    served = candidate(count=2, charge=2.0, spill_bytes=80 * GB, spill_read_bytes_per_s=8 * GB)
+    data = model_data(
+        scenario({"supply.platform.node": 1}, [workload(demand=50.0)]), [(served, pool)], [housing(pool)]
+    )
+    assert optimum(data) == pytest.approx(1000.0)
+
+
+HALF = retention((0.5, 1e4))
+"""Half of the requests hit after 1 GB per request/s."""
+
+
+def test_hits_come_from_what_is_kept() -> None:
+    """Proves hit_what_is_kept: at most half of the requests hit.
+
+    One request/s takes 0.1 + 0.5 / 1 + 0.5 / 10 = 0.65 accelerators; 13 nodes serve 20/s, 2,000 tokens/s.
+    If hits were free it would take 0.2: 65/s, 6,500.
+    """
+    proves(parking(13, HALF, tier()), "hit_what_is_kept", 2000.0, 6500.0)
+
+
+def test_what_is_parked_is_what_is_kept() -> None:
+    """Proves park_somewhere: parked requests are those retained, 2,000 as above; parked without limit 6,500."""
+    proves(parking(13, HALF, tier()), "park_somewhere", 2000.0, 6500.0)
+
+
+def test_no_more_is_kept_than_is_served() -> None:
+    """Proves keep_in_order for the first segment: retained <= served, 2,000 as above; kept without limit 6,500."""
+    proves(parking(13, HALF, tier()), ("keep_in_order", ("chat", 0)), 2000.0, 6500.0)
+
+
+def test_what_is_kept_long_was_kept_short() -> None:
+    """Proves keep_in_order for later segments: the first takes bytes and hits nothing, the second needs none.
+
+    With no bytes the first is closed and so is the second: all miss at 1.1 accelerators a request/s, 11 nodes
+    serve 10/s, 1,000 tokens/s. If the second could be had alone, without limit, 55/s: 5,500.
+    """
+    curve = retention((0.0, 1e4), (0.5, 0.0))
+    proves(parking(11, curve, tier(capacity_bytes=0.0)), ("keep_in_order", ("chat", 1)), 1000.0, 5500.0)
+
+
+def test_hits_are_parked_where_they_are_prefilled() -> None:
+    """Proves park_on_own_nodes: a prefilling accelerator has 40 GB and serves 10 hits/s, 4 GB a hit/s.
+
+    The first segment wins 0.25 for 1 GB: 4 GB a hit/s, which fits. The second wins 0.25 for 9 GB more: nothing is
+    left for it. So 0.1 + 0.75 + 0.025 accelerators a request/s: 7 nodes serve 8/s, 800 tokens/s.
+    If idle nodes could lend their 280 GB, half would hit: 7 / 0.65 = 10.77/s, 1,076.9.
+    """
+    curve = retention((0.25, 1e4), (0.25, 9e4))
+    proves(parking(7, curve, tier(capacity_bytes=40 * GB)), "park_on_own_nodes", 800.0, 700.0 / 0.65)
+
+
+def test_a_storage_server_has_so_many_bytes() -> None:
+    """Proves fit_tier: 10 GB keep 10 requests/s, of which 5/s hit.
+
+    1.1 s - 0.9 x 5 = 12 nodes gives s = 15/s, 1,500 tokens/s. With bytes to spare half would hit: 12 / 0.65, 1,846.
+    """
+    proves(parking(12, HALF, tier(capacity_bytes=10 * GB, pooled=True)), "fit_tier", 1500.0, 1200.0 / 0.65)
+
+
+@pytest.mark.parametrize("slow", ["read_bytes_per_s", "link_bytes_per_s"])
+def test_a_storage_server_reads_so_fast(slow: str) -> None:
+    """Proves read_tier: 1 GB/s of drives or of network ports load 5 hits/s of 0.2 GB; 1,500 tokens/s; else 1,846."""
+    stock = tier(pooled=True, **{slow: GB})  # type: ignore[arg-type]
+    proves(parking(12, HALF, stock, load_bytes=0.2 * GB), "read_tier", 1500.0, 1200.0 / 0.65)
+
+
+def test_kept_bytes_follow_from_the_models_layers() -> None:
+    """Proves the bytes of a segment: 10,000 tokens x 2 x 10 heads x 50 wide x 50 layers x 2 bytes = 1 GB.
+
+    A terabyte then keeps 1,000 requests/s; were a head or the values left out, twice that.
+    """
+    from solver.model.memory import resident_bytes
+
+    assert resident_bytes(parking(1, HALF, tier(capacity_bytes=TB)), "chat", 0) == pytest.approx(GB, rel=1e-12)

@@ -1,0 +1,256 @@
+"""Random instances so small that every whole-number build can be tried.
+
+Each draws one or two platforms with a few configurations, caps and racks, one or two classes with mixed, prefill
+and decode candidates, with or without KV below HBM and cached prompts, and some of the limits a study can name.
+The counts are bounded by supply, so that few builds exist.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from records import (
+    GB,
+    accelerator,
+    candidate,
+    configuration,
+    housing,
+    model,
+    model_data,
+    platform,
+    rack,
+    retention,
+    scenario,
+    tier,
+    workload,
+)
+
+from solver.candidates import Candidate
+from solver.configurations import Configuration, TierStock
+from solver.model.data import Housing, ModelData, Pool
+from solver.parts import Platform
+from solver.physics.reuse import Retention
+from solver.resources import SECONDS_PER_YEAR
+from solver.scenario import Finance
+from solver.workload import Workload
+
+MOST_PLACES = 3
+"""Pools in kinds of racks, storage apart."""
+
+
+@dataclass
+class Draw:
+    """What is drawn step by step for one instance."""
+
+    rng: np.random.Generator
+    whole: bool
+    changes: dict[str, Any] = field(default_factory=dict)
+    pools: list[Pool] = field(default_factory=list)
+    housings: list[Housing] = field(default_factory=list)
+    columns: list[tuple[Candidate, Pool | None]] = field(default_factory=list)
+    kept: dict[str, Retention] = field(default_factory=dict)
+
+    def chance(self, probability: float) -> bool:
+        """Return True with a probability."""
+        return bool(self.rng.random() < probability)
+
+    def between(self, low: float, high: float) -> float:
+        """Return a number between two bounds, three digits."""
+        return float(f"{self.rng.uniform(low, high):.3g}")
+
+    def pick(self, items: list[Any]) -> Any:
+        """Return one of some items."""
+        return items[int(self.rng.integers(len(items)))]
+
+
+def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool = False) -> ModelData:
+    """Return a random tiny instance.
+
+    Parameters
+    ----------
+    seed : int
+    objective : str
+        Objective id; demand is drawn so that the objective means something.
+    power : {"provisioned", "drawn"}
+        What a ratio divides by.
+    whole : bool
+        Whole replicas; the instance is then smaller still.
+    """
+    draw = Draw(np.random.default_rng([seed, *objective.encode()]), whole)
+    works = [_class(draw, name) for name in ("a", "b")[: 1 if whole or draw.chance(0.4) else 2]]
+    platforms = [platform(name, accelerators=_accelerators(draw), **_ports(draw)) for name in ("p", "q")]
+    for part in platforms[: 1 if whole or draw.chance(0.5) else 2]:
+        _pools(draw, part)
+    reuse = [w for w in works if w.reuse_frac_max > 0]
+    if reuse and draw.chance(0.5):
+        _storage(draw)
+    _housings(draw)
+    for work in works:
+        _columns(draw, work)
+    for work in reuse:
+        draw.kept[work.id] = _curve(draw)
+    _limits(draw, objective, power)
+    _demand(draw, objective)
+    of = scenario(
+        draw.changes | {"objective.name": objective, "objective.power": power, "build.whole_replicas": whole},
+        works,
+        finance=Finance(*(draw.between(*b) for b in ((0.0, 0.1), (3.0, 6.0), (8.0, 15.0), (0.0, 0.08), (0.0, 1.0)))),
+        network=(1.0, draw.between(0.0, 40.0), draw.between(0.0, 200.0)),
+        electricity_usd_per_j=draw.between(0.0, 0.3) / 3.6e6,
+        carbon_kg_per_j=draw.between(0.0, 0.5) / 3.6e6,
+        of=model(state_bytes=draw.pick([0.0, 0.0, 3e7])),
+    )
+    return model_data(of, draw.columns, draw.housings, draw.kept)
+
+
+def _accelerators(draw: Draw) -> int:
+    return int(draw.pick([1, 2] if draw.whole else [1, 2, 4]))
+
+
+def _ports(draw: Draw) -> dict[str, Any]:
+    return {"nic_count": int(draw.rng.integers(0, 3)), "nic_bytes_per_s": 1.0}
+
+
+def _class(draw: Draw, name: str) -> Workload:
+    reuse = draw.between(0.2, 0.9) if draw.chance(0.5) else 0.0
+    return workload(name, demand=draw.between(2.0, 30.0), isl=draw.between(200, 4000), osl=draw.between(50, 1000), reuse=reuse)
+
+
+def _curve(draw: Draw) -> Retention:
+    """Concave or not: the model must be right for both."""
+    count = int(draw.rng.integers(1, 4))
+    return retention(*((draw.between(0.05, 0.9 / count), draw.between(1e3, 3e5)) for _ in range(count)))
+
+
+def _stock(draw: Draw, name: str, pooled: bool = False) -> TierStock:
+    """Draw a tier; some are so slow that reads bind before bytes."""
+    slow = 0.02 if draw.chance(0.4) and name != "ddr" else 1.0
+    return tier(
+        name, capacity_bytes=draw.between(50, 800) * GB, read_bytes_per_s=slow * draw.between(5, 200) * GB,
+        link_bytes_per_s=slow * draw.between(3, 60) * GB, pooled=pooled,
+    )  # fmt: skip
+
+
+def _configured(draw: Draw, part: Platform, label: str, tiers: list[TierStock], bought: list[tuple[str, int]]) -> Configuration:
+    chip = accelerator(tdp_w=draw.between(200, 900), idle_w=draw.between(20, 150))
+    size = max(1, part.accelerators)
+    return configuration(
+        part, label, tiers=tiers, chip=chip, bought=bought, provisioned_w=size * 950.0 + draw.between(200, 1500),
+        host_drawn_w=draw.between(50, 400), price_usd=size * draw.between(500, 3000) + draw.between(100, 2000),
+    )  # fmt: skip
+
+
+def _pools(draw: Draw, part: Platform) -> None:
+    """Draw configurations and caps of a platform, and how many can be had."""
+    two = draw.chance(0.4) and not draw.whole
+    local = [_stock(draw, "ddr")] if draw.chance(0.3 if two else 0.7) else []
+    menu = [_configured(draw, part, "standard", local, [])]
+    if two:
+        more = [_stock(draw, "ddr")] + ([_stock(draw, "nvme")] if draw.chance(0.5) else [])
+        menu.append(_configured(draw, part, "more", more, [("extra", int(draw.rng.integers(1, 5)))]))
+        if draw.chance(0.5):
+            draw.changes["supply.memory.extra"] = int(draw.rng.integers(0, 8))
+    draw.pools += [Pool(config, 1.0) for config in menu]
+    if draw.chance(0.3):
+        draw.pools.append(Pool(draw.pick(menu), 0.75))
+    draw.changes[f"supply.platform.{part.id}"] = int(draw.rng.integers(1, 3 if draw.whole else 4))
+
+
+def _storage(draw: Draw) -> None:
+    """Draw a storage server that every node can read."""
+    part = platform("s", accelerators=0, **_ports(draw))
+    draw.pools.append(Pool(_configured(draw, part, "drives", [_stock(draw, "flash", pooled=True)], []), 1.0))
+    draw.changes["supply.platform.s"] = int(draw.rng.integers(1, 3))
+
+
+def _housings(draw: Draw) -> None:
+    """Draw one or two kinds of rack for each pool; an own rack cannot be chosen apart."""
+    racks = [rack(name, floor_m2=draw.between(1, 4), price_usd=draw.between(100, 3000)) for name in ("r1", "r2")]
+    cooling = [(draw.between(1.05, 1.6), draw.between(1.02, 1.3), draw.between(0, 2) / 3.6e6) for _ in range(3)]
+    apart = 0
+    for pool in draw.pools:
+        kinds = [None] if draw.chance(0.4) or apart >= 2 else racks[: 1 + (draw.chance(0.3) and len(draw.pools) < 3)]
+        for kind in kinds:
+            peak, mean, water = draw.pick(cooling)
+            own = kind is None
+            apart += not own
+            fit = 1 if own else int(draw.rng.integers(1, 4))
+            within = rack(f"own_{pool.config.platform.id}", floor_m2=draw.between(0.5, 3)) if own else kind
+            draw.housings.append(
+                housing(pool, within=within, fit=fit, own=own, pue_peak=peak, pue_mean=mean, wue_l_per_j=water)
+            )
+
+
+def _columns(draw: Draw, work: Workload) -> None:
+    """Draw candidates of a class; the first two make sure that somebody prefills and decodes."""
+    hosts = [p for p in draw.pools if p.config.platform.accelerators]
+    kinds = ["mixed"] if draw.chance(0.5) else ["prefill", "decode"]
+    kinds += [draw.pick(["mixed", "prefill", "decode", "decode"]) for _ in range(1 if draw.whole else 3)]
+    for role in kinds:
+        pool = draw.pick(hosts)
+        size = pool.config.platform.accelerators
+        count = int(draw.pick([n for n in (1, 2, 3, 4) if n <= size]))
+        charge = size / (size // count)
+        idle = pool.config.accelerator.idle_w * count
+        made: dict[str, Any] = {
+            "at": pool.config.platform, "cap": pool.cap, "count": count, "charge": charge,
+            "rate": count * draw.between(0.5, 12.0), "idle_w": idle, "drawn_w": idle + count * draw.between(0, 500),
+        }  # fmt: skip
+        if role == "decode" and draw.chance(0.5):
+            _spilling(draw, work, pool, made)
+            continue
+        draw.columns.append((candidate(work.id, role, **made), None))
+        if role != "decode" and work.reuse_frac_max > 0:
+            _hitting(draw, work, role, hosts, made)
+
+
+def _spilling(draw: Draw, work: Workload, pool: Pool, made: dict[str, Any]) -> None:
+    """A decode candidate whose KV overflows, once for every pool of its family with memory of its own."""
+    spill = draw.between(5, 200) * GB
+    own = candidate(work.id, "decode", spill_bytes=spill, spill_read_bytes_per_s=draw.between(1, 60) * GB,
+                    **made | {"rate": made["rate"] * draw.between(1.0, 4.0)})  # fmt: skip
+    here = [p for p in draw.pools if p.family == pool.family and p.config.tiers]
+    draw.columns += [(own, p) for p in here] or [(candidate(work.id, "decode", **made), None)]
+
+
+def _hitting(draw: Draw, work: Workload, role: str, hosts: list[Pool], made: dict[str, Any]) -> None:
+    """The same candidate for cached prompts, from every tier that its nodes can load from."""
+    made = made | {"rate": made["rate"] * draw.between(1.2, 5.0), "load_bytes": work.cached_on_hit * 1e5}
+    for pool in hosts:
+        if pool.family == (made["at"].id, made["cap"]):
+            for stock in pool.config.tiers:
+                draw.columns.append((candidate(work.id, role, hit_from=stock.tier, **made), pool))
+    if any(p.config.platform.accelerators == 0 for p in draw.pools):
+        draw.columns.append((candidate(work.id, role, hit_from="pooled_flash", **made), None))
+
+
+def _limits(draw: Draw, objective: str, power: str) -> None:
+    """Draw limits of the site near what a few nodes take."""
+    chances = {"site.power_mw": (0.5, 0.003, 0.02), "site.budget_usd": (0.4, 5e3, 4e4), "site.floor_m2": (0.25, 3.0, 15.0),
+               "site.water_l_per_s": (0.2, 5e-4, 8e-3), "site.co2_kg_per_s": (0.2, 3e-4, 3e-3)}  # fmt: skip
+    for path, (chance, low, high) in chances.items():
+        if draw.chance(chance):
+            draw.changes[path] = draw.between(low, high)
+    draw.changes.setdefault("site.power_mw", 1.0 if objective == "tokens_per_mw" else None)
+    if draw.chance(0.3):
+        draw.changes["site.fixed_mw"] = draw.between(1e-4, 2e-3)
+        draw.changes["site.usable_power_frac"] = draw.between(0.8, 1.0)
+    if draw.chance(0.3):
+        draw.changes["objective.tokens"] = "all"
+
+
+def _demand(draw: Draw, objective: str) -> None:
+    """Draw how demand is stated; a ratio or a cost needs a floor."""
+    fixed = draw.chance(0.5)
+    draw.changes["demand.mode"] = "fixed" if fixed else "mix"
+    if objective in ("tokens_per_used_mw", "tco"):
+        draw.changes["demand.floor_frac"] = draw.between(0.05, 1.0) if fixed else draw.between(0.05, 1.5)
+    elif draw.chance(0.4):
+        draw.changes["demand.floor_frac"] = draw.between(0.0, 0.6)
+    if not fixed and (objective == "tokens" or draw.chance(0.3)):
+        draw.changes["demand.max_scale"] = draw.between(1.6, 4.0)
+
+
+__all__ = ["SECONDS_PER_YEAR", "tiny"]

@@ -1,4 +1,4 @@
-"""What the build is measured against: simpler builds under the same limits, and the best one without its chief platform."""
+"""What the build is measured against: simpler builds under the same limits, and the best without its chief platform."""
 
 from __future__ import annotations
 
@@ -99,10 +99,13 @@ def subset(
     ids, families = {p.id for p in pools}, {p.family for p in pools}
     tiers = {stock.tier for p in pools for stock in p.config.tiers if stock.pooled}
     columns = tuple(
-        c for c in data.columns
-        if keep_column(c) and c.family in families and (c.pool is None or c.pool.id in ids)
+        c
+        for c in data.columns
+        if keep_column(c)
+        and c.family in families
+        and (c.pool is None or c.pool.id in ids)
         and (c.pool is not None or not c.candidate.tier or c.candidate.tier in tiers)
-    )  # fmt: skip
+    )
     study = data.scenario.study.with_changes({"solver.gap": max(BASELINE_GAP, data.scenario.study.solver.gap)})
     return dataclasses.replace(
         data,
@@ -135,9 +138,13 @@ def _solved_record(name: str, data: ModelData, clock: Clock) -> Record | None:
     unit = solved.objective.per_unit(data.scenario)
     sign = -1.0 if solved.objective.sense > 0 else 1.0
     return {
-        "name": name, "objective_value": solved.value * unit, "bound": solved.bound * unit,
-        "gap": abs(solved.bound - solved.value) / max(abs(solved.value), 1e-12), "platforms": [], "cost": sign * solved.value,
-    }  # fmt: skip
+        "name": name,
+        "objective_value": solved.value * unit,
+        "bound": solved.bound * unit,
+        "gap": abs(solved.bound - solved.value) / max(abs(solved.value), 1e-12),
+        "platforms": [],
+        "cost": sign * solved.value,
+    }
 
 
 def _with_gain(record: Record, value: float, sense: str) -> Record:

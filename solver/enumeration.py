@@ -62,8 +62,13 @@ class ClassCandidates:
         perf = evaluate(base.points, self.calibration)
         short = -perf.kv_free_bytes
         self.raw_count += len(base)
-        self._drop("weights do not fit in memory", int((short >= 0).sum()), float(np.min(short[short >= 0], initial=np.inf)),
-                   0.0, "B")  # fmt: skip
+        self._drop(
+            "weights do not fit in memory",
+            int((short >= 0).sum()),
+            float(np.min(short[short >= 0], initial=np.inf)),
+            0.0,
+            "B",
+        )
         base = base.take(short < 0)
         if role == ROLE_PREFILL or not len(base):
             return base, evaluate(base.points, self.calibration)
@@ -183,8 +188,21 @@ class ClassCandidates:
         rate = perf.requests_per_s * self.scenario.study.build.utilisation_cap
         rate = np.minimum(rate, menu.nic_bytes_per_s / perf.kv_transfer_bytes)
         ttft = np.full(len(menu), np.nan)
-        self._keep(menu, perf, good, rate, ttft, perf.power_busy_w, "decode", NONE, "",
-                   np.zeros(len(menu)), perf.kv_transfer_bytes, prune, spill)  # fmt: skip
+        self._keep(
+            menu,
+            perf,
+            good,
+            rate,
+            ttft,
+            perf.power_busy_w,
+            "decode",
+            NONE,
+            "",
+            np.zeros(len(menu)),
+            perf.kv_transfer_bytes,
+            prune,
+            spill,
+        )
 
     def _spill_possible(self, menu: Menu, perf: Performance, spill: FloatArray) -> NDArray[np.bool_]:
         """KV below HBM must fit in the node's own share and be read over the replica's own links in time."""
@@ -205,9 +223,12 @@ class ClassCandidates:
                 best |= (spill <= room) & (reads <= speed)
             possible |= (menu.platform == index) & best & menu.coarse_batch
         self._drop(
-            "KV cache of the batch does not fit", int((~possible).sum()), float(np.min(spill[~possible], initial=np.inf)),
-            0.0, "B",
-        )  # fmt: skip
+            "KV cache of the batch does not fit",
+            int((~possible).sum()),
+            float(np.min(spill[~possible], initial=np.inf)),
+            0.0,
+            "B",
+        )
         return np.asarray(possible)
 
     # --- promises and records ----------------------------------------------------------------------------
@@ -235,10 +256,21 @@ class ClassCandidates:
         return np.asarray(keeps)
 
     def _keep(
-        self, menu: Menu, perf: Performance, good: NDArray[np.bool_], rate: FloatArray, ttft: FloatArray,
-        drawn: FloatArray, role: str, cache: str, tier: str, load_bytes: FloatArray, handover: FloatArray,
-        prune: bool, spill: FloatArray | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        menu: Menu,
+        perf: Performance,
+        good: NDArray[np.bool_],
+        rate: FloatArray,
+        ttft: FloatArray,
+        drawn: FloatArray,
+        role: str,
+        cache: str,
+        tier: str,
+        load_bytes: FloatArray,
+        handover: FloatArray,
+        prune: bool,
+        spill: FloatArray | None = None,
+    ) -> None:
         """Prune the good rows and append their records."""
         spill = np.zeros(len(menu)) if spill is None else spill
         self.feasible_count += int(good.sum())
@@ -257,7 +289,10 @@ class ClassCandidates:
                     power_cap=float(points.power_cap[i]),
                     precision=names[points.weight_precision[i]],
                     kv_precision=self.workload.kv_precision,
-                    tp=int(points.tp[i]), pp=int(points.pp[i]), dp=int(points.dp[i]), ep=int(points.ep[i]),
+                    tp=int(points.tp[i]),
+                    pp=int(points.pp[i]),
+                    dp=int(points.dp[i]),
+                    ep=int(points.ep[i]),
                     charge=float(menu.charge[i]),
                     batch=float(points.batch[i]),
                     cache=cache,
@@ -274,7 +309,7 @@ class ClassCandidates:
                     handover_bytes=float(handover[i]),
                     evidence=int(perf.evidence[i]),
                 )
-            )  # fmt: skip
+            )
 
     def _undominated(
         self,

@@ -197,6 +197,11 @@ def solve_mip(
 ) -> Outcome:
     """Solve with integers; stops at the gap, the time, or on request with the best point kept.
 
+    HiGHS is not taken at its word. Its presolve can map a starting point to a better reduced one, report that
+    objective and return the start (1.16), or call a feasible program infeasible (1.13 to 1.16). So an objective
+    that is not that of the point, and a claim that there is no point, are tried again without the start and
+    then without presolve; what we hold meanwhile carries no bound.
+
     Parameters
     ----------
     program, cost, offset, clock
@@ -213,25 +218,26 @@ def solve_mip(
         Called as the search goes on.
     """
     limit = max(0.1, min(time_limit_s, clock.time_limit_s - clock.elapsed_s))
-    options = {"mip_rel_gap": gap, "mip_abs_gap": max(absolute_gap, 1e-9), "time_limit": limit}
+    ends = clock.elapsed_s + limit
     held: Outcome | None = None
-    for first, presolve in ((start, "choose"), (None, "choose"), (None, "off")):
+    attempts = [(start, "choose")] * (start is not None) + [(None, "choose"), (None, "off")]
+    for first, presolve in attempts:
         highs = _load(program, cost, offset, upper, integer=True, clock=clock)
-        for name, value in (options | {"presolve": presolve}).items():
-            highs.setOptionValue(name, value)
+        highs.setOptionValue("mip_rel_gap", gap)
+        highs.setOptionValue("mip_abs_gap", max(absolute_gap, 1e-9))
+        highs.setOptionValue("presolve", presolve)
+        highs.setOptionValue("time_limit", max(0.1, ends - clock.elapsed_s))
         outcome = _run_mip(highs, first, clock, report)
-        if outcome.values is None:
-            return outcome if held is None else held
-        honest = float(cost @ outcome.values + offset)
-        if abs(honest - outcome.objective) <= 1e-6 * max(1.0, abs(honest)):
-            return outcome
-        # Presolve can map a starting point to a better reduced one and yet return the start (HiGHS 1.16): the
-        # objective then is not that of the point, so neither it nor the bound is to be trusted.
-        held = dataclasses.replace(outcome, status=STOPPED, objective=honest, bound=np.nan)
+        if outcome.values is None and (outcome.status != INFEASIBLE or presolve == "off"):
+            return held or outcome
+        if outcome.values is not None:
+            honest = float(cost @ outcome.values + offset)
+            if abs(honest - outcome.objective) <= 1e-6 * max(1.0, abs(honest)):
+                return outcome
+            held = dataclasses.replace(outcome, status=STOPPED, objective=honest, bound=np.nan)
         if clock.stop():
             break
-    assert held is not None
-    return held
+    return held or outcome
 
 
 def _run_mip(

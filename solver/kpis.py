@@ -65,9 +65,13 @@ def compute_kpis(design: Design, scenario: Scenario) -> tuple[dict[str, Record],
             (value / fit.throughput_error_high, value / fit.throughput_error_low) if item.rate else (value, value)
         )
         records[item.id] = {
-            "value": value, "unit": item.unit, "basis": item.basis, "low": low, "high": high,
+            "value": value,
+            "unit": item.unit,
+            "basis": item.basis,
+            "low": low,
+            "high": high,
             "evidence": evidence if item.rate else "datasheet",
-        }  # fmt: skip
+        }
     by_model: dict[str, float] = defaultdict(float)
     for entry in design.load:
         if entry["output_tokens_per_s"]:

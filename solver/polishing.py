@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import defaultdict
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ SLIVER_SHARE = 0.005
 """A column that carries less than this share of its class and role is dropped if the objective allows."""
 POLISH_TIME_S = 8.0
 LIMITED_TIME_S = 20.0
+SETTLE_TIME_S = 4.0
 ALTERNATIVES = 1
 """Columns offered to the polish per class, role, source of hits and pool, beside those in use."""
 ROOM = 1.25
@@ -106,8 +108,10 @@ def _used(model: pyo.ConcreteModel, data: ModelData) -> tuple[dict[int, float], 
     """Replicas by column and nodes by pool, where there are any."""
     block = model.period[0]
     replicas = {c.index: pyo.value(block.replicas[c.index], exception=False) or 0.0 for c in data.columns}
-    nodes = {p.id: sum(pyo.value(block.housed[h.id], exception=False) or 0.0 for h in data.housings_of_pool.get(p.id, []))
-             for p in data.pools}  # fmt: skip
+    nodes = {
+        p.id: sum(pyo.value(block.housed[h.id], exception=False) or 0.0 for h in data.housings_of_pool.get(p.id, []))
+        for p in data.pools
+    }
     return {j: x for j, x in replicas.items() if x > USED}, {p: n for p, n in nodes.items() if n > USED}
 
 
@@ -177,9 +181,16 @@ class _Task:
             model.run_no_slivers.deactivate()
         program = compile_model(model)
         outcome = solve_mip(
-            program, program.costs[0], float(program.offsets[0]), self.clock, upper=program.upper, gap=1e-3,
-            absolute_gap=0.99, time_limit_s=POLISH_TIME_S, start=self._start(program),
-        )  # fmt: skip
+            program,
+            program.costs[0],
+            float(program.offsets[0]),
+            self.clock,
+            upper=program.upper,
+            gap=1e-3,
+            absolute_gap=0.99,
+            time_limit_s=POLISH_TIME_S,
+            start=self._start(program),
+        )
         if outcome.values is None:
             return None
         load_values(program, outcome.values)
@@ -195,11 +206,18 @@ class _Task:
             program, cost, offset, self.clock, upper=program.upper, gap=1e-3, time_limit_s=LIMITED_TIME_S
         )
         if outcome.values is None:
-            raise InputError([
-                Problem(self.data.scenario.study.name, "", "build.max_candidates_per_class_role",
+            raise InputError(
+                [
+                    Problem(
+                        self.data.scenario.study.name,
+                        "",
+                        "build.max_candidates_per_class_role",
                         str(self.data.scenario.study.build.max_candidates_per_class_role),
-                        "no design with so few candidates was found", "a larger number, or leave it out")
-            ])  # fmt: skip
+                        "no design with so few candidates was found",
+                        "a larger number, or leave it out",
+                    )
+                ]
+            )
         return _value(program, outcome.values, self.solved)
 
     def _start(self, program: Program) -> FloatArray:
@@ -249,12 +267,15 @@ def _settle(
     add_objective(model, data, solved.objective)
     program = compile_model(model)
     cost, offset = _linear(program, solved, target)
-    outcome = solve_mip(program, cost, offset, clock, upper=program.upper, gap=1e-5, time_limit_s=POLISH_TIME_S)
-    if outcome.values is None:
-        raise RuntimeError("the polished kinds lost the point they came from")
-    fixed = _fix_integers(program, outcome.values)
+    held = np.asarray([start.get(v.name, 0.0) for v in program.variables])
+    outcome = solve_mip(
+        program, cost, offset, clock, upper=program.upper, gap=1e-5, time_limit_s=SETTLE_TIME_S, start=held
+    )
+    fixed = _fix_integers(program, held if outcome.values is None else outcome.values)
     best = solve_lp(fixed, cost, offset, clock)
-    values = outcome.values if best.values is None else best.values
+    if best.values is None:
+        raise RuntimeError("the LP with the integers of a feasible point has no point")
+    values = best.values
     values = _drop_slivers(model, data, fixed, cost, offset, values, solved, target, clock)
     load_values(program, values)
     columns, pools = _used(model, data)
@@ -281,8 +302,6 @@ def _value(program: Program, values: FloatArray, solved: Solved) -> float:
 
 def _fix_integers(program: Program, values: FloatArray) -> Program:
     """The same program with its integers fixed at their rounded values."""
-    import dataclasses
-
     whole = np.round(values)
     return dataclasses.replace(
         program,
@@ -292,9 +311,16 @@ def _fix_integers(program: Program, values: FloatArray) -> Program:
 
 
 def _drop_slivers(
-    model: pyo.ConcreteModel, data: ModelData, program: Program, cost: FloatArray, offset: float, values: FloatArray,
-    solved: Solved, target: float, clock: Clock,
-) -> FloatArray:  # fmt: skip
+    model: pyo.ConcreteModel,
+    data: ModelData,
+    program: Program,
+    cost: FloatArray,
+    offset: float,
+    values: FloatArray,
+    solved: Solved,
+    target: float,
+    clock: Clock,
+) -> FloatArray:
     """Take out columns that carry next to nothing, smallest first, while the objective stays within the gap."""
     position = {id(v): k for k, v in enumerate(program.variables)}
     block = model.period[0]

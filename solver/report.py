@@ -264,7 +264,8 @@ def _left_out(design: Design) -> list[str]:
         reasons[item["reason"]] += item["count"]
     dropped = f"{many(sum(reasons.values()))} candidates" + _counted(reasons)
     parts = Counter(_reason_word(item["reason"]) for item in design.filtered)
-    filtered = f"{sum(parts.values())} parts" + _counted(parts)
+    count = sum(parts.values())
+    filtered = f"{count} part{'s' * (count != 1)}" + _counted(parts)
     return block("dropped", f"{dropped}; filtered: {filtered}", most=3)
 
 
@@ -292,7 +293,7 @@ def _evidence(design: Design) -> list[str]:
     if kpi and kpi["low"] != kpi["high"]:
         text += f"; {figure(kpi['low'])} to {figure(kpi['high'])} {kpi['unit']} within the model's error"
     guessed = sum(1 for a in design.assumptions if a["confidence"] == "estimate")
-    return block("evidence", f"{text}; {len(design.assumptions)} values assumed, {guessed} estimated")
+    return block("evidence", f"{text}; assumed values: {len(design.assumptions)}, {guessed} of them estimates")
 
 
 def _comparisons(design: Design) -> list[str]:
@@ -343,8 +344,8 @@ def _why(design: Design) -> list[str]:
     lines = [line for reason in design.explanation for line in block("why", reason)]
     named = {item["class"] for item in design.dropped if any(item["class"] in reason for reason in design.explanation)}
     nearest = [_nearest(item) for item in design.dropped if not named or item["class"] in named]
-    for text in [text for text in nearest if text][:20]:
-        lines += block("nearest", text, most=1)
+    for text in [text for text in nearest if text][:12]:
+        lines += block("nearest", text, most=2)
     return lines
 
 
@@ -354,6 +355,7 @@ def _nearest(item: Record) -> str:
         return ""
     if item["needed"]:
         found, needed = (amount(item[key], item["unit"]) for key in ("nearest", "needed"))
-        return f"{item['class']}: {item['reason']}: {item['count']:,} candidates, best {found}, needed {needed}"
-    lacks = amount(item["nearest"], item["unit"])
-    return f"{item['class']}: {item['reason']}: {item['count']:,} candidates, the nearest lacks {lacks}"
+        distance = f"nearest {found}, needed {needed}"
+    else:
+        distance = f"the nearest lacks {amount(item['nearest'], item['unit'])}"
+    return f"{item['class']}: {item['reason']}: {distance} ({item['count']:,} candidates)"

@@ -54,11 +54,8 @@ def figure(value: float) -> str:
 
 def block(label: str, text: str, most: int = 3) -> list[str]:
     """Return a labelled paragraph of at most so many lines; what does not fit is cut with an ellipsis."""
-    lines = textwrap.wrap(text, WIDTH - LABEL, break_on_hyphens=False)
-    if len(lines) > most:
-        kept = " ".join(lines[:most])
-        lines = textwrap.wrap(textwrap.shorten(kept, most * (WIDTH - LABEL - 8), placeholder=" ..."), WIDTH - LABEL)
-    return [f"{label if n == 0 else '':{LABEL}}{line}" for n, line in enumerate(lines[:most])]
+    lines = textwrap.wrap(text, WIDTH - LABEL, break_on_hyphens=False, max_lines=most, placeholder=" ...")
+    return [f"{label if n == 0 else '':{LABEL}}{line}" for n, line in enumerate(lines)]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool] = ()) -> str:

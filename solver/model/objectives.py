@@ -72,8 +72,8 @@ def _unbounded_demand(scenario: Scenario) -> str:
     demand = scenario.study.demand
     if demand.mode == "mix" and demand.max_scale is None:
         return (
-            "needs demand that is stated or capped: set demand.mode = 'fixed' with requests_per_s, or demand.max_scale; "
-            "for a mix that grows with the site use tokens_per_mw"
+            "needs demand that is stated or capped: set demand.mode = 'fixed' with requests_per_s, or "
+            "demand.max_scale; for a mix that grows with the site use tokens_per_mw"
         )
     return ""
 

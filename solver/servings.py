@@ -1,0 +1,130 @@
+"""What a design serves: replicas at work, and where their bytes lie."""
+
+from __future__ import annotations
+
+import pyomo.environ as pyo
+
+from solver.candidates import HIT
+from solver.design import Record
+from solver.holdings import held
+from solver.model.data import Column, ModelData
+from solver.model.memory import resident_bytes
+from solver.performance import EVIDENCE
+from solver.resources import working_w
+
+PRESENT = 1e-9
+"""Replicas below this are not there."""
+
+
+def load_records(data: ModelData, block: pyo.Block) -> list[Record]:
+    """Replicas at work, with rates scaled to what is served (a row may offer a little more than is asked)."""
+    works = {w.id: w for w in data.workloads}
+    records = []
+    for column in data.columns:
+        replicas, c = held(block.replicas[column.index]), column.candidate
+        if replicas <= PRESENT:
+            continue
+        work = works[c.workload]
+        served = held(block.served[c.workload])
+        offered = float(pyo.value(block.prefilled[c.workload] if c.role == "prefill" else block.decoded[c.workload]))
+        rate = replicas * c.requests_per_s * min(1.0, served / offered)
+        decodes, prefills = c.role != "prefill", c.role != "decode"
+        records.append(
+            {
+                "load_id": column.id,
+                "pool_id": column.pool.id if column.pool else None,
+                "platform": c.platform_id,
+                "power_cap": c.power_cap,
+                "class": c.workload,
+                "model": c.model_id,
+                "role": c.role,
+                "cache": c.cache,
+                "tier": c.tier,
+                "tp": c.tp,
+                "pp": c.pp,
+                "dp": c.dp,
+                "ep": c.ep,
+                "precision": c.precision,
+                "kv_format": c.kv_precision,
+                "batch": c.batch,
+                "chunk": data.scenario.study.build.chunk_tokens,
+                "replicas": replicas,
+                "accelerators": replicas * c.charge,
+                "requests_per_s": rate,
+                "requests_per_s_per_replica": c.requests_per_s,
+                "output_tokens_per_s": rate * work.osl if decodes else 0.0,
+                "input_tokens_per_s": rate * (work.isl - (work.cached_on_hit if c.cache == HIT else 0.0))
+                if prefills
+                else 0.0,
+                "ttft_s": c.ttft_s if prefills else None,
+                "tpot_s": c.tpot_s if decodes else None,
+                "drawn_above_idle_w": replicas * working_w(c),
+                "drawn_above_idle_meter_w": replicas * working_w(c) * _pue(data, column),
+                "spill_bytes": replicas * c.spill_bytes,
+                "load_bytes": c.load_bytes,
+                "handover_bytes": c.handover_bytes,
+                "evidence": EVIDENCE[c.evidence],
+            }
+        )
+    return records
+
+
+def _pue(data: ModelData, column: Column) -> float:
+    """Mean PUE charged to a column's replicas: the highest among the racks its nodes may stand in."""
+    return max(
+        (h.pue_mean for p in data.pools_of_family[column.family] for h in data.housings_of_pool.get(p.id, [])),
+        default=1.0,
+    )
+
+
+def placement_records(data: ModelData, block: pyo.Block, load: list[Record]) -> list[Record]:
+    """Where bytes lie: active KV in HBM and below, parked KV by retention segment."""
+    records: list[Record] = []
+    columns = {c.index: c for c in data.columns}
+    places = {p.id: p for p in data.places}
+    for j, place_id in block.SPILLS:
+        amount = held(block.spilled[j, place_id]) * 1e12
+        if amount > 1.0:
+            c, place = columns[j].candidate, places[place_id]
+            reads = amount * c.spill_read_bytes_per_s / c.spill_bytes
+            record = _place_record(
+                c.workload, "active", None, place.stock.tier, place.stock.device_id, place.pool.id, amount, reads
+            )
+            records.append(record | {"load_id": columns[j].id})
+    for w, i, place_id in block.PARKED:
+        rate, place = held(block.parked[w, i, place_id]), places[place_id]
+        amount = rate * resident_bytes(data, w, i)
+        if amount > 1.0:
+            reads = rate * float(data.retention[w].d_hit[i]) * data.load_bytes[w]
+            record = _place_record(
+                w, "parked", i, place.stock.tier, place.stock.device_id, place.pool.id, amount, reads
+            )
+            records.append(
+                record
+                | {
+                    "ttl_s": float(data.retention[w].ttl_s[i]),
+                    "requests_per_s": rate,
+                    "hits_per_s": rate * float(data.retention[w].d_hit[i]),
+                }
+            )
+    return records
+
+
+def _place_record(
+    work: str, kind: str, segment: int | None, tier: str, device: str, pool: str, amount: float, reads: float
+) -> Record:
+    return {
+        "class": work,
+        "kind": kind,
+        "segment": segment,
+        "tier": tier,
+        "device": device,
+        "pool_id": pool,
+        "bytes": amount,
+        "read_bytes_per_s": reads,
+        "write_bytes_per_s": None,
+        "ttl_s": None,
+        "requests_per_s": None,
+        "hits_per_s": None,
+        "load_id": None,
+    }

@@ -1,0 +1,69 @@
+"""What a design uses of every limit and promise."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import pyomo.environ as pyo
+
+from solver.design import Record
+from solver.holdings import held
+from solver.model.data import ModelData
+from solver.resources import RESOURCES
+
+
+def limit_records(data: ModelData, model: pyo.ConcreteModel, load: list[Record]) -> list[Record]:
+    """Every limit and promise with what is used of it."""
+    scenario, block = data.scenario, model.period[0]
+    records = []
+    for resource in RESOURCES.values():
+        limit = resource.limit(scenario)
+        if limit is not None:
+            used = float(pyo.value(block.use[resource.id])) * resource.scale
+            records.append(_limit(resource.limit_path, limit, used, resource.unit))
+    bought: dict[str, float] = defaultdict(float)
+    for pool_config in {p.config.id: p.config for p in data.pools}.values():
+        count = sum(held(model.bought[pool_config.id, v]) for v in model.PERIODS)
+        bought[pool_config.platform.id] += count
+        for device_id, number in pool_config.bought:
+            bought[device_id] += count * number
+    for kind, table in (("platform", scenario.study.supply.platform), ("memory", scenario.study.supply.memory)):
+        records += [_limit(f"supply.{kind}.{p}", s.quantity, round(bought[p]), "pieces") for p, s in table.items()]
+    for work in data.workloads:
+        mine = [item for item in load if item["class"] == work.id]
+        for name, promise in (("ttft", work.ttft_s), ("tpot", work.tpot_s)):
+            worst = max((item[f"{name}_s"] for item in mine if item[f"{name}_s"] is not None), default=None)
+            if promise is not None and worst is not None:
+                records.append(_limit(f"promise.{work.id}.{name}", promise, worst, "s"))
+    records += _tier_limits(data, block)
+    return records
+
+
+def _tier_limits(data: ModelData, block: pyo.Block) -> list[Record]:
+    """Capacity and bandwidth of each tier that holds something."""
+    records = []
+    for place in data.places:
+        nodes = sum(held(block.housed[h.id]) for h in data.housings_of_pool.get(place.pool.id, []))
+        for name, row in (("capacity", "fit_tier"), ("read", "read_tier")):
+            constraint = getattr(block, row)
+            if nodes < 0.5 or place.id not in constraint:
+                continue
+            speed = min(
+                place.stock.read_bytes_per_s, place.stock.link_bytes_per_s if place.stock.pooled else float("inf")
+            )
+            limit = nodes * (place.stock.capacity_bytes if name == "capacity" else speed)
+            slack = -float(pyo.value(constraint[place.id].body)) * 1e12
+            if slack < limit * (1 - 1e-9):
+                records.append(
+                    _limit(
+                        f"memory.{place.pool.id}.{place.stock.tier}.{name}",
+                        limit,
+                        limit - slack,
+                        "B" if name == "capacity" else "B/s",
+                    )
+                )
+    return records
+
+
+def _limit(name: str, value: float, used: float, unit: str) -> Record:
+    return {"id": name, "value": value, "used": used, "unit": unit, "slack": value - used, "marginal": None}

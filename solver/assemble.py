@@ -7,7 +7,7 @@ from importlib import metadata
 from solver.candidates import CandidateSet, Dropped
 from solver.design import Design, Record
 from solver.embed import used_rows
-from solver.holdings import bill_of_materials, pool_record
+from solver.holdings import bill_of_materials, buy_what_is_used, pool_record
 from solver.kpis import compute_kpis
 from solver.optimise import Solved
 from solver.polishing import Polished
@@ -46,6 +46,7 @@ def assemble(
     """
     data, scenario = polished.data, polished.data.scenario
     block = polished.model.period[0]
+    buy_what_is_used(data, polished.model)
     unit = solved.objective.per_unit(scenario)
     value, bound = polished.value * unit, solved.bound * unit
     load = load_records(data, block)

@@ -11,11 +11,12 @@ from typing import Any
 
 from solver.auditing.bill import check_bill
 from solver.auditing.checks import TOLERANCE, Checks
+from solver.auditing.entries import read_entries
 from solver.auditing.layout import check_racks, check_replicas
 from solver.auditing.memory import check_memory
 from solver.auditing.nodes import read_nodes
 from solver.auditing.rows import Facts
-from solver.auditing.serving import check_entry, read_entries
+from solver.auditing.serving import check_entry
 from solver.auditing.totals import (
     add_up,
     check_demand,

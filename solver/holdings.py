@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from typing import Any
 
@@ -17,6 +18,29 @@ from solver.scenario import Scenario
 def held(component: Any) -> float:
     """Value of a variable, zero where it dropped out of the compiled model."""
     return float(pyo.value(component, exception=False) or 0.0)
+
+
+def buy_what_is_used(data: ModelData, model: pyo.ConcreteModel) -> None:
+    """Lower what is bought in a single period to what is at work there.
+
+    Where money is slack nothing in the model keeps it from buying nodes and racks that stand idle.
+    """
+    if len(model.PERIODS) > 1:
+        return
+    block, period = model.period[0], model.PERIODS.first()
+    nodes: dict[str, int] = defaultdict(int)
+    racks: dict[str, int] = defaultdict(int)
+    for housing in data.housings:
+        count = round(held(block.housed[housing.id]))
+        nodes[housing.pool.config.id] += count
+        if not housing.own:
+            needed = math.ceil(count / housing.fit)
+            racks[housing.rack.id] += needed
+            block.racks[housing.id].set_value(needed)
+    for unit in model.UNITS:
+        model.bought[unit, period].set_value(nodes[unit])
+    for rack in model.RACKS:
+        model.racks_bought[rack, period].set_value(racks[rack])
 
 
 def _role_shares(load: list[Record], pool: Pool) -> dict[str, float]:

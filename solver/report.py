@@ -22,7 +22,7 @@ SHARE_SHOWN = 0.005
 CAPS_W = 500.0
 """Watts that caps must save to be worth a line."""
 TOKENS = {"output": "output tokens", "all": "output and new input tokens"}
-BOUNDARIES = {"board": "accelerator_board_w", "node wall": "node_wall_w", "IT": "it_w", "meter": "utility_meter_w"}
+BOUNDARIES = {"board": "accelerator_board_w", "wall": "node_wall_w", "IT": "it_w", "meter": "utility_meter_w"}
 """Where power is stated, from the inside out, and the key figure for each."""
 TITLES = {
     OPTIMAL: "optimal",

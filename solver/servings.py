@@ -19,15 +19,14 @@ PRESENT = 1e-9
 def load_records(data: ModelData, block: pyo.Block) -> list[Record]:
     """Replicas at work, with rates scaled to what is served (a row may offer a little more than is asked)."""
     works = {w.id: w for w in data.workloads}
+    parts = {w: _parts_served(data, block, w) for w in works}
     records = []
     for column in data.columns:
         replicas, c = held(block.replicas[column.index]), column.candidate
         if replicas <= PRESENT:
             continue
         work = works[c.workload]
-        served = held(block.served[c.workload])
-        offered = float(pyo.value(block.prefilled[c.workload] if c.role == "prefill" else block.decoded[c.workload]))
-        rate = replicas * c.requests_per_s * min(1.0, served / offered)
+        rate = replicas * c.requests_per_s * parts[c.workload][c.role]
         decodes, prefills = c.role != "prefill", c.role != "decode"
         records.append(
             {
@@ -67,6 +66,23 @@ def load_records(data: ModelData, block: pyo.Block) -> list[Record]:
             }
         )
     return records
+
+
+def _parts_served(data: ModelData, block: pyo.Block, w: str) -> dict[str, float]:
+    """Share of what each role offers that is served, so that as much is prefilled as is decoded.
+
+    Mixed replicas work as much as they can, since they do both; the others carry the rest.
+    """
+    served = held(block.served[w])
+    offered = {"prefill": 0.0, "decode": 0.0, "mixed": 0.0}
+    for c in data.columns:
+        if c.candidate.workload == w:
+            offered[c.candidate.role] += held(block.replicas[c.index]) * c.candidate.requests_per_s
+    shares = {"mixed": min(1.0, served / offered["mixed"]) if offered["mixed"] else 0.0}
+    rest = served - shares["mixed"] * offered["mixed"]
+    for role in ("prefill", "decode"):
+        shares[role] = min(1.0, max(0.0, rest / offered[role])) if offered[role] else 0.0
+    return shares
 
 
 def _pue(data: ModelData, column: Column) -> float:

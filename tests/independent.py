@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from solver.candidates import Candidate
+from solver.candidate import Candidate
 from solver.configurations import Configuration
 from solver.model.data import Column, Housing, ModelData, Place, Pool
 from solver.scenario import Scenario

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from solver.candidates import HIT, MISS, NONE, Candidate
+from solver.candidate import HIT, MISS, NONE, Candidate
 from solver.catalog import Catalog
 from solver.configurations import Configuration, TierStock
 from solver.model.data import Column, Housing, ModelData, Place, Pool

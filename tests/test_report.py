@@ -84,7 +84,7 @@ def test_four_boundaries_used_and_unused_stand_in_one_line() -> None:
     """0.09 MW are left at the meter; at the boundaries inside it is the same share of what is used there."""
     row = next(row for row in lines(reference_like()) if row.startswith("MW"))
     assert (
-        row == "MW+unused  board 7.83+0.04, node wall 13.80+0.06, IT 15.15+0.07, meter 19.91+0.09 = 20.00 contracted"
+        row == "MW+unused  board 7.83+0.04, wall 13.80+0.06, IT 15.15+0.07, meter 19.91+0.09 = 20.00 contracted"
     )
 
 

@@ -27,7 +27,7 @@ from records import (
     workload,
 )
 
-from solver.candidates import Candidate
+from solver.candidate import Candidate
 from solver.configurations import Configuration, TierStock
 from solver.model.data import Housing, ModelData, Pool
 from solver.parts import Platform

@@ -74,11 +74,13 @@ class Checks:
 
     @contextmanager
     def subject(self, name: str) -> Iterator[None]:
-        """Run one subject; a record or row that it needs and does not find is a violation, not a crash."""
+        """Run one subject; a record or row that it cannot read is a violation, not a crash."""
         try:
             yield
         except KeyError as error:
             self.true(f"{name}: the design lacks {error}", False)
+        except (TypeError, ValueError, ArithmeticError) as error:
+            self.true(f"{name}: the design cannot be read: {error}", False)
         except InputError as error:
             for problem in error.problems:
                 self.true(f"{name}: {problem}", False)

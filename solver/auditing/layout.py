@@ -10,27 +10,40 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 
 from solver.auditing.checks import TOLERANCE, Checks
+from solver.auditing.entries import Entry
 from solver.auditing.nodes import Node, Standing
-from solver.auditing.serving import Entry
 
 _GRAIN = 1e-9
 """Accelerators that are not worth a place."""
 
 
 class Room:
-    """Free accelerators of a pool: how many domains have how much room."""
+    """Free accelerators of a pool.
 
-    def __init__(self, node: Node) -> None:
+    Attributes
+    ----------
+    free : Counter
+        Room in a scale-up domain -> how many domains have it.
+    slack : float
+        Accelerators by which a replica may exceed the room, for rounding.
+    """
+
+    def __init__(self, free: Mapping[float, int], slack: float = 0.0) -> None:
+        self.free, self.slack = Counter(free), slack
+
+    @classmethod
+    def of(cls, node: Node) -> Room:
+        """Return the room of a pool's empty nodes."""
         size = node.platform.accelerators
         domain = min(size, node.accelerator.scaleup_domain if node.accelerator else size)
-        self.slack = TOLERANCE * size
-        self.free: Counter[float] = Counter()
-        if domain:
-            self.free[float(domain)] = node.quantity * (size // domain)
-        if domain and size % domain:
-            self.free[float(size % domain)] += node.quantity
+        if not domain:
+            return cls({})
+        free: Counter[float] = Counter({float(domain): node.quantity * (size // domain)})
+        free[float(size % domain)] += node.quantity
+        return cls(free, TOLERANCE * size)
 
     def put(self, size: float, replicas: int) -> int:
         """Place whole replicas, in the domains with the least room first; return how many found none."""
@@ -81,7 +94,7 @@ def check_replicas(nodes: dict[str, Node], entries: list[Entry], *, whole: bool,
         The study counts whole replicas: a part of one takes all its accelerators.
     checks : Checks
     """
-    rooms = {pool_id: Room(node) for pool_id, node in nodes.items()}
+    rooms = {pool_id: Room.of(node) for pool_id, node in nodes.items()}
     bound: dict[str, list[Entry]] = defaultdict(list)
     free: dict[tuple[str, float], list[Entry]] = defaultdict(list)
     for entry in entries:

@@ -6,9 +6,9 @@ import math
 from collections import defaultdict
 
 from solver.auditing.checks import TOLERANCE, Checks
+from solver.auditing.entries import Entry
 from solver.auditing.nodes import Node, Tier
 from solver.auditing.rows import Facts
-from solver.auditing.serving import Entry
 from solver.design import Record
 
 Placed = list[tuple[Record, Tier]]

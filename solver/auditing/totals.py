@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from solver.auditing.bill import wanted_lines
 from solver.auditing.checks import Checks
+from solver.auditing.entries import Entry
 from solver.auditing.memory import served_rates, tier_limits, tier_use
 from solver.auditing.nodes import Node
 from solver.auditing.rows import SECONDS_PER_YEAR, Facts
-from solver.auditing.serving import Entry
 from solver.design import FEASIBLE, OPTIMAL, Record
 
 

@@ -1,0 +1,121 @@
+"""How fast the parts are: ``make bench`` prints a table of seconds, best of a few runs.
+
+Options: names of benchmarks to run (all by default), such as ``python benchmarks/bench.py evaluate candidates``.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from solver.candidates import build_candidates
+from solver.catalog import load_catalog
+from solver.configurations import configurations
+from solver.parts import Accelerator, Model, Precision
+from solver.performance import evaluate
+from solver.physics.calibration import Calibration
+from solver.points import make_points
+from solver.progress import silent_libraries
+from solver.scenario import resolve
+from solver.solve import solve
+from solver.study import load_study
+
+ROOT = Path(__file__).parent.parent
+POINTS = 100_000
+Timed = Callable[[], str]
+
+
+def catalog() -> str:
+    """Read and check all tables."""
+    found = load_catalog()
+    return f"{sum(len(rows) for rows in found.tables.values())} rows"
+
+
+def command() -> str:
+    """Ask the command for help in a new process."""
+    subprocess.run([sys.executable, "-m", "solver", "--help"], cwd=ROOT, check=True, capture_output=True)
+    return "new process"
+
+
+def points() -> Timed:
+    """Return a run that evaluates many operating points at once."""
+    parts = load_catalog()
+    models = tuple(model for model in parts.all(Model) if model.n_layers and model.hidden)
+    chips, formats = parts.all(Accelerator), parts.all(Precision)
+    rng = np.random.default_rng(1)
+    drawn = make_points(
+        models, chips, formats,
+        model=rng.integers(len(models), size=POINTS), accelerator=rng.integers(len(chips), size=POINTS),
+        weight_precision=1, kv_precision=1, role=rng.integers(3, size=POINTS), tp=8, pp=1, dp=1, ep=1, power_cap=1.0,
+        kv_read_frac=1.0, batch=rng.integers(1, 256, size=POINTS), isl_new=2000.0, cached=0.0, context=2250.0, osl=500.0,
+        chunk=8192.0,
+    )  # fmt: skip
+    fit = Calibration.from_catalog(parts)
+
+    def run() -> str:
+        evaluate(drawn, fit)
+        return f"{POINTS:,} points"
+
+    return run
+
+
+def candidates(name: str) -> Timed:
+    """Return a run that makes and prunes the candidates of a study."""
+    scenario = resolve(load_study(ROOT / "studies" / f"{name}.toml"), load_catalog())
+    fit = Calibration.from_catalog(scenario.catalog)
+
+    def run() -> str:
+        found = build_candidates(scenario, configurations(scenario), fit)
+        return f"{found.raw_count:,} raw, {len(found.candidates):,} kept"
+
+    return run
+
+
+def whole(name: str) -> Timed:
+    """Return a run that solves a study, comparisons left out."""
+    study, parts = load_study(ROOT / "studies" / f"{name}.toml"), load_catalog()
+
+    def run() -> str:
+        with silent_libraries():
+            design = solve(study, parts)
+        return f"{design.status}, gap {100.0 * (design.objective['gap'] or 0.0):.3f}%"
+
+    return run
+
+
+BENCHMARKS: dict[str, tuple[int, Callable[[], Timed]]] = {
+    "command --help": (3, lambda: command),
+    "load_catalog": (3, lambda: catalog),
+    "evaluate": (5, points),
+    "candidates small": (2, lambda: candidates("small")),
+    "candidates reference": (2, lambda: candidates("reference")),
+    "solve small": (1, lambda: whole("small")),
+    "solve reference": (1, lambda: whole("reference")),
+}
+"""Name -> runs, and what sets one up."""
+
+
+def main(wanted: list[str]) -> None:
+    """Run the benchmarks whose names contain one of the words."""
+    print(f"Python {platform.python_version()}, {os.cpu_count()} processors; best of n runs")
+    print(f"{'benchmark':22}{'n':>3}{'seconds':>10}  what")
+    for name, (runs, prepare) in BENCHMARKS.items():
+        if wanted and not any(word in name for word in wanted):
+            continue
+        run, best, words = prepare(), float("inf"), ""
+        for _ in range(runs):
+            begun = time.perf_counter()
+            words = run()
+            best = min(best, time.perf_counter() - begun)
+        print(f"{name:22}{runs:3}{best:10.2f}  {words}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

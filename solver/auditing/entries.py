@@ -1,0 +1,200 @@
+"""Load entries, each predicted anew from raw rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from solver.auditing.rows import Facts
+from solver.design import Record
+from solver.errors import InputError, Problem
+from solver.parts import Accelerator, Platform
+from solver.performance import EVIDENCE, ROLES, Performance, evaluate
+from solver.points import make_points
+from solver.workload import Workload
+
+HIT, MISS, NONE = "hit", "miss", "none"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One load entry with what the rows say of a replica of it.
+
+    Attributes
+    ----------
+    record : dict
+        As the design states it.
+    charge : float
+        Accelerators that a replica occupies, with those that its packing strands in a node.
+    nic_bytes_per_s : float
+        The replica's own share of its node's network ports, per direction.
+    full_rate, step_s, tpot_s, prefill_s : float
+        Requests/s at full load, times of one step and of one prefill; nan where the role has none.
+    busy_w, idle_w : float
+        Boards of the replica.
+    kv_bytes, free_bytes, transfer_bytes : float
+        KV of one request in place, local memory left for KV, one copy of the prompt's KV.
+    evidence : str
+    """
+
+    record: Record
+    work: Workload
+    platform: Platform
+    accelerator: Accelerator
+    charge: float
+    nic_bytes_per_s: float
+    full_rate: float
+    step_s: float
+    tpot_s: float
+    prefill_s: float
+    busy_w: float
+    idle_w: float
+    kv_bytes: float
+    free_bytes: float
+    transfer_bytes: float
+    evidence: str
+
+    @property
+    def load_id(self) -> str:
+        """Id of the entry."""
+        return str(self.record["load_id"])
+
+    @property
+    def pool_id(self) -> str | None:
+        """Pool whose own memory the entry needs, None where any pool of the family will do."""
+        found: str | None = self.record["pool_id"]
+        return found
+
+    @property
+    def family(self) -> tuple[str, float]:
+        """Platform and cap."""
+        return (self.platform.id, float(self.record["power_cap"]))
+
+    @property
+    def role(self) -> str:
+        """Prefill, decode or mixed."""
+        return str(self.record["role"])
+
+    @property
+    def replicas(self) -> float:
+        """Replicas at work."""
+        return float(self.record["replicas"])
+
+    @property
+    def count(self) -> int:
+        """Accelerators of a replica."""
+        return int(self.record["tp"] * self.record["pp"] * self.record["dp"])
+
+    @property
+    def lanes(self) -> int:
+        """Requests that are prefilled at the same time."""
+        return int(self.record["dp"] * self.record["pp"])
+
+    @property
+    def is_hit(self) -> bool:
+        """True where prompts are found in a tier."""
+        return bool(self.record["cache"] == HIT)
+
+    @property
+    def cached(self) -> float:
+        """Prompt tokens found in the cache."""
+        return self.work.isl * self.work.reuse_frac_max if self.is_hit else 0.0
+
+    @property
+    def load_bytes(self) -> float:
+        """KV that one hit loads."""
+        return self.transfer_bytes * self.cached / self.work.isl
+
+    @property
+    def spill_bytes(self) -> float:
+        """Active KV of a decoding replica that local memory does not hold."""
+        held = self.kv_bytes * float(self.record["batch"])
+        return max(0.0, held - self.free_bytes) if self.role == "decode" else 0.0
+
+
+def read_entries(facts: Facts) -> list[Entry]:
+    """Predict all load entries in one evaluation of raw rows."""
+    load = facts.design.load
+    _readable(facts, load)
+    if not load:
+        return []
+    platforms = [facts.part(Platform, item["platform"]) for item in load]
+    chips = {p.id: facts.part(Accelerator, str(p.accelerator_id)) for p in platforms}
+    performance = _performance(facts, load, [chips[p.id] for p in platforms])
+    entries = []
+    for k, (item, platform) in enumerate(zip(load, platforms, strict=True)):
+        count = item["tp"] * item["pp"] * item["dp"]
+        fit = max(1, platform.accelerators // count)
+        ports = platform.nic_count * platform.nic_bytes_per_s * facts.nic_link.measured_frac
+        entries.append(Entry(
+            record=item,
+            work=facts.workloads[item["class"]],
+            platform=platform,
+            accelerator=chips[platform.id],
+            charge=platform.accelerators / fit,
+            nic_bytes_per_s=ports * count / platform.accelerators,
+            full_rate=float(performance.requests_per_s[k]),
+            step_s=float(performance.decode_step_s[k]),
+            tpot_s=float(performance.tpot_s[k]),
+            prefill_s=float(performance.prefill_s[k]),
+            busy_w=float(performance.power_busy_w[k]),
+            idle_w=float(performance.power_idle_w[k]),
+            kv_bytes=float(performance.kv_bytes_per_request[k]),
+            free_bytes=float(performance.kv_free_bytes[k]),
+            transfer_bytes=float(performance.kv_transfer_bytes[k]),
+            evidence=EVIDENCE[int(performance.evidence[k])],
+        ))  # fmt: skip
+    return entries
+
+
+def _performance(facts: Facts, load: list[Record], chips: list[Accelerator]) -> Performance:
+    """Evaluate one point for each load entry."""
+    works = [facts.workloads[item["class"]] for item in load]
+    models, kinds, formats = list(facts.models), sorted({c.id for c in chips}), list(facts.precisions)
+    by_id = {c.id: c for c in chips}
+    cached = [w.isl * w.reuse_frac_max if item["cache"] == HIT else 0.0 for w, item in zip(works, load, strict=True)]
+    names = ("tp", "pp", "dp", "ep", "batch", "chunk", "power_cap")
+    points: dict[str, Any] = {name: [item[name] for item in load] for name in names}
+    points |= {
+        "model": [models.index(w.model_id) for w in works],
+        "accelerator": [kinds.index(c.id) for c in chips],
+        "weight_precision": [formats.index(item["precision"]) for item in load],
+        "kv_precision": [formats.index(w.kv_precision) for w in works],
+        "role": [ROLES.index(item["role"]) for item in load],
+        "isl_new": [w.isl - hit for w, hit in zip(works, cached, strict=True)],
+        "cached": cached,
+        "context": [w.context for w in works],
+        "osl": [w.osl for w in works],
+        "kv_read_frac": [w.kv_read_frac for w in works],
+    }
+    made = make_points(
+        tuple(facts.models.values()), tuple(by_id[kind] for kind in kinds), tuple(facts.precisions.values()), **points
+    )
+    with np.errstate(all="ignore"):
+        return evaluate(made, facts.calibration)
+
+
+def _readable(facts: Facts, load: list[Record]) -> None:
+    """Refuse entries that no point can be made of.
+
+    Raises
+    ------
+    InputError
+        Naming every such entry and field.
+    """
+    words: dict[str, Iterable[str]] = {
+        "role": ROLES, "cache": (HIT, MISS, NONE), "precision": facts.precisions, "class": facts.workloads,
+    }  # fmt: skip
+    problems = [
+        Problem("load", item["load_id"], name, str(item[name]), "unknown", ", ".join(allowed))
+        for item in load for name, allowed in words.items() if item[name] not in allowed
+    ]  # fmt: skip
+    problems += [
+        Problem("load", item["load_id"], name, str(item[name]), "not a whole number above 0")
+        for item in load for name in ("tp", "pp", "dp", "ep") if not isinstance(item[name], int) or item[name] < 1
+    ]  # fmt: skip
+    if problems:
+        raise InputError(problems)

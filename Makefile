@@ -6,7 +6,7 @@ DATA ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install run test test-all lint bench calibrate clean
+.PHONY: help install run test test-all lint bench calibrate docs clean
 
 help:
 	@echo "make run        solve the reference study and print the build (STUDY=file for another)"
@@ -15,6 +15,7 @@ help:
 	@echo "make lint       ruff and mypy --strict"
 	@echo "make bench      how fast the parts are"
 	@echo "make calibrate  fit catalogs/calibration.csv to measurements (DATA=folder)"
+	@echo "make docs       run the commands in the docs and put their output beside them (minutes)"
 	@echo "make install    only create $(VENV)"
 	@echo "make clean      remove caches and builds"
 
@@ -46,6 +47,9 @@ bench: $(STAMP)
 calibrate: $(STAMP)
 	@test -n "$(DATA)" || { echo "make calibrate DATA=folder with the measured_*.csv tables"; exit 2; }
 	$(BIN)/python -m solver.calibrate --data $(DATA)
+
+docs: $(STAMP)
+	$(BIN)/python docs/refresh.py
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TextIO
 
+from solver.words import figure
+
 PLAIN_EVERY_S = 5.0
 Report = Callable[[dict[str, Any]], None]
 
@@ -17,7 +19,7 @@ Report = Callable[[dict[str, Any]], None]
 def line(event: dict[str, Any]) -> str:
     """Return one progress event as text: phase, incumbent, bound, gap."""
     words = [str(event["phase"])]
-    words += [f"{name} {event[name]:,.6g}" for name in ("incumbent", "bound") if event.get(name) is not None]
+    words += [f"{name} {figure(event[name])}" for name in ("incumbent", "bound") if event.get(name) is not None]
     if event.get("gap") is not None:
         words.append(f"gap {100.0 * event['gap']:.3g}%")
     return "  ".join(words)

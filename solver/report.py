@@ -21,7 +21,7 @@ BINDING_FRAC = 0.01
 SHARE_SHOWN = 0.005
 CAPS_W = 500.0
 """Watts that caps must save to be worth a line."""
-TOKENS = {"output": "output tokens", "all": "output and new input tokens"}
+TOKENS = {"output": "output tokens/s", "all": "output and new input tokens/s"}
 BOUNDARIES = {"board": "accelerator_board_w", "wall": "node_wall_w", "IT": "it_w", "meter": "utility_meter_w"}
 """Where power is stated, from the inside out, and the key figure for each."""
 TITLES = {
@@ -79,10 +79,8 @@ def _definition(design: Design) -> str:
     name = str(design.objective["name"])
     found = next((record for kpi, record in design.kpis.items() if kpi == name or kpi.startswith(f"{name}_")), None)
     basis = str(found["basis"]) if found else str(design.objective.get("title", name))
-    counted = TOKENS.get(str(design.study.get("objective", {}).get("tokens", "output")), "tokens")
-    if name == "tokens":
-        return f"{counted} a second"
-    return basis.replace("tokens_per_s", f"{counted} a second")
+    counted = TOKENS.get(str(design.study.get("objective", {}).get("tokens", "output")), "tokens/s")
+    return counted if name == "tokens" else basis.replace("tokens_per_s", counted)
 
 
 def _objective(design: Design) -> list[str]:
@@ -94,7 +92,7 @@ def _objective(design: Design) -> list[str]:
     proof = f"no build has {beyond} than {figure(found['bound'])}; gap {percent(found['gap'])}"
     return [
         *block(
-            "objective", f"{figure(found['value'])} {found.get('unit', '')}, the {aim} {_definition(design)}", most=2
+            "objective", f"{figure(found['value'])} {found.get('unit', '')}, {aim} {_definition(design)}", most=2
         ),
         *block("bound", proof + (f" of {percent(asked)} allowed" if asked else "")),
     ]

@@ -214,8 +214,9 @@ def check_kpis(facts: Facts, sums: Sums, nodes: dict[str, Node], entries: list[E
     for name, record in facts.design.kpis.items():
         if name in true:
             checks.equal(f"KPI {name}", record["value"], true[name], record["unit"], scale=1e-9)
-        inside = record["low"] <= record["value"] <= record["high"]
-        checks.true(f"KPI {name}: value lies outside its band", inside)
+        value, unit = record["value"], record["unit"]
+        checks.at_most(f"KPI {name}: low end of its band", record["low"], value, unit, scale=1e-9)
+        checks.at_least(f"KPI {name}: high end of its band", record["high"], value, unit, scale=1e-9)
     for name in sorted(set(true) - set(facts.design.kpis)):
         checks.true(f"KPI {name}: missing", False)
     by_model: dict[str, float] = defaultdict(float)

@@ -229,11 +229,8 @@ def _housings(scenario: Scenario, pool: Pool) -> list[Housing]:
     for rack in scenario.racks:
         cooling = scenario.cooling[rack.cooling]
         own = platform.own_rack_id == rack.id
-        fit = (
-            1
-            if own
-            else min(math.floor(rack.peak_w / watts), math.floor(rack.rack_units / max(1, platform.rack_units)))
-        )
+        room = math.floor(rack.peak_w / watts)
+        fit = min(room, 1) if own else min(room, rack.rack_units // max(1, platform.rack_units))
         takes = own or (not platform.own_rack_id and rack.use == use and platform.cooling in cooling.accepts)
         if takes and fit > 0:
             found.append(Housing(pool, rack, fit, own, cooling.pue_peak, cooling.pue_central, cooling.wue_l_per_j))

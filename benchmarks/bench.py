@@ -51,12 +51,27 @@ def points() -> Timed:
     chips, formats = parts.all(Accelerator), parts.all(Precision)
     rng = np.random.default_rng(1)
     drawn = make_points(
-        models, chips, formats,
-        model=rng.integers(len(models), size=POINTS), accelerator=rng.integers(len(chips), size=POINTS),
-        weight_precision=1, kv_precision=1, role=rng.integers(3, size=POINTS), tp=8, pp=1, dp=1, ep=1, power_cap=1.0,
-        kv_read_frac=1.0, batch=rng.integers(1, 256, size=POINTS), isl_new=2000.0, cached=0.0, context=2250.0, osl=500.0,
+        models,
+        chips,
+        formats,
+        model=rng.integers(len(models), size=POINTS),
+        accelerator=rng.integers(len(chips), size=POINTS),
+        weight_precision=1,
+        kv_precision=1,
+        role=rng.integers(3, size=POINTS),
+        tp=8,
+        pp=1,
+        dp=1,
+        ep=1,
+        power_cap=1.0,
+        kv_read_frac=1.0,
+        batch=rng.integers(1, 256, size=POINTS),
+        isl_new=2000.0,
+        cached=0.0,
+        context=2250.0,
+        osl=500.0,
         chunk=8192.0,
-    )  # fmt: skip
+    )
     fit = Calibration.from_catalog(parts)
 
     def run() -> str:

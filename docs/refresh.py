@@ -30,7 +30,9 @@ def output(command: str, folder: Path) -> str | None:
         return None
     print(command, flush=True)
     search = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(command, shell=True, cwd=folder, text=True, stdout=subprocess.PIPE, env=os.environ | {"PATH": search})
+    done = subprocess.run(
+        command, shell=True, cwd=folder, text=True, stdout=subprocess.PIPE, env=os.environ | {"PATH": search}
+    )
     return done.stdout
 
 

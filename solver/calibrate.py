@@ -27,14 +27,10 @@ HEADER = ("id", "group", "value", "low", "high", "points", "unit", "source", "co
 KEPT_GROUP = "memory"
 """Group of the planning assumptions, which a new fit keeps."""
 
-_SERVING = (
-    "InferenceX and NVIDIA gap-analysis serving runs as sampled by aiconfigurator-core 0.12.0 (Apache-2.0)"
-)
+_SERVING = "InferenceX and NVIDIA gap-analysis serving runs as sampled by aiconfigurator-core 0.12.0 (Apache-2.0)"
 _APART = "disaggregated InferenceX runs as sampled by aiconfigurator-core 0.12.0 (Apache-2.0)"
 _POWER = "ML.ENERGY leaderboard data v3 (2026-02), text tasks, H100 and B200, board power by NVML"
-_CAP = (
-    "Splitwise profiles of Llama-2-70B on capped and uncapped H100 (github.com/Mutinifni/splitwise-sim, MIT)"
-)
+_CAP = "Splitwise profiles of Llama-2-70B on capped and uncapped H100 (github.com/Mutinifni/splitwise-sim, MIT)"
 
 _COEFFICIENTS: dict[str, tuple[str, str, str]] = {
     **dict.fromkeys(("per_layer_s", "per_doubling_s", "per_request_s"), ("time", "s", _SERVING)),
@@ -122,16 +118,12 @@ def write_table(rows: Sequence[dict[str, Any]], path: Path) -> None:
         writer = csv.DictWriter(handle, HEADER, lineterminator="\n")
         writer.writeheader()
         for row in rows:
-            writer.writerow(
-                {name: f"{cell:.6g}" if isinstance(cell, float) else cell for name, cell in row.items()}
-            )
+            writer.writerow({name: f"{cell:.6g}" if isinstance(cell, float) else cell for name, cell in row.items()})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fit, print the errors and write the table; 2 where the input is bad."""
-    parser = argparse.ArgumentParser(
-        prog="python -m solver.calibrate", description="Fit the calibration table."
-    )
+    parser = argparse.ArgumentParser(prog="python -m solver.calibrate", description="Fit the calibration table.")
     parser.add_argument("--data", required=True, type=Path, help="folder with the measured_*.csv tables")
     parser.add_argument("--catalog", type=Path, default=default_folder(), help="catalog folder")
     parser.add_argument("--out", type=Path, help="table to write (default: calibration.csv of the catalog)")
@@ -146,8 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for row in fit.rows:
         if row["id"] in _COEFFICIENTS:
             print(
-                f"{row['id']:24s} {row['value']:.4g}  "
-                f"({row['low']:.4g} to {row['high']:.4g}, {row['points']} points)"
+                f"{row['id']:24s} {row['value']:.4g}  ({row['low']:.4g} to {row['high']:.4g}, {row['points']} points)"
             )
     for subject, found in fit.errors.items():
         print(f"{subject:30s} {found}; predicted/measured {found.ratio_low:.2f} to {found.ratio_high:.2f}")
@@ -170,9 +161,7 @@ def _coefficient_rows(*fits: times.TimeFit | power.PowerFit) -> list[dict[str, A
         for name, count in fit.points.items():
             group, unit, source = _COEFFICIENTS[name]
             value = getattr(fit.calibration, name)
-            rows.append(
-                _row(name, group, value, fit.low[name], fit.high[name], count, unit, "fit to " + source)
-            )
+            rows.append(_row(name, group, value, fit.low[name], fit.high[name], count, unit, "fit to " + source))
     return rows
 
 

@@ -75,9 +75,7 @@ class Catalog:
         rows = self._table(table)
         if row_id not in rows:
             key = self.schema.key(table)
-            problem = Problem(
-                table, "", key, str(row_id), "no such row", f"one of {len(rows)} ids of {table}"
-            )
+            problem = Problem(table, "", key, str(row_id), "no such row", f"one of {len(rows)} ids of {table}")
             raise InputError([replace(problem, hint=closest(row_id, rows))])
         return rows[row_id]
 
@@ -131,14 +129,10 @@ class Catalog:
         draft.start_from(self.tables)
         for table, items in rows.items():
             if table not in self.schema.tables:
-                problem = Problem(
-                    "overlay", "", str(table), "", "unknown table", ", ".join(self.schema.tables)
-                )
+                problem = Problem("overlay", "", str(table), "", "unknown table", ", ".join(self.schema.tables))
                 draft.problems.append(replace(problem, hint=closest(str(table), self.schema.tables)))
             elif isinstance(items, str | Mapping) or not isinstance(items, Sequence):
-                draft.problems.append(
-                    Problem("overlay", "", table, "", "is not a list of rows", "a list of mappings")
-                )
+                draft.problems.append(Problem("overlay", "", table, "", "is not a list of rows", "a list of mappings"))
             else:
                 places = [f"{table} row {n}" for n in range(1, len(items) + 1)]
                 draft.add(read_items(table, items, "overlay", places, "overlay", self.schema))
@@ -184,9 +178,7 @@ def load_catalog(*folders: str | Path) -> Catalog:
             draft.add(sheet)
     missing = [table for table in draft.schema.tables if table not in read | OPTIONAL_TABLES]
     if not read:
-        raise InputError(
-            [Problem(str(paths[0]), "", "", "", "holds no catalog tables", "a folder with CSV tables")]
-        )
+        raise InputError([Problem(str(paths[0]), "", "", "", "holds no catalog tables", "a folder with CSV tables")])
     for table in missing:
         hint = "name the base folder first, then the one that overrides" if len(missing) > 1 else ""
         label = (paths[0] / draft.schema.file_name(table)).as_posix()

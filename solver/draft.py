@@ -198,9 +198,7 @@ class Draft:
             small, large = entry.values.get(lesser), entry.values.get(greater)
             if isinstance(small, int | float) and isinstance(large, int | float) and small > large:
                 text = f"exceeds {greater}"
-                self.problems.append(
-                    Problem(entry.file, entry.row, lesser, f"{small:g}", text, f"at most {large:g}")
-                )
+                self.problems.append(Problem(entry.file, entry.row, lesser, f"{small:g}", text, f"at most {large:g}"))
 
     def _check_references(self) -> None:
         """Check that every reference names something that exists."""

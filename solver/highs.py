@@ -285,6 +285,18 @@ class QuietHighs(highspy.Highs):
         super().enableCallbacks()  # type: ignore[no-untyped-call]
 
 
+_scheduler = {"threads": 0}
+"""Threads of HiGHS' global scheduler, which refuses to run with another number until it is reset."""
+
+
+def _use_threads(highs: highspy.Highs, threads: int) -> None:
+    """Set the number of threads, resetting the process-wide scheduler where it differs."""
+    if _scheduler["threads"] not in (0, threads):
+        highspy.Highs.resetGlobalScheduler(True)
+    _scheduler["threads"] = threads
+    highs.setOptionValue("threads", threads)
+
+
 def _load(
     program: Program, cost: FloatArray, offset: float, upper: FloatArray, *, integer: bool, clock: Clock
 ) -> highspy.Highs:
@@ -301,7 +313,7 @@ def _load(
         kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
         lp.integrality_ = [kinds[int(flag)] for flag in program.integer]
     highs = QuietHighs()  # type: ignore[no-untyped-call]
-    highs.setOptionValue("threads", clock.threads)
+    _use_threads(highs, clock.threads)
     highs.setOptionValue("time_limit", clock.left_s)
     status = highs.passModel(lp)
     if status == highspy.HighsStatus.kError:

@@ -263,8 +263,7 @@ def _number_problems(
 ) -> list[Problem]:
     """Return what is wrong with the numbers of a prediction."""
     checks: list[tuple[str, float, bool, str]] = [
-        (name, size, isinstance(size, int) and size > 0, "a whole number above 0")
-        for name, size in sizes.items()
+        (name, size, isinstance(size, int) and size > 0, "a whole number above 0") for name, size in sizes.items()
     ]
     checks += [(name, value, 0 < value < math.inf, "a number above 0") for name, value in lengths.items()]
     checks += [(name, share, 0 < share <= 1, "above 0, at most 1") for name, share in shares.items()]

@@ -140,8 +140,6 @@ def make_points(
         If the columns do not broadcast.
     """
     names = [field.name for field in dataclasses.fields(Points)][3:]
-    arrays = [
-        np.asarray(columns.pop(name), dtype=np.int64 if name in _INDICES else np.float64) for name in names
-    ]
+    arrays = [np.asarray(columns.pop(name), dtype=np.int64 if name in _INDICES else np.float64) for name in names]
     whole = [np.atleast_1d(array) for array in np.broadcast_arrays(*arrays)]
     return Points(models, accelerators, precisions, *whole, **columns)

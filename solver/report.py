@@ -19,6 +19,8 @@ KEPT_FRAC = 1e-6
 BINDING_FRAC = 0.01
 """A limit binds when less than this share of it is left."""
 SHARE_SHOWN = 0.005
+INLINE = 30
+"""Characters about racks that fit beside their sum; more go on lines of their own."""
 CAPS_W = 500.0
 """Watts that caps must save to be worth a line."""
 TOKENS = {"output": "output tokens/s", "all": "output and new input tokens/s"}
@@ -91,44 +93,51 @@ def _objective(design: Design) -> list[str]:
     beyond = "more" if aim == "most" else "less"
     proof = f"no build has {beyond} than {figure(found['bound'])}; gap {percent(found['gap'])}"
     return [
-        *block(
-            "objective", f"{figure(found['value'])} {found.get('unit', '')}, {aim} {_definition(design)}", most=2
-        ),
+        *block("objective", f"{figure(found['value'])} {found.get('unit', '')}, {aim} {_definition(design)}", most=2),
         *block("bound", proof + (f" of {percent(asked)} allowed" if asked else "")),
     ]
 
 
 def _bill(design: Design, most: int) -> list[str]:
     """What to buy, in at most so many lines: one a part, racks together, what caps save, and the sum."""
-    words = _part_words(design)
     racks = [line for line in design.bill_of_materials if line["kind"] == "rack"]
     parts = [line for line in design.bill_of_materials if line["kind"] != "rack"]
     order = ("platform", "memory", "storage", "network")
     parts.sort(key=lambda line: (order.index(line["kind"]) if line["kind"] in order else 9, -line["capex_usd"]))
     watts = sum(line["provisioned_w"] for line in design.bill_of_materials)
     saved = watts - _value(design, "it_w")
-    room = most - 2 - bool(racks) - (saved > CAPS_W)
+    text = ", ".join(f"{quantity(r['quantity'])} {r['id']}" for r in racks)
+    names = [] if len(text) <= INLINE else textwrap.wrap(text, WIDTH - 8, max_lines=2, placeholder=" ...")
+    room = most - 2 - bool(racks) - len(names) - (saved > CAPS_W)
     shown = parts if len(parts) <= room else parts[: room - 1]
-    rows = [(line["id"], quantity(line["quantity"]), f"{line['unit_usd']:,.0f}", si(line["capex_usd"]),
-             f"{line['provisioned_w'] / 1e6:.3f}", words.get(line["id"], "")) for line in shown]  # fmt: skip
+    words = _part_words(design)
+    rows = [_listed(line, words.get(line["id"], "")) for line in shown]
     if len(shown) < len(parts):
         rows.append(_summed(f"{len(parts) - len(shown)} more parts", parts[len(shown) :]))
     if racks:
-        rows.append(_summed("racks", racks, ", ".join(f"{quantity(r['quantity'])} {r['id']}" for r in racks)))
+        rows.append((*_summed("racks", racks)[:5], "" if names else text))
     if saved > CAPS_W:
         rows.append(("less power caps", "", "", "", f"{-saved / 1e6:.3f}", ""))
     capex = sum(line["capex_usd"] for line in design.bill_of_materials)
     rows.append(("total", "", "", si(capex), f"{(watts - max(0.0, saved)) / 1e6:.3f}", ""))
     head = ("buy", "quantity", "unit USD", "USD", "IT MW", "for")
     widths = [max(len(row[k]) for row in [head, *rows]) for k in range(5)]
-    return [_columns(row, widths) for row in [head, *rows]]
+    lines = [_columns(row, widths) for row in [head, *rows]]
+    below = next((n for n, row in enumerate(rows) if row[0] == "racks"), len(rows)) + 2
+    return [*lines[:below], *(f"    {line}" for line in names), *lines[below:]]
 
 
-def _summed(name: str, lines: Sequence[Record], words: str = "") -> tuple[str, str, str, str, str, str]:
+def _listed(line: Record, words: str) -> tuple[str, str, str, str, str, str]:
+    """One row for one line of the bill."""
+    usd, megawatts = f"{line['unit_usd']:,.0f}", f"{line['provisioned_w'] / 1e6:.3f}"
+    return line["id"], quantity(line["quantity"]), usd, si(line["capex_usd"]), megawatts, words
+
+
+def _summed(name: str, lines: Sequence[Record]) -> tuple[str, str, str, str, str, str]:
     """One row for several lines of the bill."""
     pieces = sum(line["quantity"] for line in lines)
     usd, watts = (sum(line[key] for line in lines) for key in ("capex_usd", "provisioned_w"))
-    return name, quantity(pieces), "", si(usd), f"{watts / 1e6:.3f}", words
+    return name, quantity(pieces), "", si(usd), f"{watts / 1e6:.3f}", ""
 
 
 def _columns(row: Sequence[str], widths: Sequence[int]) -> str:
@@ -239,18 +248,20 @@ def _binding(design: Design) -> list[str]:
     """Limits of which less than one per cent is left."""
     tight = [limit for limit in design.limits if limit["slack"] <= BINDING_FRAC * abs(limit["value"])]
     words = []
-    pools: Counter[str] = Counter()
+    memory: dict[str, Counter[str]] = {"capacity": Counter(), "read": Counter()}
     promises: Counter[str] = Counter()
     for limit in tight:
         if limit["id"].startswith("memory."):
             place, kind = limit["id"].rsplit(".", 1)
-            pools[f"{place.rsplit('.', 1)[1]} {kind}"] += 1
+            memory[kind][place.rsplit(".", 1)[1]] += 1
         elif limit["id"].startswith("promise."):
             promises[limit["id"].rsplit(".", 1)[1].upper()] += 1
         else:
             marginal = f", {limit['marginal']:.4g} per {limit['unit']}" if limit.get("marginal") is not None else ""
             words.append(f"{limit['id']} ({percent(1 - limit['slack'] / (limit['value'] or 1.0))}{marginal})")
-    words += [f"{name} of {count} pool{'s' * (count > 1)}" for name, count in pools.items()]
+    for kind, tiers in memory.items():
+        if tiers:
+            words.append(f"{kind} of {' and '.join(tiers)} ({sum(tiers.values())} pools)")
     words += [f"{count} {kind} promise{'s' * (count > 1)}" for kind, count in promises.items()]
     return block("binds", ", ".join(words) or "nothing within 1% of its limit")
 
@@ -275,6 +286,8 @@ def _counted(reasons: Counter[str]) -> str:
 
 def _reason_word(reason: str) -> str:
     """A filter's reason without the particulars of the part."""
+    if reason.startswith("available"):
+        return "not available in time"
     return reason.split(" (")[0].split(" 20")[0].split(";")[0].split(",")[0]
 
 
@@ -291,7 +304,7 @@ def _evidence(design: Design) -> list[str]:
     if kpi and kpi["low"] != kpi["high"]:
         text += f"; {figure(kpi['low'])} to {figure(kpi['high'])} {kpi['unit']} within the model's error"
     guessed = sum(1 for a in design.assumptions if a["confidence"] == "estimate")
-    return block("evidence", f"{text}; assumed values: {len(design.assumptions)}, {guessed} of them estimates")
+    return block("evidence", f"{text}; {len(design.assumptions)} assumptions, {guessed} estimated")
 
 
 def _comparisons(design: Design) -> list[str]:
@@ -299,9 +312,11 @@ def _comparisons(design: Design) -> list[str]:
     unit = str(design.objective.get("unit", ""))
     lines = []
     for record in design.baselines:
-        gain = percent(float(record["gain_frac"]))
-        words = "as good as" if gain == "0%" else f"{gain} better than"
-        lines += block("baseline", f"{words} {record['name']} ({figure(record['objective_value'])} {unit})", most=1)
+        lines += block(
+            "baseline",
+            f"{_gain(float(record['gain_frac']))} {record['name']} ({figure(record['objective_value'])} {unit})",
+            most=1,
+        )
     if not lines:
         lines = block("baseline", "not computed")
     runner = design.runner_up
@@ -314,6 +329,13 @@ def _comparisons(design: Design) -> list[str]:
     text = f"without {runner['without']} {figure(runner['objective_value'])} {unit}"
     text += f", {percent(float(distance))} behind" if distance is not None else ""
     return [*lines, *block("runner-up", text + (f" ({chief})" if chief else ""), most=2)]
+
+
+def _gain(share: float) -> str:
+    """How much better than a comparison, in words that lead to its name."""
+    if percent(share) == "0%":
+        return "as good as"
+    return f"{1.0 + share:.1f} times as good as" if share >= 1.0 else f"{percent(share)} better than"
 
 
 def _proof(design: Design) -> list[str]:

@@ -79,11 +79,7 @@ class Column:
     @property
     def bounds(self) -> str:
         """Bounds in words, such as ``from 1 to 20000 W``; empty without bounds."""
-        ends = [
-            f"{word} {end:.15g}"
-            for word, end in (("from", self.minimum), ("to", self.maximum))
-            if end is not None
-        ]
+        ends = [f"{word} {end:.15g}" for word, end in (("from", self.minimum), ("to", self.maximum)) if end is not None]
         return " ".join([*ends, self.unit]).strip() if ends else ""
 
     @property

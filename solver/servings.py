@@ -7,7 +7,7 @@ import pyomo.environ as pyo
 from solver.candidates import HIT
 from solver.design import Record
 from solver.holdings import held
-from solver.model.data import Column, ModelData
+from solver.model.data import ModelData
 from solver.model.memory import resident_bytes
 from solver.performance import EVIDENCE
 from solver.resources import working_w
@@ -58,7 +58,7 @@ def load_records(data: ModelData, block: pyo.Block) -> list[Record]:
                 "ttft_s": c.ttft_s if prefills else None,
                 "tpot_s": c.tpot_s if decodes else None,
                 "drawn_above_idle_w": replicas * working_w(c),
-                "drawn_above_idle_meter_w": replicas * working_w(c) * _pue(data, column),
+                "drawn_above_idle_meter_w": replicas * working_w(c) * data.pue_of_family[column.family],
                 "spill_bytes": replicas * c.spill_bytes,
                 "load_bytes": c.load_bytes,
                 "handover_bytes": c.handover_bytes,
@@ -83,14 +83,6 @@ def _parts_served(data: ModelData, block: pyo.Block, w: str) -> dict[str, float]
     for role in ("prefill", "decode"):
         shares[role] = min(1.0, max(0.0, rest / offered[role])) if offered[role] else 0.0
     return shares
-
-
-def _pue(data: ModelData, column: Column) -> float:
-    """Mean PUE charged to a column's replicas: the highest among the racks its nodes may stand in."""
-    return max(
-        (h.pue_mean for p in data.pools_of_family[column.family] for h in data.housings_of_pool.get(p.id, [])),
-        default=1.0,
-    )
 
 
 def placement_records(data: ModelData, block: pyo.Block, load: list[Record]) -> list[Record]:

@@ -100,9 +100,7 @@ def csv_records(text: str, label: str) -> tuple[list[tuple[int, list[str]]], lis
                 records.append((line, cells))
             line = reader.line_num + 1
     except csv.Error as error:
-        return records, [
-            Problem(label, f"line {line}", "", "", f"is not CSV: {error}", "comma-separated cells")
-        ]
+        return records, [Problem(label, f"line {line}", "", "", f"is not CSV: {error}", "comma-separated cells")]
     return records, []
 
 
@@ -120,19 +118,13 @@ def _header(sheet: Sheet, cells: Sequence[str], known: Mapping[str, Column], row
     """Check a header line and return its names, empty where a column is to be ignored."""
     names = [cell.strip() for cell in cells]
     if len(names) == 1 and re.search(r"[;\t|]", names[0]):
-        sheet.problems.append(
-            Problem(sheet.file, row, "", names[0], "header is one cell", "cells separated by commas")
-        )
+        sheet.problems.append(Problem(sheet.file, row, "", names[0], "header is one cell", "cells separated by commas"))
         return []
     for place, name in enumerate(names, start=1):
         if not name:
-            sheet.problems.append(
-                Problem(sheet.file, row, f"column {place}", "", "has no name", "a column name")
-            )
+            sheet.problems.append(Problem(sheet.file, row, f"column {place}", "", "has no name", "a column name"))
         elif names.index(name) < place - 1:
-            sheet.problems.append(
-                Problem(sheet.file, row, name, "", "column appears twice", "one column a name")
-            )
+            sheet.problems.append(Problem(sheet.file, row, name, "", "column appears twice", "one column a name"))
         elif name not in known:
             sheet.problems.append(unknown_column(name, known, sheet.file, row))
     return names
@@ -154,9 +146,7 @@ def read_csv(path: Path, label: str, origin: str, table: str, schema: Schema) ->
         sheet.readable = False
         if names:
             hint = closest(key, [name for name in names if name not in known])
-            sheet.problems.append(
-                Problem(label, f"line {line}", key, "", "missing column", "a column of ids", hint)
-            )
+            sheet.problems.append(Problem(label, f"line {line}", key, "", "missing column", "a column of ids", hint))
             return sheet
     for line, cells in records[1:]:
         _csv_row(sheet, names, line, cells, known, key, origin)
@@ -176,16 +166,12 @@ def _csv_row(
     """Check one record and add it to the sheet."""
     place = names.index(key) if key in names else len(cells)
     row_id = cells[place].strip() if place < len(cells) else ""
-    entry = Entry(
-        row_id, sheet.file, f"line {line}" + (f", id {row_id}" if row_id else ""), f"{origin}, line {line}"
-    )
+    entry = Entry(row_id, sheet.file, f"line {line}" + (f", id {row_id}" if row_id else ""), f"{origin}, line {line}")
     sheet.entries.append(entry)
     if len(cells) != len(names):
         many = "long" if len(cells) > len(names) else "short"
         sheet.problems.append(
-            Problem(
-                sheet.file, entry.row, "", f"{len(cells)} cells", f"row is too {many}", f"{len(names)} cells"
-            )
+            Problem(sheet.file, entry.row, "", f"{len(cells)} cells", f"row is too {many}", f"{len(names)} cells")
         )
         entry.broken.update(known)
         return
@@ -206,9 +192,7 @@ def _report(sheet: Sheet, entry: Entry, name: str, value: Any, error: CellError)
     """Keep the problem of one cell."""
     entry.broken.add(name)
     shown = str(value).strip()
-    sheet.problems.append(
-        Problem(sheet.file, entry.row, name, shown, error.message, error.allowed, error.hint)
-    )
+    sheet.problems.append(Problem(sheet.file, entry.row, name, shown, error.message, error.allowed, error.hint))
 
 
 def _refuse_doubles(sheet: Sheet, key: str) -> None:
@@ -218,9 +202,7 @@ def _refuse_doubles(sheet: Sheet, key: str) -> None:
     for entry in sheet.entries:
         if not entry.id:
             if key not in entry.broken:
-                sheet.problems.append(
-                    Problem(sheet.file, entry.row, key, "", "is empty", "an id in every row")
-                )
+                sheet.problems.append(Problem(sheet.file, entry.row, key, "", "is empty", "an id in every row"))
         elif entry.id in first:
             text = f"appears twice, first in {first[entry.id]}"
             sheet.problems.append(Problem(sheet.file, entry.row, key, entry.id, text, "one row an id"))
@@ -230,9 +212,7 @@ def _refuse_doubles(sheet: Sheet, key: str) -> None:
     sheet.entries = kept
 
 
-def read_items(
-    table: str, items: Any, label: str, places: Sequence[str], origin: str, schema: Schema
-) -> Sheet:
+def read_items(table: str, items: Any, label: str, places: Sequence[str], origin: str, schema: Schema) -> Sheet:
     """Check rows that are mappings already (from TOML or Python).
 
     Parameters
@@ -247,9 +227,7 @@ def read_items(
     sheet, known, key = Sheet(table, label), schema.tables[table], schema.key(table)
     for item, place in zip(items, places, strict=True):
         if not isinstance(item, Mapping):
-            sheet.problems.append(
-                Problem(label, place, "", str(item), "is not a row", "a mapping of column to value")
-            )
+            sheet.problems.append(Problem(label, place, "", str(item), "is not a row", "a mapping of column to value"))
             continue
         given = item.get(key)
         row_id = given.strip() if isinstance(given, str) else ""
@@ -306,9 +284,7 @@ def read_schema(path: Path, label: str) -> Schema:
     records, problems = csv_records(read_text(path, label), label)
     header = [cell.strip() for cell in records[0][1]] if records else []
     missing = [name for name in SCHEMA_COLUMNS if name not in header]
-    problems += [
-        Problem(label, "line 1", name, "", "missing column", ", ".join(SCHEMA_COLUMNS)) for name in missing
-    ]
+    problems += [Problem(label, "line 1", name, "", "missing column", ", ".join(SCHEMA_COLUMNS)) for name in missing]
     shaped = [(line, cells) for line, cells in records[1:] if len(cells) == len(header)]
     problems += [Problem(label, f"line {line}", "", f"{len(cells)} cells", "row has the wrong length",
                          f"{len(header)} cells") for line, cells in records[1:] if len(cells) != len(header)]  # fmt: skip

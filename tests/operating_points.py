@@ -32,9 +32,7 @@ MOE = dataclasses.replace(
 )  # fmt: skip
 """Routed: (9.0 - 0.1 - 1.9) / (1 - 1/8) = 8e9; each token reads 1e9 of them."""
 
-LATENT = dataclasses.replace(
-    DENSE, id="latent", attention="MLA", n_kv_heads=None, mla_kv_lora_rank=80, mla_rope_dim=20
-)
+LATENT = dataclasses.replace(DENSE, id="latent", attention="MLA", n_kv_heads=None, mla_kv_lora_rank=80, mla_rope_dim=20)
 """100 KV elements a token and layer, one head."""
 
 PART = Accelerator(

@@ -169,7 +169,9 @@ def scenario(
     """Return a scenario; `network` is (bytes/s a port, W an endpoint, USD an endpoint)."""
     asked = study(changes)
     spec = asked.site
-    link = Link(id="nic", **SOURCE, name="", peak_bytes_per_s=1e9, measured_frac=1.0, latency_s=0.0, energy_j_per_byte=0.0)
+    link = Link(
+        id="nic", **SOURCE, name="", peak_bytes_per_s=1e9, measured_frac=1.0, latency_s=0.0, energy_j_per_byte=0.0
+    )
     return Scenario(
         catalog=cast("Catalog", None),
         study=asked,

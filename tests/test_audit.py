@@ -405,6 +405,11 @@ def role_that_is_not_offered(d: Plain) -> None:
     d["study"]["build"]["roles"] = ["prefill", "decode"]
 
 
+@plant("site", "load .*: batch")
+def batch_that_is_not_offered(d: Plain) -> None:
+    d["study"]["build"]["max_batch"] = 8
+
+
 @plant("site", "longer than the model's context")
 def context_too_long(d: Plain) -> None:
     row(d, "models", load(d, role="decode")["model"])["max_context"] = 1000

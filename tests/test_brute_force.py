@@ -2,25 +2,31 @@
 
 What it proves: the rows that `solver.model` writes, the matrices Pyomo makes of them, the branch and bound and
 the Dinkelbach steps together give the same optimum as trying every build with rows written by hand. A row that
-is missing, doubled or has a wrong coefficient on either side changes the optimum of some instance.
+is missing, doubled or has a wrong coefficient on either side changes the optimum of some instance; that the
+instances are sharp enough for this is shown too, by taking rows out.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import math
+
 import pytest
+from hand import optimum
 from independent import brute_force
 from tiny import tiny
 
 from solver.highs import INFEASIBLE, OPTIMAL, Clock
+from solver.model.data import ModelData
 from solver.model.objectives import OBJECTIVES
 from solver.optimise import optimise
+from solver.polishing import polish
 
-EACH = 60
-WHOLE = 8
-OBJECTIVE_KINDS = [("tokens", "provisioned"), ("tokens_per_mw", "provisioned"), ("tokens_per_used_mw", "provisioned"),
-                   ("tokens_per_used_mw", "drawn"), ("tco", "provisioned")]  # fmt: skip
-CASES = [(name, power, seed, False) for name, power in OBJECTIVE_KINDS for seed in range(EACH)]
-CASES += [(name, power, seed, True) for name, power in OBJECTIVE_KINDS for seed in range(WHOLE)]
+EACH, WHOLE, POLISHED = 60, 8, 12
+KINDS = [("tokens", "provisioned"), ("tokens_per_mw", "provisioned"), ("tokens_per_used_mw", "provisioned"),
+         ("tokens_per_used_mw", "drawn"), ("tco", "provisioned")]  # fmt: skip
+CASES = [(name, power, seed, False) for name, power in KINDS for seed in range(EACH)]
+CASES += [(name, power, seed, True) for name, power in KINDS for seed in range(WHOLE)]
 
 
 def test_every_objective_is_tried() -> None:
@@ -39,3 +45,52 @@ def test_the_search_finds_what_brute_force_finds(objective: str, power: str, see
         return
     assert solved.found.status == OPTIMAL
     assert solved.value * solved.objective.per_unit(data.scenario) == pytest.approx(best.value, rel=1e-6)
+
+
+def with_gap(data: ModelData, gap: float) -> ModelData:
+    """Return the instance with another gap."""
+    study = data.scenario.study.with_changes({"solver.gap": gap})
+    return dataclasses.replace(data, scenario=dataclasses.replace(data.scenario, study=study))
+
+
+@pytest.mark.parametrize("seed", range(POLISHED))
+@pytest.mark.parametrize(("objective", "power"), KINDS)
+def test_the_polish_stays_within_the_gap(objective: str, power: str, seed: int) -> None:
+    """Proves search and polish together: never better than brute force, never worse by more than the gap."""
+    data = with_gap(tiny(seed, objective, power=power), 0.02)
+    best = brute_force(data)
+    solved = optimise(data, Clock(60.0, threads=1))
+    if best.value is None or best.value == 0.0:
+        assert solved.found.status == (INFEASIBLE if best.value is None else OPTIMAL)
+        return
+    polished = polish(solved, Clock(60.0, threads=1))
+    value = polished.value * solved.objective.per_unit(data.scenario)
+    loss = (best.value - value) / best.value * solved.objective.sense
+    assert -1e-6 <= loss <= 0.02 * (1.0 + 1e-3) / (1.0 - 0.02)
+    assert all(polished.kinds_after[kind] <= polished.kinds_before[kind] for kind in ("platforms", "configurations"))
+
+
+ROWS = {
+    "tokens": [
+        "keep_what_was_bought", "fit_in_racks", "meet_prefill", "meet_decode", "fit_accelerators", "fit_own_nodes",
+        "fit_kv_cache", "stay_on_own_node", "read_over_own_link", "park_somewhere", "keep_in_order", "park_on_own_nodes",
+        "hit_what_is_kept", "fit_tier", "read_tier", "use_what_is_owned", "use_bought_racks", "within_limit",
+        "within_platform_supply", "within_device_supply", "meet_demand", "keep_floor", "keep_mix", "choose_few",
+        "build_only_chosen",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", ROWS["tokens"])
+def test_the_instances_are_sharp(row: str) -> None:
+    """Proves that brute force would notice a missing row: there is an instance whose optimum changes without it."""
+    for seed in range(600):
+        data = tiny(seed, "tokens_per_mw")
+        try:
+            broken = optimum(data, row)
+        except AssertionError:  # the instance lacks the row
+            continue
+        right = optimum(data)
+        if math.isnan(right) != math.isnan(broken) or abs(right - broken) > 1e-4 * abs(right):
+            return
+    pytest.fail(f"no instance needs {row}")

@@ -85,9 +85,7 @@ def test_words_of_measurements_find_their_parts() -> None:
     assert isinstance(found[3], Accelerator)
     bits = {word: library.precisions[library._precision(word)].weight_bytes_per_param for word in
             ("bfloat16", "bf16", "fp8", "mxfp4", "fp4")}  # fmt: skip
-    assert (
-        bits["bfloat16"] == bits["bf16"] == 2.0 and bits["fp8"] == 1.0 and bits["mxfp4"] == bits["fp4"] < 0.6
-    )
+    assert bits["bfloat16"] == bits["bf16"] == 2.0 and bits["fp8"] == 1.0 and bits["mxfp4"] == bits["fp4"] < 0.6
 
 
 def test_aliases_point_to_models() -> None:
@@ -98,9 +96,7 @@ def test_aliases_point_to_models() -> None:
     assert all(row["model_id"] in known for row in rows)
 
 
-def test_a_missing_folder_is_a_clear_message_and_status_2(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_a_missing_folder_is_a_clear_message_and_status_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """The message names the folder; nothing is written."""
     assert main(["--data", str(tmp_path / "none"), "--out", str(tmp_path / "table.csv")]) == 2
     assert "no such folder" in capsys.readouterr().err
@@ -178,9 +174,7 @@ def test_clean_rows_are_read_with_their_drawn_lengths() -> None:
 
 
 @needs_data
-def test_the_command_writes_a_table_and_prints_its_errors(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_the_command_writes_a_table_and_prints_its_errors(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Twice the same command writes the same bytes."""
     written = []
     for name in ("a.csv", "b.csv"):

@@ -101,9 +101,7 @@ def test_every_field_of_a_part_is_fed_by_a_column(catalog: Catalog, kind: type[p
 
 
 def test_catalog_files_are_plain_text_without_traces_of_their_making() -> None:
-    trace = re.compile(
-        r"index file|find_string|stored (copy|copies)|/work/|/tmp/|/home/|/root", re.IGNORECASE
-    )
+    trace = re.compile(r"index file|find_string|stored (copy|copies)|/work/|/tmp/|/home/|/root", re.IGNORECASE)
     for path in default_folder().iterdir():
         text = path.read_text(encoding="ascii")
         assert not trace.search(text), (path.name, trace.search(text))
@@ -238,9 +236,7 @@ def test_kv_columns_follow_from_the_layers(catalog: Catalog) -> None:
         assert row["kv_bytes_per_token_bf16"] == kv_per_token(row, 2), row.id
         assert row["kv_bytes_per_token_fp8"] == kv_per_token(row, 1), row.id
         if row["sliding_layers"]:
-            window = (
-                2 * row["sliding_layers"] * row["n_kv_heads"] * row["head_dim"] * 2 * row["sliding_window"]
-            )
+            window = 2 * row["sliding_layers"] * row["n_kv_heads"] * row["head_dim"] * 2 * row["sliding_window"]
             assert row["kv_window_bytes_bf16"] == window, row.id
         checked += 1
     assert checked >= 38
@@ -251,9 +247,7 @@ def test_kv_columns_follow_from_the_layers(catalog: Catalog) -> None:
     [("opt-175b", 4719), ("llama-3.1-70b", 328), ("deepseek-v3", 70.3), ("gpt-oss-120b", 36.9)],
 )
 def test_kv_of_known_models(catalog: Catalog, model_id: str, kilobytes: float) -> None:
-    assert catalog.row("models", model_id)["kv_bytes_per_token_bf16"] == pytest.approx(
-        kilobytes * 1e3, rel=0.002
-    )
+    assert catalog.row("models", model_id)["kv_bytes_per_token_bf16"] == pytest.approx(kilobytes * 1e3, rel=0.002)
 
 
 def test_computed_parameters_agree_with_the_published_ones(catalog: Catalog) -> None:
@@ -290,9 +284,7 @@ def test_workloads_are_whole(catalog: Catalog) -> None:
         assert (row["ttft_s"] is None) == (row["percentile"] is None), row.id
         assert ("fp4" in row["weight_precisions"]) <= (model["native_precision"] == "fp4"), row.id
         assert (row["reuse_frac_max"] > 0) == (row["reuse_curve"] is not None), row.id
-        assert row["new_isl_tokens"] == pytest.approx(
-            row["isl_tokens"] * (1 - row["reuse_frac_max"]), rel=0.01
-        ), row.id
+        assert row["new_isl_tokens"] == pytest.approx(row["isl_tokens"] * (1 - row["reuse_frac_max"]), rel=0.01), row.id
         assert row["deadline_s"] or row["ttft_s"] or row.id.startswith("shape_"), row.id
 
 

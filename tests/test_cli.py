@@ -25,8 +25,22 @@ from solver.settings import settings, value_of
 
 ROOT = Path(__file__).parent.parent
 STUDY = ROOT / "tests" / "one.toml"
-POINT = ["--model", "llama-3.1-70b", "--accelerator", "h100_sxm", "--count", "8", "--precision", "fp8",
-         "--batch", "64", "--isl", "4000", "--osl", "500"]  # fmt: skip
+POINT = [
+    "--model",
+    "llama-3.1-70b",
+    "--accelerator",
+    "h100_sxm",
+    "--count",
+    "8",
+    "--precision",
+    "fp8",
+    "--batch",
+    "64",
+    "--isl",
+    "4000",
+    "--osl",
+    "500",
+]
 
 
 def command(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -34,7 +48,12 @@ def command(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]
     script = "from solver.cli import main; main()"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run(
-        [sys.executable, "-c", script, *arguments], text=True, capture_output=True, env=environment, timeout=300, **options
+        [sys.executable, "-c", script, *arguments],
+        text=True,
+        capture_output=True,
+        env=environment,
+        timeout=300,
+        **options,
     )
 
 
@@ -146,8 +165,18 @@ def test_a_bug_keeps_its_traceback(monkeypatch: Any) -> None:
 
 
 def test_options_reach_the_study(answer: list[dict[str, Any]], capsys: Any) -> None:
-    arguments = ["--set", "site.power_mw=3", "--set", "site.available_by=2027-01", "--set", "site.budget_usd=",
-                 "--set", "workload.chat_short.ttft_s = 1.5", "--set", 'exclude=["l40s_8"]']  # fmt: skip
+    arguments = [
+        "--set",
+        "site.power_mw=3",
+        "--set",
+        "site.available_by=2027-01",
+        "--set",
+        "site.budget_usd=",
+        "--set",
+        "workload.chat_short.ttft_s = 1.5",
+        "--set",
+        'exclude=["l40s_8"]',
+    ]
     assert status("solve", str(STUDY), *arguments, "--gap", "0.01", "--time-limit", "5", "--objective", "tco") == 0
     study = answer[0]["study"]
     assert (study.site.power_mw, study.site.available_by, study.site.budget_usd) == (3.0, "2027-01", None)
@@ -239,9 +268,12 @@ def test_ctrl_c_stops_the_solve_and_keeps_the_best(monkeypatch: Any, capsys: Any
 def test_reader_that_leaves_early_is_no_error() -> None:
     script = "import time; time.sleep(0.5); from solver.cli import main; main()"
     with subprocess.Popen(
-        [sys.executable, "-c", script, "list", "memory", "--all"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, env=os.environ | {"PYTHONPATH": str(ROOT)},
-    ) as process:  # fmt: skip
+        [sys.executable, "-c", script, "list", "memory", "--all"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    ) as process:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()
         complaints = process.stderr.read()
@@ -252,17 +284,28 @@ def test_full_disk_is_said_in_words() -> None:
     with open("/dev/full", "w") as full:
         script = "from solver.cli import main; main()"
         done = subprocess.run(
-            [sys.executable, "-c", script, "list"], stdout=full, stderr=subprocess.PIPE, text=True,
+            [sys.executable, "-c", script, "list"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
+        )
     assert done.returncode == 1 and "cannot be printed" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_predict_prints_what_the_library_predicts(capsys: Any) -> None:
     assert status("predict", *POINT, "--json") == 0
     record = json.loads(capsys.readouterr().out)
-    found = solver.predict(solver.load_catalog(), model="llama-3.1-70b", accelerator="h100_sxm", count=8, precision="fp8",
-                           batch=64, isl=4000, osl=500)  # fmt: skip
+    found = solver.predict(
+        solver.load_catalog(),
+        model="llama-3.1-70b",
+        accelerator="h100_sxm",
+        count=8,
+        precision="fp8",
+        batch=64,
+        isl=4000,
+        osl=500,
+    )
     assert record["tpot_s"] == found.tpot_s and record["evidence"] == found.evidence
     assert status("predict", *POINT) == 0
     assert f"{found.tpot_s:.4g}" in capsys.readouterr().out
@@ -330,18 +373,34 @@ def test_help_and_version(capsys: Any) -> None:
 def test_light_commands_do_not_import_the_solver(arguments: list[str]) -> None:
     """Pyomo and pandas take a second to import; only a solve may pay for them."""
     script = "import sys\nfrom solver.cli import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", script, *arguments], text=True, capture_output=True,
-                          env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        text=True,
+        capture_output=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
     assert done.returncode == 0
     assert not {"pyomo", "pandas", "scipy", "highspy"} & {name.split(".")[0] for name in done.stderr.split()}
 
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("10", 10), ("1e3", 1000.0), ("true", True), ('"tco"', "tco"), ("tco", "tco"), ("2026-12", "2026-12"), ("", None),
-     ("2026-12-01", "2026-12-01"), ("[1, 2]", [1, 2]), ('{quantity = 3}', {"quantity": 3}), ("1\nx = 2", "1\nx = 2"),
-     ("[1,", "[1,"), (" 0.5 ", 0.5)],
-)  # fmt: skip
+    [
+        ("10", 10),
+        ("1e3", 1000.0),
+        ("true", True),
+        ('"tco"', "tco"),
+        ("tco", "tco"),
+        ("2026-12", "2026-12"),
+        ("", None),
+        ("2026-12-01", "2026-12-01"),
+        ("[1, 2]", [1, 2]),
+        ("{quantity = 3}", {"quantity": 3}),
+        ("1\nx = 2", "1\nx = 2"),
+        ("[1,", "[1,"),
+        (" 0.5 ", 0.5),
+    ],
+)
 def test_values_are_read_as_toml(text: str, value: Any) -> None:
     found = value_of(text)
     assert found == value and type(found) is type(value)
@@ -356,11 +415,19 @@ def test_later_settings_win_and_all_bad_ones_are_named() -> None:
 def test_plain_progress_prints_new_phases_and_then_every_few_seconds() -> None:
     stream = io.StringIO()
     show = PlainProgress(stream)
-    for t_s, phase in ((0.0, "model"), (0.5, "search"), (1.0, "search"), (5.4, "search"), (5.6, "search"), (6.0, "polish")):
+    for t_s, phase in (
+        (0.0, "model"),
+        (0.5, "search"),
+        (1.0, "search"),
+        (5.4, "search"),
+        (5.6, "search"),
+        (6.0, "polish"),
+    ):
         show({"t_s": t_s, "phase": phase, "incumbent": 100.0 + t_s, "bound": 110.0, "gap": 0.1})
     assert [row.split()[0] for row in stream.getvalue().splitlines()] == ["0.0", "0.5", "5.6", "6.0"]
     assert line({"phase": "search", "incumbent": 105.6, "bound": 110.0, "gap": 0.041}) == (
-        "search  incumbent 105.6  bound 110  gap 4.1%")  # fmt: skip
+        "search  incumbent 105.6  bound 110  gap 4.1%"
+    )
 
 
 def test_live_progress_draws_on_a_terminal_and_is_gone_at_the_end() -> None:

@@ -33,13 +33,17 @@ def test_a_mixed_replica_counts_in_both() -> None:
 
     If a mixed replica counted in one of them only there would be nothing for the other: 0.
     """
-    data = model_data(scenario({"supply.platform.node": 1}, [workload(demand=100.0)]), [(candidate(), None)], [housing(POOL)])
+    data = model_data(
+        scenario({"supply.platform.node": 1}, [workload(demand=100.0)]), [(candidate(), None)], [housing(POOL)]
+    )
     assert optimum(data) == pytest.approx(1000.0)
 
 
 def test_accelerators_are_shared_out_once() -> None:
     """Proves fit_accelerators: 3 accelerators serve 30/s, 3,000 tokens/s; if they were free, all 50/s: 5,000."""
-    data = model_data(scenario({"supply.platform.node": 3}, [workload(demand=50.0)]), [(candidate(), None)], [housing(POOL)])
+    data = model_data(
+        scenario({"supply.platform.node": 3}, [workload(demand=50.0)]), [(candidate(), None)], [housing(POOL)]
+    )
     proves(data, "fit_accelerators", 3000.0, 5000.0)
 
 
@@ -63,9 +67,7 @@ def test_a_whole_replica_is_not_shared_by_classes() -> None:
     """
     changes = {"supply.platform.node": 1, "build.whole_replicas": True}
     classes = [workload("a", demand=5.0), workload("b", demand=5.0)]
-    data = model_data(
-        scenario(changes, classes), [(candidate("a"), None), (candidate("b"), None)], [housing(POOL)]
-    )
+    data = model_data(scenario(changes, classes), [(candidate("a"), None), (candidate("b"), None)], [housing(POOL)])
     proves(data, "run_whole_replicas", 500.0, 1000.0)
 
 

@@ -13,9 +13,7 @@ MIX = {"demand.mode": "mix", "objective.name": "tokens_per_mw", "site.power_mw":
 
 
 def one_class(changes: dict[str, object], demand: float) -> ModelData:
-    return model_data(
-        scenario(changes, [workload(demand=demand)]), [(candidate(rate=10.0), None)], [housing(POOL)]
-    )
+    return model_data(scenario(changes, [workload(demand=demand)]), [(candidate(rate=10.0), None)], [housing(POOL)])
 
 
 def test_no_more_is_served_than_is_asked() -> None:

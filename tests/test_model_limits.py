@@ -65,7 +65,12 @@ def test_supply_of_a_platform_counts_every_configuration() -> None:
     """Proves within_platform_supply over configurations: 3 nodes in all, plain or with memory: 3,000; else 10,000."""
     plain, more = Pool(configuration(), 1.0), Pool(configuration(label="ddr", bought=[("ddr_device", 4)]), 1.0)
     of = scenario({"supply.platform.node": 3}, [workload(demand=100.0)])
-    proves(model_data(of, [(candidate(), None)], [housing(plain), housing(more)]), "within_platform_supply", 3000.0, 10000.0)
+    proves(
+        model_data(of, [(candidate(), None)], [housing(plain), housing(more)]),
+        "within_platform_supply",
+        3000.0,
+        10000.0,
+    )
 
 
 def test_supply_of_a_device() -> None:
@@ -88,7 +93,13 @@ def used() -> dict[str, float]:
     config = configuration(node, chip=chip, provisioned_w=2000.0, host_drawn_w=300.0, price_usd=1000.0)
     pool = Pool(config, 0.75)
     inside = housing(
-        pool, within=rack(floor_m2=3.0, price_usd=500.0), fit=2, own=False, pue_peak=1.5, pue_mean=1.25, wue_l_per_j=1e-6
+        pool,
+        within=rack(floor_m2=3.0, price_usd=500.0),
+        fit=2,
+        own=False,
+        pue_peak=1.5,
+        pue_mean=1.25,
+        wue_l_per_j=1e-6,
     )
     of = scenario(
         {"site.fixed_mw": 0.0001}, finance=Finance(0.0, 4.0, 10.0, 0.05, 2.0), network=(1.0, 10.0, 50.0),

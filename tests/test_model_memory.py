@@ -33,9 +33,7 @@ def spilling(stock: TierStock, *, accelerators: int = 1, spill_bytes: float = 80
     node = platform(accelerators=accelerators)
     pool = Pool(configuration(node, tiers=[stock]), 1.0)
     served = candidate(spill_bytes=spill_bytes, spill_read_bytes_per_s=reads)
-    return model_data(
-        scenario({"supply.platform.node": 1}, [workload(demand=50.0)]), [(served, pool)], [housing(pool)]
-    )
+    return model_data(scenario({"supply.platform.node": 1}, [workload(demand=50.0)]), [(served, pool)], [housing(pool)])
 
 
 def parking(nodes: int, curve: Retention, stock: TierStock, *, load_bytes: float = 0.0) -> ModelData:
@@ -83,9 +81,7 @@ def test_a_replica_of_two_has_two_links() -> None:
     node = platform(accelerators=2)
     pool = Pool(configuration(node, tiers=[tier(link_bytes_per_s=5 * GB)]), 1.0)
     served = candidate(count=2, charge=2.0, spill_bytes=80 * GB, spill_read_bytes_per_s=8 * GB)
-    data = model_data(
-        scenario({"supply.platform.node": 1}, [workload(demand=50.0)]), [(served, pool)], [housing(pool)]
-    )
+    data = model_data(scenario({"supply.platform.node": 1}, [workload(demand=50.0)]), [(served, pool)], [housing(pool)])
     assert optimum(data) == pytest.approx(1000.0)
 
 

@@ -43,7 +43,9 @@ def fewest(data: ModelData, *without: Row, tokens: float = 2000.0, least: float 
     for row in without:
         take_out(model, row)
     program = compile_model(model)
-    outcome = solve_mip(program, program.costs[0], float(program.offsets[0]), Clock(30.0, 1), upper=program.upper, gap=1e-6)
+    outcome = solve_mip(
+        program, program.costs[0], float(program.offsets[0]), Clock(30.0, 1), upper=program.upper, gap=1e-6
+    )
     return outcome.objective
 
 

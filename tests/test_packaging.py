@@ -86,7 +86,9 @@ def test_wheel_carries_catalogs_types_and_licence(wheel: Path) -> None:
     tables = {path.name for path in (ROOT / "catalogs").iterdir()}
     assert tables <= {name.removeprefix("solver/_catalogs/") for name in names}
     assert {"solver/py.typed", "solver/cli.py"} <= names
-    assert any(name.endswith("licenses/LICENSE") for name in names) and any(name.endswith("licenses/NOTICE") for name in names)
+    assert any(name.endswith("licenses/LICENSE") for name in names) and any(
+        name.endswith("licenses/NOTICE") for name in names
+    )
     assert not any(name.startswith(("tests/", "studies/", "benchmarks/")) for name in names)
 
 
@@ -94,8 +96,13 @@ def test_wheel_works_from_any_folder_with_its_own_catalogs(wheel: Path, tmp_path
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
     script = "import solver; from solver.cli import main; print(solver.__file__); main()"
-    done = subprocess.run([sys.executable, "-c", script, "validate", str(ROOT / "tests" / "one.toml")], cwd=tmp_path,
-                          env=os.environ | {"PYTHONPATH": str(tmp_path / "site")}, capture_output=True, text=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", script, "validate", str(ROOT / "tests" / "one.toml")],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "site")},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(tmp_path / "site")) and "are sound" in done.stdout
 
@@ -111,7 +118,11 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 def test_commands_and_targets_in_the_docs_exist(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     text = page.read_text()
-    shown = "\n".join(re.findall(r"^(?: {4}|\t)(.*)$", text, re.MULTILINE)) + "\n" + "\n".join(re.findall(r"`([^`\n]+)`", text))
+    shown = (
+        "\n".join(re.findall(r"^(?: {4}|\t)(.*)$", text, re.MULTILINE))
+        + "\n"
+        + "\n".join(re.findall(r"`([^`\n]+)`", text))
+    )
     for name in re.findall(r"(?:^|\n|bin/)tierwatt ([a-z]+)", shown):
         assert name in COMMANDS, f"{page.name} shows `tierwatt {name}`"
     for name in re.findall(r"(?:^|\n)make ([a-z-]+)", shown):

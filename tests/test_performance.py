@@ -96,7 +96,7 @@ def test_memory_by_hand() -> None:
 
 
 def test_copies_count_in_memory_but_not_in_a_transfer() -> None:
-    """tp 8 with 4 heads keeps two copies, a latent eight; what is handed over is one copy of the prompt."""
+    """Tp 8 with 4 heads keeps two copies, a latent eight; what is handed over is one copy of the prompt."""
     grid = points(DENSE, LATENT, model=[0, 1], tp=8, role=ROLE_DECODE, isl_new=400, cached=200, context=1000)
     found = evaluate(grid, ROOFLINE_ONLY)
     assert found.kv_bytes_per_request == pytest.approx([2 * 8e6, 8 * 2e6])
@@ -171,9 +171,7 @@ def test_everything_that_is_defined_is_a_number() -> None:
     prefill = grid.role == ROLE_PREFILL
     for name, values in vars(found).items():
         gaps = np.isnan(values.astype(np.float64))
-        assert np.array_equal(
-            gaps, prefill if name in ("decode_step_s", "tpot_s") else np.zeros_like(prefill)
-        ), name
+        assert np.array_equal(gaps, prefill if name in ("decode_step_s", "tpot_s") else np.zeros_like(prefill)), name
     assert (found.prefill_s > 0).all() and (found.requests_per_s >= 0).all()
     rated = np.array([part.tdp_w for part in grid.accelerators])[grid.accelerator] * grid.count
     assert (found.power_busy_w <= rated * grid.power_cap * (1 + 1e-12)).all()
@@ -190,9 +188,7 @@ def slower(before: Performance, after: Performance) -> Any:
 def test_a_faster_part_is_never_slower(field: str) -> None:
     """Half as much again of bandwidth, rate or link on every part."""
     grid, calibration = random_grid(5_000, 3), shipped_calibration()
-    better = tuple(
-        dataclasses.replace(part, **{field: 1.5 * getattr(part, field)}) for part in grid.accelerators
-    )
+    better = tuple(dataclasses.replace(part, **{field: 1.5 * getattr(part, field)}) for part in grid.accelerators)
     found = evaluate(dataclasses.replace(grid, accelerators=better), calibration)
     assert not slower(evaluate(grid, calibration), found).any()
 
@@ -305,9 +301,7 @@ def test_all_mistakes_are_listed_at_once_with_close_matches() -> None:
         usual(model="llama-3.1-70", accelerator="h100_sx", precision="fp9", role="mxed", engine="vlm",
               estimator="x", power_cap=1.5, batch=0, tp=3)  # fmt: skip
     problems = {problem.field: problem for problem in caught.value.problems}
-    assert set(problems) == set(
-        "model accelerator precision role engine estimator power_cap batch count".split()
-    )
+    assert set(problems) == set("model accelerator precision role engine estimator power_cap batch count".split())
     assert "llama-3.1-70b" in problems["model"].hint and "mixed" in problems["role"].hint
 
 
@@ -338,9 +332,7 @@ def test_points_need_all_columns_and_no_others() -> None:
 
 def test_a_calibration_without_a_coefficient_names_it() -> None:
     """The table is complete or refused."""
-    rows = [
-        row for row in shipped().rows("calibration") if row["id"] not in ("decode_factor", "gamma_decode")
-    ]
+    rows = [row for row in shipped().rows("calibration") if row["id"] not in ("decode_factor", "gamma_decode")]
     with pytest.raises(InputError) as caught:
         Calibration.from_rows(rows)
     assert {problem.row for problem in caught.value.problems} == {"decode_factor", "gamma_decode"}

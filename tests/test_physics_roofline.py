@@ -30,7 +30,7 @@ def test_a_large_batch_is_bound_operator_by_operator() -> None:
 
 
 def test_ranks_share_weights_and_heads_but_not_a_latent() -> None:
-    """tp 8: an eighth of the weights; 4 KV heads over 8 ranks leave a quarter each; a latent stays whole."""
+    """Tp 8: an eighth of the weights; 4 KV heads over 8 ranks leave a quarter each; a latent stays whole."""
     grid = points(DENSE, LATENT, accelerators=(FAST_LINK,), model=[0, 1], tp=8, batch=100)
     found = rooflines(grid, 1.0).decode.bytes
     assert found[0] == pytest.approx(2e9 / 8 + 100 * 8e6 / 4)
@@ -38,7 +38,7 @@ def test_ranks_share_weights_and_heads_but_not_a_latent() -> None:
 
 
 def test_attention_groups_repeat_weights_and_share_experts() -> None:
-    """dp 4: each group reads all 1.8 GB of its own weights for a quarter of the requests.
+    """Dp 4: each group reads all 1.8 GB of its own weights for a quarter of the requests.
 
     Experts are cut by 4.
     """
@@ -51,10 +51,7 @@ def test_a_lone_token_reads_only_its_experts() -> None:
 
     A large batch reads all.
     """
-    read = [
-        rooflines(points(MOE, batch=batch), frac).decode.bytes[0]
-        for batch, frac in ((1, 1), (1, 0.5), (1e4, 1))
-    ]
+    read = [rooflines(points(MOE, batch=batch), frac).decode.bytes[0] for batch, frac in ((1, 1), (1, 0.5), (1e4, 1))]
     always, kv = 2 * 0.9e9, 8e6
     assert read[0] == pytest.approx(always + kv + 2 * 8e9 / 8)
     assert read[1] == pytest.approx(always + kv + 2 * 8e9 / 4)
@@ -92,7 +89,7 @@ def test_chunks_read_weights_again_and_earlier_tokens() -> None:
 
 
 def test_exchange_takes_link_time() -> None:
-    """tp 2: two reductions a layer of 2 x 1/2 x 2 bytes x 1,000 values a token, over 400 GB/s."""
+    """Tp 2: two reductions a layer of 2 x 1/2 x 2 bytes x 1,000 values a token, over 400 GB/s."""
     slow = rooflines(points(tp=2, batch=100), 1.0).decode.time_s[0]
     fast = rooflines(points(accelerators=(FAST_LINK,), tp=2, batch=100), 1.0).decode.time_s[0]
     assert slow - fast == pytest.approx(2 * 1.0 * 2 * 10 * 1000 * 100 / 4e11)

@@ -62,9 +62,7 @@ BAD_CELLS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("table", "row_id", "column", "value", "message"), BAD_CELLS.values(), ids=BAD_CELLS.keys()
-)
+@pytest.mark.parametrize(("table", "row_id", "column", "value", "message"), BAD_CELLS.values(), ids=BAD_CELLS.keys())
 def test_bad_cell_is_named_with_file_line_id_column_and_value(
     folder: Path, table: str, row_id: str, column: str, value: str, message: str
 ) -> None:
@@ -302,9 +300,7 @@ def test_toml_of_the_wrong_shape(folder: Path, text: str, message: str) -> None:
 
 def test_workload_references_are_checked(folder: Path) -> None:
     text = (folder / "workloads.toml").read_text()
-    text = text.replace('model_id = "kimi-k2"', 'model_id = "kimi-2"', 1).replace(
-        '"fp8", "bf16"', '"fp8", "bf61"', 1
-    )
+    text = text.replace('model_id = "kimi-k2"', 'model_id = "kimi-2"', 1).replace('"fp8", "bf16"', '"fp8", "bf61"', 1)
     text = text.replace('"weka_agentic_coding_odd:ttl"', '"weka:ttl"', 1)
     (folder / "workloads.toml").write_text(text)
     found = problems(lambda: load_catalog(folder))

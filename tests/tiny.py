@@ -32,12 +32,8 @@ from solver.configurations import Configuration, TierStock
 from solver.model.data import Housing, ModelData, Pool
 from solver.parts import Platform
 from solver.physics.reuse import Retention
-from solver.resources import SECONDS_PER_YEAR
 from solver.scenario import Finance
 from solver.workload import Workload
-
-MOST_PLACES = 3
-"""Pools in kinds of racks, storage apart."""
 
 
 @dataclass
@@ -115,7 +111,9 @@ def _ports(draw: Draw) -> dict[str, Any]:
 
 def _class(draw: Draw, name: str) -> Workload:
     reuse = draw.between(0.2, 0.9) if draw.chance(0.5) else 0.0
-    return workload(name, demand=draw.between(2.0, 30.0), isl=draw.between(200, 4000), osl=draw.between(50, 1000), reuse=reuse)
+    return workload(
+        name, demand=draw.between(2.0, 30.0), isl=draw.between(200, 4000), osl=draw.between(50, 1000), reuse=reuse
+    )
 
 
 def _curve(draw: Draw) -> Retention:
@@ -133,7 +131,9 @@ def _stock(draw: Draw, name: str, pooled: bool = False) -> TierStock:
     )  # fmt: skip
 
 
-def _configured(draw: Draw, part: Platform, label: str, tiers: list[TierStock], bought: list[tuple[str, int]]) -> Configuration:
+def _configured(
+    draw: Draw, part: Platform, label: str, tiers: list[TierStock], bought: list[tuple[str, int]]
+) -> Configuration:
     chip = accelerator(tdp_w=draw.between(200, 900), idle_w=draw.between(20, 150))
     size = max(1, part.accelerators)
     return configuration(
@@ -144,18 +144,22 @@ def _configured(draw: Draw, part: Platform, label: str, tiers: list[TierStock], 
 
 def _pools(draw: Draw, part: Platform) -> None:
     """Draw configurations and caps of a platform, and how many can be had."""
-    two = draw.chance(0.4) and not draw.whole
-    local = [_stock(draw, "ddr")] if draw.chance(0.3 if two else 0.7) else []
+    two = draw.chance(0.5) and not draw.whole
+    scarce = two and draw.chance(0.5)
+    local = [_stock(draw, "ddr")] if not scarce and draw.chance(0.7) else []
     menu = [_configured(draw, part, "standard", local, [])]
     if two:
         more = [_stock(draw, "ddr")] + ([_stock(draw, "nvme")] if draw.chance(0.5) else [])
-        menu.append(_configured(draw, part, "more", more, [("extra", int(draw.rng.integers(1, 5)))]))
-        if draw.chance(0.5):
+        each = int(draw.rng.integers(1, 5))
+        menu.append(_configured(draw, part, "more", more, [("extra", each)]))
+        if scarce:
+            draw.changes["supply.memory.extra"] = each * int(draw.rng.integers(1, 3)) + int(draw.rng.integers(0, 2))
+        elif draw.chance(0.2):
             draw.changes["supply.memory.extra"] = int(draw.rng.integers(0, 8))
     draw.pools += [Pool(config, 1.0) for config in menu]
     if draw.chance(0.3):
         draw.pools.append(Pool(draw.pick(menu), 0.75))
-    draw.changes[f"supply.platform.{part.id}"] = int(draw.rng.integers(1, 3 if draw.whole else 4))
+    draw.changes[f"supply.platform.{part.id}"] = 3 if scarce else int(draw.rng.integers(1, 3 if draw.whole else 4))
 
 
 def _storage(draw: Draw) -> None:
@@ -198,7 +202,7 @@ def _columns(draw: Draw, work: Workload) -> None:
             "at": pool.config.platform, "cap": pool.cap, "count": count, "charge": charge,
             "rate": count * draw.between(0.5, 12.0), "idle_w": idle, "drawn_w": idle + count * draw.between(0, 500),
         }  # fmt: skip
-        if role == "decode" and draw.chance(0.5):
+        if role == "decode" and draw.chance(0.6):
             _spilling(draw, work, pool, made)
             continue
         draw.columns.append((candidate(work.id, role, **made), None))
@@ -239,6 +243,8 @@ def _limits(draw: Draw, objective: str, power: str) -> None:
         draw.changes["site.usable_power_frac"] = draw.between(0.8, 1.0)
     if draw.chance(0.3):
         draw.changes["objective.tokens"] = "all"
+    if draw.chance(0.15):
+        draw.changes["build.max_platforms"] = 1
 
 
 def _demand(draw: Draw, objective: str) -> None:
@@ -251,6 +257,3 @@ def _demand(draw: Draw, objective: str) -> None:
         draw.changes["demand.floor_frac"] = draw.between(0.0, 0.6)
     if not fixed and (objective == "tokens" or draw.chance(0.3)):
         draw.changes["demand.max_scale"] = draw.between(1.6, 4.0)
-
-
-__all__ = ["SECONDS_PER_YEAR", "tiny"]

@@ -42,16 +42,12 @@ def read_table(folder: Path, name: str, columns: Iterable[str]) -> pd.DataFrame:
         raise InputError([Problem(str(folder), "", "--data", str(folder), message, allowed)])
     path = folder / name
     if not path.is_file():
-        raise InputError(
-            [Problem(str(path), "", "", "", "file missing from the data folder", f"a table {name}")]
-        )
+        raise InputError([Problem(str(path), "", "", "", "file missing from the data folder", f"a table {name}")])
     frame = pd.read_csv(path)
     absent = [column for column in columns if column not in frame.columns]
     if absent:
         known = ", ".join(map(str, frame.columns))
-        raise InputError(
-            [Problem(str(path), "line 1", column, "", "column missing", known) for column in absent]
-        )
+        raise InputError([Problem(str(path), "line 1", column, "", "column missing", known) for column in absent])
     return frame
 
 

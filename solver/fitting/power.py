@@ -23,9 +23,7 @@ COLUMNS = (
     "avg_output_len output_throughput_tokens_per_sec gpu_power_w_per_gpu median_itl_ms"
 ).split()
 CAP_TABLE = "measured_splitwise.csv"
-CAP_COLUMNS = (
-    "hardware tensor_parallel prompt_size batch_size token_size prompt_time_ms token_time_ms".split()
-)
+CAP_COLUMNS = "hardware tensor_parallel prompt_size batch_size token_size prompt_time_ms token_time_ms".split()
 NAMES = ("power_floor", "power_memory", "power_compute")
 START = np.array([0.3, 0.5, 1.0])
 

@@ -80,8 +80,7 @@ def fit_times(runs: Runs, apart: Apart, base: Calibration) -> TimeFit:
     dispatch = _unexplained_s(apart, dataclasses.replace(whole, per_dispatch_s=0.0))
     whole = dataclasses.replace(whole, per_dispatch_s=max(0.0, float(np.median(dispatch))))
     by_family = {
-        name: dataclasses.replace(held, per_dispatch_s=whole.per_dispatch_s)
-        for name, held in tried[share].items()
+        name: dataclasses.replace(held, per_dispatch_s=whole.per_dispatch_s) for name, held in tried[share].items()
     }
     by_model = _folds(runs, whole, share, runs.model)
     spread = {name: [getattr(held, name) for held in by_family.values()] for name in NAMES}
@@ -125,9 +124,7 @@ def _folds(runs: Runs, base: Calibration, share: float, labels: Labels) -> dict[
     return {name: _fitted(runs, base, share, plain & ~mask) for name, mask in folds(labels)}
 
 
-def _left_out(
-    runs: Runs, held: Mapping[str, Calibration], labels: Labels, among: BoolArray | None = None
-) -> Errors:
+def _left_out(runs: Runs, held: Mapping[str, Calibration], labels: Labels, among: BoolArray | None = None) -> Errors:
     """Return the errors of each label's runs under the coefficients fitted without it."""
     predicted = np.zeros(len(labels))
     for name, mask in folds(labels):

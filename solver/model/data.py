@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
@@ -95,7 +95,11 @@ class Place:
 
 @dataclass(frozen=True)
 class ModelData:
-    """Everything the model is built from."""
+    """Everything the model is built from.
+
+    `pue_of_family` is the mean PUE charged to replicas of a platform and cap: the highest of all racks their
+    nodes may stand in. It stays when the data is cut, so that a smaller model is the same model with fewer choices.
+    """
 
     scenario: Scenario
     pools: tuple[Pool, ...]
@@ -103,6 +107,12 @@ class ModelData:
     columns: tuple[Column, ...]
     places: tuple[Place, ...]
     retention: dict[str, Retention]
+    pue_of_family: dict[Family, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Take the charged PUE from the racks, unless it is given."""
+        for h in [] if self.pue_of_family else self.housings:
+            self.pue_of_family[h.pool.family] = max(self.pue_of_family.get(h.pool.family, 0.0), h.pue_mean)
 
     @property
     def workloads(self) -> tuple[Workload, ...]:
@@ -128,14 +138,6 @@ class ModelData:
     def housings_of_pool(self) -> dict[str, list[Housing]]:
         """Rack options by pool id."""
         return _group(self.housings, lambda housing: housing.pool.id)
-
-    @cached_property
-    def pue_of_family(self) -> dict[Family, float]:
-        """Mean PUE charged to replicas of a platform and cap: the highest of all racks their nodes may stand in."""
-        return {
-            family: max((h.pue_mean for p in pools for h in self.housings_of_pool.get(p.id, [])), default=1.0)
-            for family, pools in self.pools_of_family.items()
-        }
 
     @cached_property
     def spilling(self) -> tuple[Column, ...]:

@@ -116,9 +116,7 @@ class Calibration:
         if absent:
             hint = "write the table with `python -m solver.calibrate`"
             message = "coefficient missing from the calibration table"
-            raise InputError(
-                [Problem("calibration", name, "value", "", message, "a number", hint) for name in absent]
-            )
+            raise InputError([Problem("calibration", name, "value", "", message, "a number", hint) for name in absent])
         return cls(
             **{name: numbers[name] for name in wanted},
             families=frozenset(seen["families"]),

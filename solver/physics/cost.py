@@ -28,9 +28,7 @@ def annuity(rate: FloatLike, years: FloatLike) -> FloatArray:
     years : float or array
         Life of the asset, positive.
     """
-    interest, life = np.broadcast_arrays(
-        np.asarray(rate, dtype=np.float64), np.asarray(years, dtype=np.float64)
-    )
+    interest, life = np.broadcast_arrays(np.asarray(rate, dtype=np.float64), np.asarray(years, dtype=np.float64))
     with np.errstate(divide="ignore", invalid="ignore"):
         payment = -interest / np.expm1(-life * np.log1p(interest))
     return np.where(interest == 0.0, 1.0 / life, payment)
@@ -99,15 +97,11 @@ def platform_usd(
     central = platform.price_central_usd
     if central is None:
         message = "the platform has no price, so it cannot be bought"
-        raise InputError(
-            [Problem("platforms", platform.id, "price_central_usd", "", message, "a price in USD")]
-        )
+        raise InputError([Problem("platforms", platform.id, "price_central_usd", "", message, "a price in USD")])
     quotes = {"low": platform.price_low_usd, "central": central, "high": platform.price_high_usd}
     chosen = quotes[bound]
     quote = central if chosen is None else chosen
     if device is None or platform.host_mem_std_bytes == 0.0 or quarter == platform.price_quarter:
         return quote
-    change = memory_usd_per_byte(device, quarter, prices) - memory_usd_per_byte(
-        device, platform.price_quarter, prices
-    )
+    change = memory_usd_per_byte(device, quarter, prices) - memory_usd_per_byte(device, platform.price_quarter, prices)
     return quote + platform.host_mem_std_bytes * change

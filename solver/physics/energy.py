@@ -34,9 +34,7 @@ def board_power_w(
         Power limit as a share of rated power.
     """
     floor, per_memory, per_compute = coefficients
-    active = np.minimum(
-        1.0, floor + per_memory * np.asarray(memory_use) + per_compute * np.asarray(compute_use)
-    )
+    active = np.minimum(1.0, floor + per_memory * np.asarray(memory_use) + per_compute * np.asarray(compute_use))
     return np.minimum(idle_w + (np.asarray(tdp_w) - idle_w) * active, np.asarray(cap) * tdp_w)
 
 

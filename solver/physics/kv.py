@@ -61,9 +61,7 @@ class KvLayout:
         Sparse reading fetches only `read_frac` of the context's keys, but all of its index and windows.
         """
         per_token = np.asarray(self.token_elements) * element_bytes * read_frac + self.index_bytes
-        return np.asarray(
-            per_token * context + self.window_elements * element_bytes * self.window_fill(context)
-        )
+        return np.asarray(per_token * context + self.window_elements * element_bytes * self.window_fill(context))
 
 
 def kv_layout(model: Model) -> KvLayout:

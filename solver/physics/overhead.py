@@ -35,9 +35,7 @@ def decode_step_s(
     factor: float,
 ) -> FloatArray:
     """Return the time of one pure decode step with `requests` requests on each rank."""
-    return np.asarray(
-        overhead_s + per_request_s * np.asarray(requests) * layers + factor * np.asarray(roofline_s)
-    )
+    return np.asarray(overhead_s + per_request_s * np.asarray(requests) * layers + factor * np.asarray(roofline_s))
 
 
 def interference_s(prefill_s: FloatLike, batch: FloatLike, osl: FloatLike) -> FloatArray:

@@ -67,9 +67,7 @@ class Work:
     flops: FloatArray
 
 
-def decode_work(
-    model: Architecture, rank: Rank, batch: FloatLike, context: FloatLike, read_frac: FloatLike
-) -> Work:
+def decode_work(model: Architecture, rank: Rank, batch: FloatLike, context: FloatLike, read_frac: FloatLike) -> Work:
     """Return the work of one decode step.
 
     Parameters

@@ -286,8 +286,12 @@ def read_schema(path: Path, label: str) -> Schema:
     missing = [name for name in SCHEMA_COLUMNS if name not in header]
     problems += [Problem(label, "line 1", name, "", "missing column", ", ".join(SCHEMA_COLUMNS)) for name in missing]
     shaped = [(line, cells) for line, cells in records[1:] if len(cells) == len(header)]
-    problems += [Problem(label, f"line {line}", "", f"{len(cells)} cells", "row has the wrong length",
-                         f"{len(header)} cells") for line, cells in records[1:] if len(cells) != len(header)]  # fmt: skip
+    width = f"{len(header)} cells"
+    problems += [
+        Problem(label, f"line {line}", "", f"{len(cells)} cells", "row has the wrong length", width)
+        for line, cells in records[1:]
+        if len(cells) != len(header)
+    ]
     if problems:
         raise InputError(problems)
     return schema_from_rows(((line, dict(zip(header, cells, strict=True))) for line, cells in shaped), label)

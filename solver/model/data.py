@@ -111,8 +111,10 @@ class ModelData:
 
     def __post_init__(self) -> None:
         """Take the charged PUE from the racks, unless it is given."""
-        for h in [] if self.pue_of_family else self.housings:
-            self.pue_of_family[h.pool.family] = max(self.pue_of_family.get(h.pool.family, 0.0), h.pue_mean)
+        if not self.pue_of_family:
+            self.pue_of_family.update((p.family, 1.0) for p in self.pools)
+            for h in self.housings:
+                self.pue_of_family[h.pool.family] = max(self.pue_of_family[h.pool.family], h.pue_mean)
 
     @property
     def workloads(self) -> tuple[Workload, ...]:

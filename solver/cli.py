@@ -267,7 +267,12 @@ def audit(
     from solver.design import Design
     from solver.listing import audited
 
-    report = check(Design.read(design))
+    found = Design.read(design)
+    if not found.has_build:
+        raise InputError(
+            [Problem(str(design), "", "status", found.status, "has no build to check", "a design with a build")]
+        )
+    report = check(found)
     _say(json.dumps(report, indent=1) if as_json else audited(report))
     return SOLVED if report["ok"] else OTHER
 

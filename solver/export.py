@@ -1,4 +1,4 @@
-"""Designs as files: read from JSON, written as JSON and XLSX, whole or not at all."""
+"""Designs as files: JSON and XLSX, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -48,22 +48,6 @@ def check_writable(path: str | Path) -> None:
             raise PermissionError(13, "Permission denied")
     except (OSError, ValueError) as error:
         raise _refused(path, _reason(error)) from None
-
-
-def read_design(path: str | Path) -> Design:
-    """Read a design that `write_json` wrote.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read or is no design.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        problem = Problem(str(path), "", "", "", f"cannot be read: {_reason(error)}", "a design written by tierwatt")
-        raise InputError([problem]) from None
-    return Design.from_json(text, origin=str(path))
 
 
 def write_json(design: Design, path: str | Path) -> None:

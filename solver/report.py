@@ -362,6 +362,8 @@ def _proof(design: Design) -> list[str]:
 def _why(design: Design) -> list[str]:
     """Why there is no build, and what came nearest to each promise that excluded candidates."""
     lines = [line for reason in design.explanation for line in block("why", reason)]
+    if design.status != INFEASIBLE:
+        return lines
     named = {item["class"] for item in design.dropped if any(item["class"] in reason for reason in design.explanation)}
     nearest = [_nearest(item) for item in design.dropped if not named or item["class"] in named]
     for text in [text for text in nearest if text][:12]:
@@ -374,8 +376,9 @@ def _nearest(item: Record) -> str:
     if item["nearest"] is None or item["nearest"] == item["needed"]:
         return ""
     if item["needed"]:
-        found, needed = (amount(item[key], item["unit"]) for key in ("nearest", "needed"))
-        distance = f"nearest {found}, needed {needed}"
+        ratio, needed = item["nearest"] / item["needed"], amount(item["needed"], item["unit"])
+        missed = f"needs {ratio:,.1f} times {needed}" if ratio >= 2.0 else f"misses {needed} by {percent(ratio - 1.0)}"
+        distance = f"the nearest {missed}"
     else:
         distance = f"the nearest lacks {amount(item['nearest'], item['unit'])}"
     return f"{item['class']}: {item['reason']}: {distance} ({item['count']:,} candidates)"

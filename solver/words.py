@@ -30,7 +30,7 @@ def amount(value: float, unit: str) -> str:
 def percent(share: float) -> str:
     """Return a share in per cent with as many digits as it needs."""
     value = 100.0 * share
-    if abs(value) < 1e-4:
+    if abs(value) < 1e-7:
         return "0%"
     if 99.0 < value < 100.0:
         return f"{value:.1f}%"

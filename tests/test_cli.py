@@ -18,8 +18,9 @@ from designs import reference_like
 
 import solver
 from solver.cli import main
+from solver.design import Design
 from solver.errors import AuditError, InputError
-from solver.export import read_design
+from solver.export import write_json
 from solver.progress import PlainProgress, line, progress, stop_on_interrupt
 from solver.settings import settings, value_of
 
@@ -108,7 +109,7 @@ def test_progress_goes_to_standard_error_as_plain_lines_when_piped(solved: Any) 
 
 def test_solve_writes_a_design_that_comes_back_and_passes_its_audit(solved: Any) -> None:
     done, folder = solved
-    design = read_design(folder / "design.json")
+    design = Design.read(folder / "design.json")
     assert design.status == "optimal" and f"{design.objective['value']:,.0f} tokens/s/MW" in done.stdout
     checked = command("audit", str(folder / "design.json"))
     assert checked.returncode == 0 and checked.stdout.startswith("audit passed")
@@ -128,6 +129,8 @@ def test_audit_refuses_what_is_no_design(tmp_path: Path, capsys: Any) -> None:
     for content in ("{}", "[1, 2]", "no json", '{"schema_version": "0.1"}'):
         (tmp_path / "x.json").write_text(content)
         assert status("audit", str(tmp_path / "x.json")) == 2
+    write_json(reference_like().replace(status="infeasible"), tmp_path / "empty.json")
+    assert status("audit", str(tmp_path / "empty.json")) == 2
     assert status("audit", str(tmp_path / "absent.json")) == 2
     assert "Traceback" not in capsys.readouterr().err
 

@@ -125,7 +125,7 @@ class BuildSpec(Spec):
     power_caps: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)] = [1.0, 0.85, 0.7]
     roles: Annotated[list[Role], Field(min_length=1)] = ["prefill", "decode", "mixed"]
     utilisation_cap: Annotated[float, Field(gt=0, lt=1)] = 0.85
-    batch_points_per_octave: Annotated[int, Field(ge=1, le=48)] = 12
+    batch_points_per_octave: Annotated[int, Field(ge=1, le=96)] = 24
     max_batch: Annotated[int, Field(ge=1, le=65536)] = 4096
     chunk_tokens: Positive = 8192.0
     max_platforms: Annotated[int, Field(ge=1)] | None = None

@@ -65,7 +65,7 @@ Supply = Annotated[SupplySpec, BeforeValidator(_quantity)]
 
 
 class SupplySection(Spec):
-    """Supply limits by platform and by memory device (standard fits included)."""
+    """Supply limits by platform and by memory device bought apart from a standard fit."""
 
     platform: dict[str, Supply] = {}
     memory: dict[str, Supply] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib import metadata
 
 from solver.candidates import CandidateSet, Dropped
@@ -136,9 +137,10 @@ def dropped_records(dropped: tuple[Dropped, ...]) -> list[Record]:
             "class": d.workload,
             "reason": d.reason,
             "count": d.count,
-            "nearest": d.nearest if d.nearest < 1e300 else None,
+            "nearest": d.nearest if math.isfinite(d.nearest) else None,
             "needed": d.needed,
             "unit": d.unit,
+            "where": d.where,
         }
         for d in dropped
     ]

@@ -87,7 +87,18 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Dropped:
-    """Candidates of one class that a promise or the memory excluded."""
+    """Candidates of one class that a promise or the memory excluded.
+
+    Attributes
+    ----------
+    workload, reason : str
+    count : int
+    nearest, needed : float
+        What the nearest of them would have needed, and what there is (the promise, the bytes).
+    unit : str
+    where : str
+        The nearest: platform, precision, parallelism, batch and cap.
+    """
 
     workload: str
     reason: str
@@ -95,6 +106,12 @@ class Dropped:
     nearest: float
     needed: float
     unit: str
+    where: str = ""
+
+    @property
+    def ratio(self) -> float:
+        """How far the nearest is from what there is; 1 is just enough."""
+        return self.nearest / max(self.needed, 1e-30)
 
 
 @dataclass(frozen=True)

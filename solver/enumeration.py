@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,14 @@ from solver.scenario import Scenario
 from solver.workload import Workload
 
 FloatArray = NDArray[np.float64]
+
+WEIGHTS = "weights do not fit in memory"
+KV_CACHE = "KV cache of the batch does not fit"
+KV_READS = "KV cache beyond local memory finds no tier that is large and fast enough"
+LOADING = "cached KV arrives too slowly"
+TPOT, TTFT = "TPOT above the promise", "TTFT above the promise"
+UNITS = {WEIGHTS: "B", KV_CACHE: "B", KV_READS: "B", LOADING: "B/s", TPOT: "s", TTFT: "s"}
+"""Why candidates are dropped, and in which unit they fall short."""
 
 
 class ClassCandidates:
@@ -43,14 +52,31 @@ class ClassCandidates:
                 self._prefilling(role, HIT, tiers, prune)
         return CandidateSet(tuple(self.kept), tuple(self.dropped.values()), self.raw_count, self.feasible_count)
 
-    def _drop(self, reason: str, count: int, nearest: float, needed: float, unit: str) -> None:
-        """Add to the account of what was dropped."""
+    def _drop(self, reason: str, menu: Menu, broken: NDArray[np.bool_], value: FloatArray, allowed: FloatArray) -> None:
+        """Add rows to the account of what was dropped, and note which of them came nearest.
+
+        Parameters
+        ----------
+        reason : str
+            One of `UNITS`.
+        menu : Menu
+            N rows.
+        broken : (N,) or (N, B) array of bool
+            What is dropped, by row and, where given, batch.
+        value, allowed : array, shape of `broken`
+            What a row would need and what it may have.
+        """
+        count = int(broken.sum())
         if count == 0:
             return
+        at = np.unravel_index(np.argmin(np.where(broken, value / np.maximum(allowed, 1e-30), np.inf)), broken.shape)
+        best = Dropped(
+            self.workload.id, reason, count, float(value[at]), float(allowed[at]), UNITS[reason], menu.text(int(at[0]))
+        )
         old = self.dropped.get(reason)
-        best = nearest if old is None else min(old.nearest, nearest)
-        total = count + (old.count if old else 0)
-        self.dropped[reason] = Dropped(self.workload.id, reason, total, float(best), needed, unit)
+        if old is not None:
+            best = dataclasses.replace(min(old, best, key=lambda d: d.ratio), count=count + old.count)
+        self.dropped[reason] = best
 
     def _evaluated(self, role: int, cached: float) -> tuple[Menu, Performance]:
         """Menu of a role with every batch that can fit, and its performance.
@@ -60,15 +86,9 @@ class ClassCandidates:
         """
         base = shapes(self.scenario, self.workload, role, cached)
         perf = evaluate(base.points, self.calibration)
-        short = -perf.kv_free_bytes
+        short, weights = -perf.kv_free_bytes, perf.weight_bytes * base.count
         self.raw_count += len(base)
-        self._drop(
-            "weights do not fit in memory",
-            int((short >= 0).sum()),
-            float(np.min(short[short >= 0], initial=np.inf)),
-            0.0,
-            "B",
-        )
+        self._drop(WEIGHTS, base, short >= 0, weights, weights - short)
         base = base.take(short < 0)
         if role == ROLE_PREFILL or not len(base):
             return base, evaluate(base.points, self.calibration)
@@ -77,8 +97,9 @@ class ClassCandidates:
         each = perf.kv_bytes_per_request[short < 0]
         inside = perf.kv_free_bytes[short < 0] / each
         beyond = inside + (self._tier_room(base) / each if role == ROLE_DECODE else 0.0)
-        wanted = batches[None, :] <= np.where(coarse[None, :], beyond[:, None], inside[:, None])
-        self._drop("KV cache of the batch does not fit", int((~wanted).sum()), 0.0, 0.0, "B")
+        most = np.where(coarse[None, :], beyond[:, None], inside[:, None])
+        wanted = batches[None, :] <= most
+        self._drop(KV_CACHE, base, ~wanted, batches[None, :] * each[:, None], most * each[:, None])
         wanted &= batches[None, :] >= base.points.dp[:, None]
         menu = base.expanded(batches, coarse, wanted)
         self.raw_count += len(menu)
@@ -111,7 +132,9 @@ class ClassCandidates:
         """Candidates that prefill with hits from one tier (or none)."""
         lanes = np.asarray(menu.points.dp * menu.points.pp, dtype=float)
         inflight = menu.batch if role == "mixed" else lanes
-        good = np.asarray(perf.kv_bytes_per_request * inflight <= perf.kv_free_bytes)
+        held = perf.kv_bytes_per_request * inflight
+        good = np.asarray(held <= perf.kv_free_bytes)
+        self._drop(KV_CACHE, menu, ~good, held, perf.kv_free_bytes)
         load_bytes = perf.kv_transfer_bytes * (cached / self.workload.isl)
         speed, latency = self._load_path(menu, tier)
         good &= speed > 0
@@ -128,9 +151,12 @@ class ClassCandidates:
             rate = perf.requests_per_s * self.scenario.study.build.utilisation_cap
             ttft = self._mixed_ttft(perf, rate, load_s, lanes)
             drawn = perf.power_busy_w
-        good &= self._keeps_ttft(ttft, good) & (rate > 0) & (rate * load_bytes <= speed)
+        good &= self._keeps_ttft(menu, ttft, good) & (rate > 0)
+        slow = good & (rate * load_bytes > speed)
+        self._drop(LOADING, menu, slow, rate * load_bytes, speed)
+        good &= ~slow
         if role == "mixed":
-            good &= self._keeps_tpot(perf.tpot_s, good)
+            good &= self._keeps_tpot(menu, perf.tpot_s, good)
         self._keep(menu, perf, good, rate, ttft, drawn, role, cache, tier, load_bytes, out, prune)
 
     def _prefill_rate(self, perf: Performance, extra_s: FloatArray, lanes: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -184,7 +210,7 @@ class ClassCandidates:
             return
         spill = np.maximum(0.0, perf.kv_bytes_per_request * menu.batch - perf.kv_free_bytes)
         good = self._spill_possible(menu, perf, spill)
-        good &= self._keeps_tpot(perf.tpot_s, good)
+        good &= self._keeps_tpot(menu, perf.tpot_s, good)
         rate = perf.requests_per_s * self.scenario.study.build.utilisation_cap
         rate = np.minimum(rate, menu.nic_bytes_per_s / perf.kv_transfer_bytes)
         ttft = np.full(len(menu), np.nan)
@@ -222,37 +248,28 @@ class ClassCandidates:
                 )
                 best |= (spill <= room) & (reads <= speed)
             possible |= (menu.platform == index) & best & menu.coarse_batch
-        self._drop(
-            "KV cache of the batch does not fit",
-            int((~possible).sum()),
-            float(np.min(spill[~possible], initial=np.inf)),
-            0.0,
-            "B",
-        )
+        need = perf.kv_bytes_per_request * menu.batch
+        self._drop(KV_READS, menu, ~possible, need, np.maximum(perf.kv_free_bytes, 1.0))
         return np.asarray(possible)
 
     # --- promises and records ----------------------------------------------------------------------------
 
-    def _keeps_tpot(self, tpot: FloatArray, so_far: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def _keeps_tpot(self, menu: Menu, tpot: FloatArray, so_far: NDArray[np.bool_]) -> NDArray[np.bool_]:
         promise = self.workload.tpot_s
         if promise is None:
             return np.ones(len(tpot), dtype=bool)
         keeps = tpot <= promise
         broken = so_far & ~keeps
-        self._drop(
-            "TPOT above the promise", int(broken.sum()), float(np.min(tpot[broken], initial=np.inf)), promise, "s"
-        )
+        self._drop(TPOT, menu, broken, tpot, np.full_like(tpot, promise))
         return np.asarray(keeps)
 
-    def _keeps_ttft(self, ttft: FloatArray, so_far: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def _keeps_ttft(self, menu: Menu, ttft: FloatArray, so_far: NDArray[np.bool_]) -> NDArray[np.bool_]:
         promise = self.workload.ttft_s
         if promise is None:
             return np.ones(len(ttft), dtype=bool)
         keeps = ttft <= promise * (1.0 + 1e-9)
         broken = so_far & ~keeps
-        self._drop(
-            "TTFT above the promise", int(broken.sum()), float(np.min(ttft[broken], initial=np.inf)), promise, "s"
-        )
+        self._drop(TTFT, menu, broken, ttft, np.full_like(ttft, promise))
         return np.asarray(keeps)
 
     def _keep(

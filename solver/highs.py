@@ -30,6 +30,9 @@ With them, one in 600 random tiny models was called infeasible although it has p
 them none of 6,000, and the reference study is solved along the same path in the same time.
 """
 
+IMPLAUSIBLE_GAP = 0.05
+"""A claimed optimum that is this share worse than the relaxation is confirmed by a second run with other rules."""
+
 OPTIMAL, INFEASIBLE, UNBOUNDED, STOPPED, FAILED = "optimal", "infeasible", "unbounded", "stopped", "failed"
 
 
@@ -201,13 +204,15 @@ def solve_mip(
     time_limit_s: float = np.inf,
     start: FloatArray | None = None,
     report: Callable[[float, float], None] | None = None,
+    relaxed: float = np.nan,
 ) -> Outcome:
     """Solve with integers; stops at the gap, the time, or on request with the best point kept.
 
     HiGHS is not taken at its word. Its presolve can map a starting point to a better reduced one, report that
-    objective and return the start (1.16), or call a feasible program infeasible (see `SUSPECT_RULES`). So an objective
-    that is not that of the point, and a claim that there is no point, are tried again without the start and
-    then without presolve; what we hold meanwhile carries no bound.
+    objective and return the start (1.16), call a feasible program infeasible (see `SUSPECT_RULES`), or call a
+    point optimal that is not (an empty build, where others had thousands of nodes). So an objective that is not
+    that of the point, a claim that there is no point, and an optimum far from the relaxation are tried again
+    without the start, with all presolve rules and then without presolve; what we hold meanwhile carries no bound.
 
     Parameters
     ----------
@@ -223,29 +228,45 @@ def solve_mip(
         A feasible point.
     report : callable(objective, bound), optional
         Called as the search goes on.
+    relaxed : float, optional
+        Objective of the relaxation, to judge a claimed optimum by.
     """
     limit = max(0.1, min(time_limit_s, clock.time_limit_s - clock.elapsed_s))
     ends = clock.elapsed_s + limit
     held: Outcome | None = None
-    attempts = [(start, "choose")] * (start is not None) + [(None, "choose"), (None, "off")]
-    for first, presolve in attempts:
+    claims: list[Outcome] = []
+    attempts = [(start, "choose", SUSPECT_RULES)] * (start is not None)
+    attempts += [(None, "choose", SUSPECT_RULES), (None, "choose", 0), (None, "off", SUSPECT_RULES)]
+    for first, presolve, rules_off in attempts:
         highs = _load(program, cost, offset, upper, integer=True, clock=clock)
         highs.setOptionValue("mip_rel_gap", gap)
         highs.setOptionValue("mip_abs_gap", max(absolute_gap, 1e-9))
         highs.setOptionValue("presolve", presolve)
-        highs.setOptionValue("presolve_rule_off", SUSPECT_RULES)
+        highs.setOptionValue("presolve_rule_off", rules_off)
         highs.setOptionValue("time_limit", max(0.1, ends - clock.elapsed_s))
         outcome = _run_mip(highs, first, clock, report)
-        if outcome.values is None and (outcome.status != INFEASIBLE or presolve == "off"):
-            return held or outcome
-        if outcome.values is not None:
-            honest = float(cost @ outcome.values + offset)
-            if abs(honest - outcome.objective) <= 1e-6 * max(1.0, abs(honest)):
-                return outcome
+        if outcome.values is None:
+            if outcome.status != INFEASIBLE or presolve == "off":
+                return held or outcome
+            continue
+        honest = float(cost @ outcome.values + offset)
+        if abs(honest - outcome.objective) <= 1e-6 * max(1.0, abs(honest)):
+            plausible = not outcome.objective - relaxed > IMPLAUSIBLE_GAP * abs(relaxed)
+            agreed = [claim for claim in claims if _agree(claim, outcome)]
+            if plausible or agreed or (outcome.status != OPTIMAL and not claims):
+                return min([outcome, *agreed], key=lambda claim: claim.objective)
+            claims.append(outcome)
+        if held is None or honest < held.objective:
             held = dataclasses.replace(outcome, status=STOPPED, objective=honest, bound=np.nan)
         if clock.stop():
             break
     return held or outcome
+
+
+def _agree(one: Outcome, other: Outcome) -> bool:
+    """True where neither point is better than the bound that the other run claims."""
+    allowed = 1e-6 * max(1.0, abs(one.objective))
+    return one.objective >= other.bound - allowed and other.objective >= one.bound - allowed
 
 
 def _run_mip(

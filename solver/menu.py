@@ -85,6 +85,17 @@ class Menu:
             coarse_batch=self.coarse_batch[rows],
         )
 
+    def text(self, row: int) -> str:
+        """Say in words what stands in a row."""
+        points = self.points
+        ways = [f"{name} {int(getattr(points, name)[row])}" for name in ("tp", "pp", "dp", "ep")]
+        shown = ", ".join(way for way in ways if not way.endswith(" 1")) or "tp 1"
+        precision = points.precisions[points.weight_precision[row]].id
+        return (
+            f"{self.platforms[self.platform[row]].id}, {precision}, {shown}, batch {points.batch[row]:g}, "
+            f"cap {points.power_cap[row]:g}"
+        )
+
     @property
     def count(self) -> FloatArray:
         """Accelerators of a replica."""

@@ -360,25 +360,23 @@ def _proof(design: Design) -> list[str]:
 
 
 def _why(design: Design) -> list[str]:
-    """Why there is no build, and what came nearest to each promise that excluded candidates."""
+    """Why there is no build, and what came nearest to what excluded candidates, the furthest away first."""
     lines = [line for reason in design.explanation for line in block("why", reason)]
     if design.status != INFEASIBLE:
         return lines
     named = {item["class"] for item in design.dropped if any(item["class"] in reason for reason in design.explanation)}
-    nearest = [_nearest(item) for item in design.dropped if not named or item["class"] in named]
-    for text in [text for text in nearest if text][:12]:
+    concerned = [item for item in design.dropped if not named or item["class"] in named]
+    concerned.sort(key=lambda item: (item["nearest"] or 0.0) / (item["needed"] or 1.0), reverse=True)
+    for text in [text for text in map(_nearest, concerned) if text][:12]:
         lines += block("nearest", text, most=2)
     return lines
 
 
 def _nearest(item: Record) -> str:
     """How near a class came to what it needed, in words."""
-    if item["nearest"] is None or item["nearest"] == item["needed"]:
+    if item["nearest"] is None or item["nearest"] == item["needed"] or not item["needed"]:
         return ""
-    if item["needed"]:
-        ratio, needed = item["nearest"] / item["needed"], amount(item["needed"], item["unit"])
-        missed = f"needs {ratio:,.1f} times {needed}" if ratio >= 2.0 else f"misses {needed} by {percent(ratio - 1.0)}"
-        distance = f"the nearest {missed}"
-    else:
-        distance = f"the nearest lacks {amount(item['nearest'], item['unit'])}"
-    return f"{item['class']}: {item['reason']}: {distance} ({item['count']:,} candidates)"
+    ratio, needed = item["nearest"] / item["needed"], amount(item["needed"], item["unit"])
+    missed = f"needs {ratio:,.1f} times {needed}" if ratio >= 2.0 else f"misses {needed} by {percent(ratio - 1.0)}"
+    at = f" on {item['where']}" if item.get("where") else ""
+    return f"{item['class']}: {item['reason']}: the nearest {missed}{at} ({item['count']:,} candidates)"

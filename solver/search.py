@@ -83,6 +83,7 @@ def minimise(
         absolute_gap=absolute_gap,
         start=start,
         report=report,
+        relaxed=lp_bound,
     )
     if outcome.values is None:
         status = INFEASIBLE if outcome.status == INFEASIBLE else STOPPED

@@ -63,10 +63,10 @@ def add_polish(
     block, build = model.period[0], data.scenario.study.build
     pools = {p.id: p for p in data.pools}
     platform = {p.config.id: p.config.platform.id for p in data.pools}
-    model.use_column = pyo.Var([c.index for c in data.columns], domain=pyo.Binary, doc="candidate is used")
-    model.use_pool = pyo.Var(list(pools), domain=pyo.Binary, doc="pool is used")
-    model.use_unit = pyo.Var(sorted(platform), domain=pyo.Binary, doc="configuration is used")
-    model.use_platform = pyo.Var(sorted(set(platform.values())), domain=pyo.Binary, doc="platform is used")
+    model.use_column = pyo.Var([c.index for c in data.columns], domain=pyo.Binary, doc="candidate is used [0 or 1]")
+    model.use_pool = pyo.Var(list(pools), domain=pyo.Binary, doc="pool is used [0 or 1]")
+    model.use_unit = pyo.Var(sorted(platform), domain=pyo.Binary, doc="configuration is used [0 or 1]")
+    model.use_platform = pyo.Var(sorted(set(platform.values())), domain=pyo.Binary, doc="platform is used [0 or 1]")
     model.run_only_used = pyo.Constraint(
         [c.index for c in data.columns],
         rule=lambda m, j: block.replicas[j] <= replicas_at_most[j] * m.use_column[j],
@@ -83,12 +83,14 @@ def add_polish(
         doc="``n[pool] <= N z[pool]``; the row only counts",
     )
     model.pool_needs_unit = pyo.Constraint(
-        list(pools), rule=lambda m, p: m.use_pool[p] <= m.use_unit[pools[p].config.id], doc="``z[pool] <= z[unit]``"
+        list(pools),
+        rule=lambda m, p: m.use_pool[p] <= m.use_unit[pools[p].config.id],
+        doc="``z[pool] <= z[unit]``; the row only counts",
     )
     model.unit_needs_platform = pyo.Constraint(
         sorted(platform),
         rule=lambda m, u: m.use_unit[u] <= m.use_platform[platform[u]],
-        doc="``z[unit] <= z[platform]``",
+        doc="``z[unit] <= z[platform]``; the row only counts",
     )
     if build.max_candidates_per_class_role is not None:
         by_role = defaultdict(list)
@@ -97,7 +99,7 @@ def add_polish(
         model.limit_candidates = pyo.Constraint(
             list(by_role),
             rule=lambda m, *key: sum(m.use_column[j] for j in by_role[key]) <= build.max_candidates_per_class_role,
-            doc="``sum z_j <= max_candidates_per_class_role`` for a class and role",
+            doc="``sum z_j <= max_candidates_per_class_role`` for a class and role; the row only counts",
         )
     model.kinds = pyo.Objective(
         expr=WEIGHTS["platform"] * pyo.quicksum(model.use_platform.values())

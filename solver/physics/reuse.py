@@ -14,6 +14,9 @@ import numpy.typing as npt
 
 from solver.physics.arrays import FloatArray
 
+LEAST_HITS = 1e-3
+"""A last segment that adds fewer hits than this is left out: it would keep bytes for days for one request in thousands."""
+
 
 @dataclass(frozen=True)
 class Retention:
@@ -44,7 +47,8 @@ def retention_segments(
 
     The hull starts at the origin (nothing kept, nothing found) and stops where hits stop growing. It is
     thinned by dropping, one at a time, the corner whose removal loses the least area under the curve; a chord
-    of a concave curve lies under it, so thinning never promises hits that the trace did not show.
+    of a concave curve lies under it, so thinning never promises hits that the trace did not show. Segments at the end that
+    add under `LEAST_HITS` of all hits are cut off, for the same reason and so that coefficients stay near 1.
 
     Parameters
     ----------
@@ -75,6 +79,9 @@ def retention_segments(
     while len(corners) > n + 1:
         areas = [_triangle(*corners[i - 1 : i + 2]) for i in range(1, len(corners) - 1)]
         del corners[int(np.argmin(areas)) + 1]
+    most = corners[-1][1]
+    while len(corners) > 2 and corners[-1][1] - corners[-2][1] < LEAST_HITS * most:
+        corners.pop()
     hull = np.array(corners)
     steps = np.diff(hull, axis=0)
     return Retention(d_hit=steps[:, 1], d_resident_tokens=steps[:, 0], ttl_s=hull[1:, 2])

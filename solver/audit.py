@@ -43,7 +43,8 @@ def audit(design: Design) -> dict[str, Any]:
     -------
     dict
         ``ok``; ``checks``, how many were made; ``worst``, the largest relative violation (negative while all
-        have slack); ``violations``, a line for each beyond `TOLERANCE`, the worst first.
+        have slack); ``violations``, a line for each beyond `TOLERANCE`, the worst first; ``unplaced``, only
+        where there is any, accelerators of replicas without room by ``platform@cap``.
     """
     checks = Checks()
     if not design.has_build:

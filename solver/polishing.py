@@ -47,6 +47,8 @@ class Polished:
         Objective in model units.
     kinds_before, kinds_after : dict
         Platforms, configurations, pools and candidates used, for the report.
+    fixed : Program
+        With the integers of the design; only its continuous part is free.
     """
 
     data: ModelData
@@ -54,6 +56,42 @@ class Polished:
     value: float
     kinds_before: dict[str, int]
     kinds_after: dict[str, int]
+    fixed: Program
+
+
+def with_gaps(polished: Polished, solved: Solved, gaps: dict[str, float], clock: Clock) -> Polished:
+    """Return the design with the same parts and some accelerators left idle.
+
+    Rows sum over nodes, so a full family of pools can hold more whole replicas than its nodes have room for; what
+    found no room is taken off the row and the rest is decided again.
+
+    Parameters
+    ----------
+    polished : Polished
+    solved : Solved
+    gaps : dict
+        ``platform@cap`` -> accelerators that stay idle, on top of those of earlier calls.
+    clock : Clock
+    """
+    block, fixed = polished.model.period[0], polished.fixed
+    wanted = {
+        id(block.fit_accelerators[family]): gaps.get(f"{family[0]}@{family[1]:g}", 0.0)
+        for family in block.fit_accelerators
+    }
+    idle = np.asarray([wanted.get(id(row.constraint), 0.0) for row in fixed.rows])
+    fixed = dataclasses.replace(fixed, row_upper=fixed.row_upper - idle)
+    cost, offset = _linear(fixed, solved, polished.value)
+    best = solve_lp(fixed, cost, offset, clock)
+    if best.values is None:
+        return polished
+    load_values(fixed, best.values)
+    columns, pools = _used(polished.model, polished.data)
+    return dataclasses.replace(
+        polished,
+        value=_value(fixed, best.values, solved),
+        kinds_after=_kinds(polished.data, columns, pools),
+        fixed=fixed,
+    )
 
 
 def polish(solved: Solved, clock: Clock) -> Polished:
@@ -276,11 +314,12 @@ def _settle(
     if best.values is None:
         raise RuntimeError("the LP with the integers of a feasible point has no point")
     values = best.values
-    values = _drop_slivers(model, data, fixed, cost, offset, values, solved, target, clock)
+    values, upper = _drop_slivers(model, data, fixed, cost, offset, values, solved, target, clock)
     load_values(program, values)
     columns, pools = _used(model, data)
     value = _value(program, values, solved)
-    return Polished(data, model, value, before, _kinds(data, columns, pools))
+    without_slivers = dataclasses.replace(fixed, upper=upper)
+    return Polished(data, model, value, before, _kinds(data, columns, pools), without_slivers)
 
 
 def _linear(program: Program, solved: Solved, target: float) -> tuple[FloatArray, float]:
@@ -320,7 +359,7 @@ def _drop_slivers(
     solved: Solved,
     target: float,
     clock: Clock,
-) -> FloatArray:
+) -> tuple[FloatArray, FloatArray]:
     """Take out columns that carry next to nothing, smallest first, while the objective stays within the gap."""
     position = {id(v): k for k, v in enumerate(program.variables)}
     block = model.period[0]
@@ -344,4 +383,4 @@ def _drop_slivers(
             upper[at[index]] = before
         else:
             values = without.values
-    return values
+    return values, upper

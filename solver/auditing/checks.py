@@ -25,11 +25,14 @@ class Checks:
         Checks made so far.
     worst : float
         Largest relative violation; negative while everything has slack.
+    unplaced : dict
+        ``platform@cap`` -> accelerators of replicas that found no room in any node.
     """
 
     def __init__(self) -> None:
         self.count = 0
         self.worst = -math.inf
+        self.unplaced: dict[str, float] = {}
         self._found: list[tuple[float, str]] = []
 
     def at_most(self, what: str, used: float, limit: float, unit: str = "", *, scale: float = 0.0) -> bool:
@@ -93,6 +96,7 @@ class Checks:
             "checks": self.count,
             "worst": self.worst if self.count else 0.0,
             "violations": lines,
+            **({"unplaced": self.unplaced} if self.unplaced else {}),
         }
 
 

@@ -2,8 +2,8 @@
 
 Replicas are laid by decreasing size into the fullest scale-up domain that still has room, those bound to a
 pool before those that may lie in any pool of their platform and cap. A replica never spans two domains. The
-last part of a replica, which is at work only part of the time, takes that share of its accelerators; where no
-domain has so much room, it is shared out over several.
+last part of a replica, which is at work only part of the time, takes that share of its accelerators, after all
+whole ones and out of room kept for it; where no domain has so much room, it is shared out over several.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ class Room:
         Room in a scale-up domain -> how many domains have it.
     slack : float
         Accelerators by which a replica may exceed the room, for rounding.
+    kept : float
+        Accelerators that whole replicas leave free for parts.
     """
 
     def __init__(self, free: Mapping[float, int], slack: float = 0.0) -> None:
-        self.free, self.slack = Counter(free), slack
+        self.free, self.slack, self.kept = Counter(free), slack, 0.0
 
     @classmethod
     def of(cls, node: Node) -> Room:
@@ -47,6 +49,9 @@ class Room:
 
     def put(self, size: float, replicas: int) -> int:
         """Place whole replicas, in the domains with the least room first; return how many found none."""
+        total = sum(room * domains for room, domains in self.free.items())
+        over = max(0, replicas - math.floor((total - self.kept + self.slack) / size))
+        replicas -= over
         for room in sorted(self.free):
             each, domains = math.floor((room + self.slack) / size), self.free[room]
             if replicas == 0 or each == 0:
@@ -57,7 +62,7 @@ class Room:
             if replicas and full < domains:
                 self._use(room, room - replicas * size, 1)
                 replicas = 0
-        return replicas
+        return replicas + over
 
     def pour(self, amount: float) -> float:
         """Place a part of a replica: whole where it fits closest, else in what gaps there are; return the rest."""
@@ -102,35 +107,57 @@ def check_replicas(nodes: dict[str, Node], entries: list[Entry], *, whole: bool,
             free[entry.family].append(entry)
         else:
             bound[entry.pool_id].append(entry)
-    for pool_id, mine in bound.items():
-        where = [rooms[pool_id]] if pool_id in rooms else []
-        _lay(f"pool {pool_id}", where, mine, _accelerators([nodes[pool_id]] if where else []), whole, checks)
+    groups = [
+        (f"pool {pool_id}", [rooms[pool_id]] if pool_id in rooms else [], [nodes[pool_id]] if pool_id in rooms else [],
+         mine)
+        for pool_id, mine in bound.items()
+    ]  # fmt: skip
     for family, mine in free.items():
         pools = [pool_id for pool_id, node in nodes.items() if node.family == family]
         what = f"pools of {family[0]} at cap {family[1]:g}"
-        _lay(what, [rooms[p] for p in pools], mine, _accelerators([nodes[p] for p in pools]), whole, checks)
+        groups.append((what, [rooms[p] for p in pools], [nodes[p] for p in pools], mine))
+    parts = []
+    for what, where, mine_nodes, mine in groups:
+        scale = max(1.0, float(sum(n.quantity * n.platform.accelerators for n in mine_nodes)))
+        left = _lay_whole(what, where, mine, scale, whole, checks)
+        parts.append((what, where, scale, left))
+        if len(where) == 1:
+            where[0].kept += sum(amount for amount, _ in left)
+    for what, where, scale, left in parts:
+        _lay_parts(what, where, left, scale, checks)
 
 
-def _accelerators(nodes: list[Node]) -> float:
-    return float(sum(n.quantity * n.platform.accelerators for n in nodes))
-
-
-def _lay(what: str, rooms: list[Room], entries: list[Entry], total: float, whole: bool, checks: Checks) -> None:
-    """Lay entries into rooms by decreasing size, then the parts of replicas; what is left over is a violation."""
-    parts: list[tuple[float, str]] = []
-    text = f"layout, {what}: accelerators without room in any node, for"
+def _lay_whole(
+    what: str, rooms: list[Room], entries: list[Entry], scale: float, whole: bool, checks: Checks
+) -> list[tuple[float, Entry]]:
+    """Lay whole replicas by decreasing size; what is left over is a violation. Return the parts of replicas."""
+    parts: list[tuple[float, Entry]] = []
     for entry in sorted(entries, key=lambda e: -e.charge):
         count = math.ceil(entry.replicas * (1.0 - TOLERANCE)) if whole else math.floor(entry.replicas + _GRAIN)
-        parts.append((max(0.0, entry.replicas - count) * entry.charge, entry.load_id))
+        parts.append((max(0.0, entry.replicas - count) * entry.charge, entry))
         left = count
         for room in rooms:
             left = room.put(entry.charge, left)
-        checks.at_most(f"{text} {entry.load_id}", left * entry.charge, 0.0, scale=max(total, 1.0))
-    for amount, load_id in sorted(parts, reverse=True):
+        text = f"layout, {what}: accelerators without room in any node, for {entry.load_id}"
+        _check_placed(text, left * entry.charge, entry.family, scale, checks)
+    return parts
+
+
+def _lay_parts(what: str, rooms: list[Room], parts: list[tuple[float, Entry]], scale: float, checks: Checks) -> None:
+    """Lay parts of replicas, the largest first; what is left over is a violation."""
+    for amount, entry in sorted(parts, key=lambda part: (part[0], part[1].load_id), reverse=True):
         rest = amount
         for room in rooms:
             rest = room.pour(rest)
-        checks.at_most(f"{text} a part of {load_id}", rest, 0.0, scale=max(total, 1.0))
+        text = f"layout, {what}: accelerators without room in any node, for a part of {entry.load_id}"
+        _check_placed(text, rest, entry.family, scale, checks)
+
+
+def _check_placed(text: str, left: float, family: tuple[str, float], scale: float, checks: Checks) -> None:
+    """Check that nothing is left over, and keep how much is, by platform and cap."""
+    if not checks.at_most(text, left, 0.0, scale=scale):
+        name = f"{family[0]}@{family[1]:g}"
+        checks.unplaced[name] = checks.unplaced.get(name, 0.0) + left
 
 
 def check_racks(node: Node, checks: Checks) -> None:

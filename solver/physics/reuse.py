@@ -15,7 +15,7 @@ import numpy.typing as npt
 from solver.physics.arrays import FloatArray
 
 LEAST_HITS = 1e-3
-"""A last segment that adds fewer hits than this is left out: it would keep bytes for days for one request in thousands."""
+"""A last segment that adds a smaller share of hits is left out: bytes kept for days for a request in thousands."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ def retention_segments(
 
     The hull starts at the origin (nothing kept, nothing found) and stops where hits stop growing. It is
     thinned by dropping, one at a time, the corner whose removal loses the least area under the curve; a chord
-    of a concave curve lies under it, so thinning never promises hits that the trace did not show. Segments at the end that
-    add under `LEAST_HITS` of all hits are cut off, for the same reason and so that coefficients stay near 1.
+    of a concave curve lies under it, so thinning never promises hits that the trace did not show. Segments at
+    the end that add under `LEAST_HITS` of all hits are cut off, which keeps coefficients near 1.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ serve 10 requests/s a node; 20 are to be served, so either platform alone will d
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pyomo.environ as pyo
@@ -20,7 +21,7 @@ from solver.model.data import ModelData, Pool
 from solver.model.objectives import token_rate
 from solver.model.polish import WEIGHTS, add_polish, used_data
 from solver.optimise import optimise
-from solver.polishing import polish
+from solver.polishing import polish, with_gaps
 
 ALL = sum(WEIGHTS.values())
 
@@ -119,3 +120,21 @@ def test_used_data_keeps_what_bound_columns_need() -> None:
     assert [c.index for c in cut.columns] == [1]
     assert [p.id for p in cut.pools] == [data.pools[1].id]
     assert {h.pool.id for h in cut.housings} == {data.pools[1].id}
+
+
+def test_what_finds_no_room_is_taken_off() -> None:
+    """Proves with_gaps: 2 nodes a platform make 1,000 tokens/s a node; half an accelerator idle leaves 3,500.
+
+    Gaps add up: another half leaves 3,000. Were the gap forgotten, 4,000; were a node taken off, 3,000 at once.
+    """
+    data = two_alike(2, {"supply.platform.first": 2})
+    data = dataclasses.replace(
+        data,
+        scenario=dataclasses.replace(data.scenario, workloads=(workload(demand=100.0),)),
+    )
+    solved = optimise(data, Clock(30.0, 1))
+    polished = polish(solved, Clock(30.0, 1))
+    once = with_gaps(polished, solved, {"first@1": 0.5}, Clock(30.0, 1))
+    twice = with_gaps(once, solved, {"first@1": 0.5}, Clock(30.0, 1))
+    assert [part.value for part in (polished, once, twice)] == pytest.approx([4.0, 3.5, 3.0])
+    assert pyo.value(twice.model.period[0].nodes["first/standard@1"]) == 2

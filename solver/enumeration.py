@@ -21,7 +21,7 @@ FloatArray = NDArray[np.float64]
 
 WEIGHTS = "weights do not fit in memory"
 KV_CACHE = "KV cache of the batch does not fit"
-KV_READS = "KV cache beyond local memory finds no tier that is large and fast enough"
+KV_READS = "no tier takes the KV cache beyond local memory"
 LOADING = "cached KV arrives too slowly"
 TPOT, TTFT = "TPOT above the promise", "TTFT above the promise"
 UNITS = {WEIGHTS: "B", KV_CACHE: "B", KV_READS: "B", LOADING: "B/s", TPOT: "s", TTFT: "s"}

@@ -152,7 +152,7 @@ class ClassCandidates:
             ttft = self._mixed_ttft(perf, rate, load_s, lanes)
             drawn = perf.power_busy_w
         good &= self._keeps_ttft(menu, ttft, good) & (rate > 0)
-        slow = good & (rate * load_bytes > speed)
+        slow = good & (rate * load_bytes > speed * (1.0 + 1e-9))
         self._drop(LOADING, menu, slow, rate * load_bytes, speed)
         good &= ~slow
         if role == "mixed":

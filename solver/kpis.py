@@ -142,7 +142,7 @@ def value_tokens_per_s(design: Design, scenario: Scenario) -> float:
 def tokens_per_mw(design: Design, scenario: Scenario) -> float:
     """Tokens a second per contracted megawatt; per used megawatt where nothing is contracted."""
     contracted = scenario.site.power_w or utility_meter_w(design, scenario)
-    return tokens_per_s(design, scenario) / (contracted / 1e6)
+    return tokens_per_s(design, scenario) / (contracted / 1e6) if contracted else 0.0
 
 
 @kpi(
@@ -154,7 +154,8 @@ def tokens_per_mw(design: Design, scenario: Scenario) -> float:
 )
 def tokens_per_used_mw(design: Design, scenario: Scenario) -> float:
     """Tokens a second per provisioned megawatt at the meter."""
-    return tokens_per_s(design, scenario) / (utility_meter_w(design, scenario) / 1e6)
+    used = utility_meter_w(design, scenario)
+    return tokens_per_s(design, scenario) / (used / 1e6) if used else 0.0
 
 
 @kpi("accelerators", "Accelerators", "pieces", "accelerator packages in all pools")

@@ -20,6 +20,7 @@ from solver.model.objectives import find_objective
 from solver.optimise import optimise
 from solver.physics.calibration import Calibration
 from solver.polishing import polish, with_gaps
+from solver.resources import RESOURCES
 from solver.scenario import Scenario, resolve
 from solver.search import relative_gap
 from solver.study import Study
@@ -95,6 +96,8 @@ def solve_prepared(data: ModelData, candidates: CandidateSet, clock: Clock) -> D
             return unbuilt(scenario, candidates, INFEASIBLE, ["the limits and the demand clash"])
         return unbuilt(scenario, candidates, UNKNOWN, ["stopped before a design was found"], clock.stopped_by)
     polished = polish(solved, clock)
+    if not polished.kinds_after["pools"]:
+        return unbuilt(scenario, candidates, INFEASIBLE, _nothing_fits(data))
     for _ in range(LAYOUT_ROUNDS):
         within = relative_gap(polished.value, solved.bound) <= scenario.study.solver.gap * (1 + 1e-6)
         design = assemble(
@@ -114,6 +117,22 @@ def solve_prepared(data: ModelData, candidates: CandidateSet, clock: Clock) -> D
         raise AuditError(f"the design fails its audit:\n{lines}")
     clock.report("done", design.objective["value"], design.objective["bound"], design.objective["gap"])
     return design.replace(audit=report)
+
+
+def _nothing_fits(data: ModelData) -> list[str]:
+    """Limits that not even one node keeps, for a study whose best build is an empty one."""
+    lines = []
+    for resource in RESOURCES.values():
+        limit = resource.limit(data.scenario)
+        if limit is None or not data.housings:
+            continue
+        least = resource.fixed(data.scenario) + min(
+            resource.per_node_bought(data.scenario, h.pool.config) + resource.per_node(data.scenario, h)
+            for h in data.housings
+        )
+        if least > limit:
+            lines.append(f"{resource.limit_path}: the smallest node needs {least:.6g} {resource.unit} of {limit:.6g}")
+    return lines or ["no build that serves a request keeps the limits"]
 
 
 def _unserved(data: ModelData) -> list[str]:

@@ -205,6 +205,20 @@ def test_too_little_power_is_an_answer(study: Study, catalog: Catalog) -> None:
     assert design.status == "infeasible" and design.explanation and not design.has_build
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"site.budget_usd": 100.0}, "site.budget_usd: the smallest node needs"),
+        ({"site.power_mw": 0.001}, "site.power_mw: the smallest node needs"),
+    ],
+)
+def test_an_empty_build_is_no_optimum(change: dict[str, Any], words: str, study: Study, catalog: Catalog) -> None:
+    """Nothing bought keeps every limit: without the check it would be called optimal at 0 tokens/s/MW."""
+    design = solve(study.with_changes(change), catalog)
+    assert design.status == "infeasible" and not design.has_build
+    assert words in design.explanation[0]
+
+
 def test_an_unkept_promise_names_its_class(study: Study, catalog: Catalog) -> None:
     design = solve(study.with_changes({"workload.tool_agent.tpot_s": 1e-5}), catalog)
     assert design.status == "infeasible" and "tool_agent" in design.explanation[0]

@@ -44,19 +44,26 @@ def choose_few(block: pyo.Block, limit: int) -> object:
 
 
 def most_nodes(data: ModelData, pool: str) -> float:
-    """Nodes of a pool that the limits of the study allow when nothing else is built."""
+    """Nodes of a pool that the limits of the study allow when nothing else is built.
+
+    Each kind of rack is bounded alone and the bounds are added: nodes split over two kinds may each keep a limit
+    that all of them in one kind would break.
+    """
     housings: list[Housing] = data.housings_of_pool.get(pool, [])
-    supply = data.scenario.study.supply.platform
-    best = 0.0
-    for housing in housings:
-        platform = housing.pool.config.platform
-        most = float(supply[platform.id].quantity) if platform.id in supply else 1e6
-        for resource in RESOURCES.values():
-            limit = resource.limit(data.scenario)
-            each = resource.per_node(data.scenario, housing) + resource.per_node_bought(
-                data.scenario, housing.pool.config
-            )
-            if limit is not None and each > 0:
-                most = min(most, (limit - resource.fixed(data.scenario)) / each)
-        best = max(best, math.floor(max(0.0, most)))
-    return best
+    if not housings:
+        return 0.0
+    bought = _bound(data, housings[0], at_work=False)
+    return min(bought, sum(_bound(data, h, at_work=True) for h in housings))
+
+
+def _bound(data: ModelData, housing: Housing, *, at_work: bool) -> float:
+    """Nodes that supply and every limit allow, for what a node takes when bought or also at work in a rack."""
+    config, scenario = housing.pool.config, data.scenario
+    supply = scenario.study.supply.platform.get(config.platform.id)
+    most = 1e6 if supply is None else float(supply.quantity)
+    for resource in RESOURCES.values():
+        limit, each = resource.limit(scenario), resource.per_node_bought(scenario, config)
+        each += resource.per_node(scenario, housing) if at_work else 0.0
+        if limit is not None and each > 0:
+            most = min(most, (limit - resource.fixed(scenario)) / each)
+    return float(math.floor(max(0.0, most) + 1e-6))

@@ -11,7 +11,15 @@ import pyomo.environ as pyo
 from solver.design import Record
 from solver.model.data import Housing, ModelData, Pool
 from solver.physics.cost import memory_usd_per_byte
-from solver.resources import it_w, network_endpoints, standing_w
+from solver.resources import (
+    it_w,
+    optic_drawn_w,
+    optic_usd,
+    standing_w,
+    switch_drawn_w,
+    switch_usd,
+    switch_w,
+)
 from solver.scenario import Scenario
 
 
@@ -23,7 +31,8 @@ def held(component: Any) -> float:
 def buy_what_is_used(data: ModelData, model: pyo.ConcreteModel) -> None:
     """Lower what is bought in a single period to what is at work there.
 
-    Where money is slack nothing in the model keeps it from buying nodes and racks that stand idle.
+    Where money and power are slack nothing in the model keeps it from buying nodes, racks and switches that stand
+    idle.
     """
     if len(model.PERIODS) > 1:
         return
@@ -37,10 +46,45 @@ def buy_what_is_used(data: ModelData, model: pyo.ConcreteModel) -> None:
             needed = math.ceil(count / housing.fit)
             racks[housing.rack.id] += needed
             block.racks[housing.id].set_value(needed)
+    _wire_what_is_used(data, block)
     for unit in model.UNITS:
         model.bought[unit, period].set_value(nodes[unit])
     for rack in model.RACKS:
         model.racks_bought[rack, period].set_value(racks[rack])
+
+
+def _wire_what_is_used(data: ModelData, block: pyo.Block) -> None:
+    """Lower wired ports, leaves and spines to what nodes and replicas need, in the fabric that was chosen."""
+    built = next((f for f in data.fabrics if held(block.fabric[f.id]) > 0.5), None)
+    needed = held(block.ports)
+    for f in data.fabrics:
+        block.wired[f.id].set_value(needed if f is built else 0.0)
+    each_port = {"leaves": "leaves_per_port", "spines": "spines_per_port", "optics": "optics_per_port"}
+    for var, each in ((getattr(block, name), each) for name, each in each_port.items()):
+        var.set_value(math.ceil(needed * getattr(built, each) - 1e-6) if built else 0)
+
+
+def network_record(data: ModelData, block: pyo.Block) -> Record:
+    """The fabric: its tiers, ports, switches and optics, and its watts."""
+    scenario, cooling = data.scenario, data.scenario.network_cooling
+    built = next((f for f in data.fabrics if held(block.fabric[f.id]) > 0.5), None)
+    leaves, spines = round(held(block.leaves)), round(held(block.spines))
+    optics = round(held(block.optics))
+    drawn = (leaves + spines) * switch_drawn_w(scenario) + optics * optic_drawn_w(scenario)
+    watts = (leaves + spines) * switch_w(scenario)
+    return {
+        "switch": scenario.switch.id,
+        "optic": scenario.optic.id,
+        "tiers": built.tiers if built else 0,
+        "ports": held(block.ports),
+        "leaves": leaves,
+        "spines": spines,
+        "optics": optics,
+        "cooling": cooling.id,
+        "it_w": watts,
+        "meter_w": watts * cooling.pue_peak,
+        "drawn_meter_w": drawn * cooling.pue_central,
+    }
 
 
 def _role_shares(load: list[Record], pool: Pool) -> dict[str, float]:
@@ -96,11 +140,10 @@ def _rack_record(block: pyo.Block, housing: Housing, nodes: int) -> Record:
 
 
 def bill_of_materials(data: ModelData, model: pyo.ConcreteModel) -> list[Record]:
-    """What to order: platforms, devices bought apart, racks, network endpoints."""
+    """What to order: platforms, devices bought apart, racks, switches and their optics."""
     scenario, quarter = data.scenario, data.scenario.site.price_quarter
     configs = {p.config.id: p.config for p in data.pools}
     lines: dict[str, Record] = {}
-    endpoints = 0.0
     for unit, config in configs.items():
         count = round(sum(held(model.bought[unit, v]) for v in model.PERIODS))
         if count == 0:
@@ -139,25 +182,22 @@ def bill_of_materials(data: ModelData, model: pyo.ConcreteModel) -> list[Record]
                 device.max_w or 0.0,
                 device.idle_w or 0.0,
             )
-        endpoints += count * network_endpoints(scenario, config)
     racks = {h.rack.id: h.rack for h in data.housings if not h.own}
     for rack_id, rack in racks.items():
         count = round(sum(held(model.racks_bought[rack_id, v]) for v in model.PERIODS))
         if count:
             _add(lines, rack_id, "rack", rack, "", count, rack.price_central_usd, 0.0, 0.0)
-    if endpoints:
-        net = scenario.network
+    net = network_record(data, model.period[0])
+    switches, optics = net["leaves"] + net["spines"], net["optics"]
+    drawn_w = (switch_drawn_w(scenario), optic_drawn_w(scenario))
+    if switches:
+        part = scenario.switch
         _add(
-            lines,
-            net.id,
-            "network",
-            net,
-            net.vendor,
-            endpoints,
-            net.endpoint_usd or 0.0,
-            net.endpoint_w or 0.0,
-            net.endpoint_w or 0.0,
+            lines, part.id, "network", part, part.vendor, switches, switch_usd(scenario), switch_w(scenario), drawn_w[0]
         )
+    if optics:
+        part = scenario.optic
+        _add(lines, part.id, "network", part, part.vendor, optics, optic_usd(scenario), 0.0, drawn_w[1])
     return list(lines.values())
 
 

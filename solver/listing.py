@@ -21,7 +21,7 @@ MAIN = {
     "links": ("peak_gb_s", "measured_frac", "latency_s", "energy_pj_per_bit"),
     "racks": ("usable_kw", "rack_units", "cooling", "floor_m2", "price_central_usd"),
     "cooling": ("pue_central", "pue_peak", "wue_l_per_kwh"),
-    "network": ("kind", "port_gbit_s", "ports", "endpoint_w", "endpoint_usd"),
+    "network": ("kind", "port_gbit_s", "ports", "power_max_w", "price_central_usd"),
     "facility": ("group", "unit", "low", "central", "high"),
     "models": ("params_total_b", "params_active_b", "attention", "kv_bytes_per_token_fp8", "max_context"),
     "workloads": ("model_id", "isl_tokens", "osl_tokens", "ttft_s", "tpot_s", "percentile"),

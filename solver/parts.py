@@ -190,7 +190,7 @@ class Cooling(Part):
 
 @dataclass(frozen=True)
 class NetworkPart(Part):
-    """A network row; bundles state watts and dollars per endpoint outside the node."""
+    """A network row: a switch with its ports, or the optic that stands in each of them."""
 
     TABLE: ClassVar[str] = "network"
 
@@ -198,8 +198,12 @@ class NetworkPart(Part):
     vendor: str
     name: str
     port_bytes_per_s: float | None
-    endpoint_w: float | None
-    endpoint_usd: float | None
+    ports: int | None
+    power_typ_w: float | None
+    power_max_w: float | None
+    price_central_usd: float | None
+    cooling: str | None
+    confidence_price: str
 
 
 @dataclass(frozen=True)

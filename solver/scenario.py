@@ -84,8 +84,11 @@ class Scenario:
     racks: tuple[Rack, ...]
     cooling: dict[str, Cooling]
     links: dict[str, Link]
-    network: NetworkPart
+    switch: NetworkPart
+    optic: NetworkPart
+    network_cooling: Cooling
     nic_link: Link
+    handover_ttft_frac: float
     host_mem_usable_frac: float
     host_draw_frac: float
     prices: dict[tuple[str, str], float]
@@ -150,7 +153,8 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
         raise InputError(todo.problems)
     platforms, filtered = _platforms(study, catalog, site)
     devices, more = _devices(study, catalog, site)
-    network = catalog.typed(NetworkPart, todo.default("build.network", study.build.network))
+    switch = catalog.typed(NetworkPart, todo.default("build.switch", study.build.switch))
+    optic = catalog.typed(NetworkPart, todo.default("build.optic", study.build.optic))
     nic_link = catalog.typed(Link, todo.default("build.nic_link", study.build.nic_link))
     return Scenario(
         catalog=catalog,
@@ -167,14 +171,28 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
         racks=tuple(r for r in catalog.all(Rack) if site.cooling is None or r.cooling in site.cooling),
         cooling={c.id: c for c in catalog.all(Cooling)},
         links={link.id: link for link in catalog.all(Link)},
-        network=network,
+        switch=switch,
+        optic=optic,
+        network_cooling=network_cooling(switch, site.cooling, catalog.all(Cooling)),
         nic_link=nic_link,
+        handover_ttft_frac=todo.default("build.handover_ttft_frac", study.build.handover_ttft_frac),
         host_mem_usable_frac=todo.default("build.host_mem_usable_frac", study.build.host_mem_usable_frac),
         host_draw_frac=todo.default("build.host_draw_frac", study.build.host_draw_frac),
         prices=price_table(catalog.rows("memory_prices")),
         filtered=tuple([*filtered, *more]),
         assumptions=tuple(todo.assumptions),
     )  # fmt: skip
+
+
+def network_cooling(switch: NetworkPart, allowed: tuple[str, ...] | None, kinds: Iterable[Cooling]) -> Cooling:
+    """Cooling of the racks that switches stand in: the most efficient of the site that takes the switch.
+
+    Where the site has none that does, the least efficient of the site is charged.
+    """
+    here = [c for c in kinds if allowed is None or c.id in allowed]
+    fitting = [c for c in here if (switch.cooling or "air") in c.accepts]
+    rank = {c.id: (c.pue_peak, c.pue_central, c.id) for c in here}
+    return min(fitting, key=lambda c: rank[c.id]) if fitting else max(here, key=lambda c: rank[c.id])
 
 
 def _check_ids(todo: _Resolver) -> None:
@@ -186,7 +204,8 @@ def _check_ids(todo: _Resolver) -> None:
         ("cooling", "site.cooling", study.site.cooling or ()),
         ("workloads", "workload.id", [w.id for w in study.workload]),
         ("models", "workload.model_id", [w.model_id for w in study.workload if w.model_id]),
-        ("network", "build.network", [study.build.network] if study.build.network else ()),
+        ("network", "build.switch", [study.build.switch] if study.build.switch else ()),
+        ("network", "build.optic", [study.build.optic] if study.build.optic else ()),
         ("links", "build.nic_link", [study.build.nic_link] if study.build.nic_link else ()),
         ("sites", "site.id", [study.site.id] if study.site.id else ()),
     ]

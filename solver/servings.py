@@ -62,6 +62,7 @@ def load_records(data: ModelData, block: pyo.Block) -> list[Record]:
                 "spill_bytes": replicas * c.spill_bytes,
                 "load_bytes": c.load_bytes,
                 "handover_bytes": c.handover_bytes,
+                "ports_per_replica": c.ports,
                 "evidence": EVIDENCE[c.evidence],
             }
         )

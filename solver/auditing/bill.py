@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from solver.auditing.checks import Checks
+from solver.auditing.network import read_network
 from solver.auditing.nodes import Node
 from solver.auditing.rows import Facts
 from solver.design import Record
@@ -30,7 +31,7 @@ class Wanted:
 
 
 def wanted_lines(facts: Facts, nodes: dict[str, Node]) -> dict[str, Wanted]:
-    """Return what the pools, their racks and their network ports need, by id of the bill's line."""
+    """Return what the pools, their racks and the network need, by id of the bill's line."""
     lines: dict[str, Wanted] = {}
 
     def add(key: str, line: Wanted) -> None:
@@ -50,9 +51,11 @@ def wanted_lines(facts: Facts, nodes: dict[str, Node]) -> dict[str, Wanted]:
             if not stand.own:
                 usd, words = r.price_central_usd, (r.confidence_price, r.confidence)
                 add(r.id, Wanted(r.id, "rack", stand.racks, usd, 0.0, 0.0, *words))
-        net = facts.network
-        add(net.id, Wanted(net.id, "network", n * node.endpoints, net.endpoint_usd or 0.0, node.endpoint_w,
-                           node.endpoint_w, net.confidence, net.confidence))  # fmt: skip
+    net = read_network(facts)
+    for part, count in ((facts.switch, net.switches), (facts.optic, net.optics)):
+        peak_w = (part.power_max_w or 0.0) if part is facts.switch else 0.0
+        add(part.id, Wanted(part.id, "network", count, part.price_central_usd or 0.0, peak_w, part.power_typ_w or 0.0,
+                            part.confidence_price, part.confidence))  # fmt: skip
     return {key: line for key, line in lines.items() if line.quantity > 0}
 
 
@@ -74,11 +77,8 @@ def _check_line(line: Record, wanted: Wanted | None, checks: Checks) -> None:
     """Check one line against what is used."""
     name, quantity = line["id"], line["quantity"]
     what = f"bill, {name}"
-    if line["kind"] == "network":
-        checks.at_least(f"{what}: quantity", quantity, 0.0)
-    else:
-        whole = isinstance(quantity, int) and quantity >= 0
-        checks.true(f"{what}: quantity {quantity} is not a whole number of pieces", whole)
+    whole = isinstance(quantity, int) and quantity >= 0
+    checks.true(f"{what}: quantity {quantity} is not a whole number of pieces", whole)
     if wanted is None:
         checks.true(f"{what}: ordered, but no pool uses it", quantity == 0)
         return

@@ -30,7 +30,7 @@ class Entry:
     charge : float
         Accelerators that a replica occupies, with those that its packing strands in a node.
     nic_bytes_per_s : float
-        The replica's own share of its node's network ports, per direction.
+        The replica's own wired network ports, per direction.
     full_rate, step_s, tpot_s, prefill_s : float
         Requests/s at full load, times of one step and of one prefill; nan where the role has none.
     busy_w, idle_w : float
@@ -128,14 +128,14 @@ def read_entries(facts: Facts) -> list[Entry]:
     for k, (item, platform) in enumerate(zip(load, platforms, strict=True)):
         count = item["tp"] * item["pp"] * item["dp"]
         fit = max(1, platform.accelerators // count)
-        ports = platform.nic_count * platform.nic_bytes_per_s * facts.nic_link.measured_frac
+        port = facts.port_bytes_per_s * facts.nic_link.measured_frac
         entries.append(Entry(
             record=item,
             work=facts.workloads[item["class"]],
             platform=platform,
             accelerator=chips[platform.id],
             charge=platform.accelerators / fit,
-            nic_bytes_per_s=ports * count / platform.accelerators,
+            nic_bytes_per_s=max(1e-3, port * float(item["ports_per_replica"])),
             full_rate=float(performance.requests_per_s[k]),
             step_s=float(performance.decode_step_s[k]),
             tpot_s=float(performance.tpot_s[k]),

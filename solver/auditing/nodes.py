@@ -1,4 +1,4 @@
-"""Nodes of each pool, from their rows: tiers, watts, dollars and network ports."""
+"""Nodes of each pool, from their rows: tiers, watts and dollars."""
 
 from __future__ import annotations
 
@@ -47,11 +47,9 @@ class Node:
     peak_w, capped_w : float
         Provisioned at full power and at the pool's cap.
     host_drawn_w, standing_w : float
-        Mean draw without the accelerators, and with them idle; network outside the node in neither.
+        Mean draw without the accelerators, and with them idle.
     base_usd, base_w, base_drawn_w : float
         The platform as it is billed: without the devices that are bought apart.
-    endpoints : float
-        Ports of the study's fabric.
     swapped : bool
         Standard memory left out for another population.
     """
@@ -71,8 +69,6 @@ class Node:
     base_usd: float
     base_w: float
     base_drawn_w: float
-    endpoints: float
-    endpoint_w: float
     swapped: bool
 
     @property
@@ -82,8 +78,8 @@ class Node:
 
     @property
     def it_w(self) -> float:
-        """Provisioned IT watts with the network's share."""
-        return self.capped_w + self.endpoints * self.endpoint_w
+        """Provisioned IT watts."""
+        return self.capped_w
 
     @property
     def pue_mean(self) -> float:
@@ -148,8 +144,6 @@ def _node(facts: Facts, pool: Record) -> Node:
         base_usd=(platform.price_central_usd or 0.0) + moved_usd - left_usd,
         base_w=base_w - left_w,
         base_drawn_w=host_w,
-        endpoints=platform.nic_count * platform.nic_bytes_per_s / (facts.network.port_bytes_per_s or 1.0),
-        endpoint_w=facts.network.endpoint_w or 0.0,
         swapped=swapped,
     )
 

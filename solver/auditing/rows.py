@@ -142,9 +142,19 @@ class Facts:
         return Calibration.from_rows(self.rows("calibration"))
 
     @cached_property
-    def network(self) -> NetworkPart:
-        """The fabric, priced and powered by endpoint."""
-        return self.part(NetworkPart, self.setting("build.network", self.study.build.network))
+    def switch(self) -> NetworkPart:
+        """The switch that the fabric is made of."""
+        return self.part(NetworkPart, self.setting("build.switch", self.study.build.switch))
+
+    @cached_property
+    def optic(self) -> NetworkPart:
+        """What stands in each switch port in use."""
+        return self.part(NetworkPart, self.setting("build.optic", self.study.build.optic))
+
+    @property
+    def port_bytes_per_s(self) -> float:
+        """Bytes/s of a switch port."""
+        return self.switch.port_bytes_per_s or 1.0
 
     @cached_property
     def nic_link(self) -> Link:

@@ -6,6 +6,7 @@ import math
 
 from solver.auditing.checks import TOLERANCE, Checks
 from solver.auditing.entries import HIT, MISS, NONE, Entry
+from solver.auditing.network import check_wiring
 from solver.auditing.nodes import Node, Tier
 from solver.auditing.rows import Facts
 from solver.physics.queueing import wait_quantile
@@ -31,6 +32,10 @@ def check_entry(facts: Facts, entry: Entry, nodes: dict[str, Node], checks: Chec
         _check_ttft(facts, entry, rate, load_s, what, checks)
     if entry.role != "prefill":
         _check_tpot(entry, rate, what, checks)
+    if entry.role == "decode" and work.ttft_s is not None:
+        took_s = entry.transfer_bytes / entry.nic_bytes_per_s
+        checks.at_most(f"{what}: seconds to take over a prompt's KV", took_s, _due_s(facts, entry), "s")
+    check_wiring(facts, entry, what, checks)
     _check_flows(entry, what, checks)
     _check_watts(entry, rate, nodes, what, checks)
     checks.true(f"{what}: evidence is {entry.evidence}, not {record['evidence']}", record["evidence"] == entry.evidence)
@@ -103,7 +108,8 @@ def _check_ttft(facts: Facts, entry: Entry, rate: float, load_s: float, what: st
     """Check the hand-over out of a replica that prefills, and its TTFT at the promised percentile at its load."""
     work = entry.work
     if entry.role == "prefill":
-        handover_s = entry.transfer_bytes / entry.nic_bytes_per_s + facts.nic_link.latency_s
+        received_s = _due_s(facts, entry) if work.ttft_s is not None else 0.0
+        handover_s = max(entry.transfer_bytes / entry.nic_bytes_per_s, received_s) + facts.nic_link.latency_s
         after_s, busy = load_s + handover_s, rate / entry.full_rate
         checks.at_most(f"{what}: KV handed over through a replica's own ports", rate * entry.transfer_bytes,
                        entry.nic_bytes_per_s, "B/s")  # fmt: skip
@@ -115,6 +121,12 @@ def _check_ttft(facts: Facts, entry: Entry, rate: float, load_s: float, what: st
     if work.ttft_s is not None:
         checks.at_most(f"{what}: TTFT promise broken", ttft, work.ttft_s, "s")
         checks.at_most(f"{what}: stated TTFT breaks the promise", stated, work.ttft_s, "s")
+
+
+def _due_s(facts: Facts, entry: Entry) -> float:
+    """Seconds within which a decoding replica takes over a prompt's KV."""
+    share = float(facts.setting("build.handover_ttft_frac", facts.study.build.handover_ttft_frac))
+    return share * (entry.work.ttft_s or math.inf)
 
 
 def _check_tpot(entry: Entry, rate: float, what: str, checks: Checks) -> None:

@@ -9,6 +9,7 @@ from solver.auditing.bill import wanted_lines
 from solver.auditing.checks import Checks
 from solver.auditing.entries import Entry
 from solver.auditing.memory import served_rates, tier_limits, tier_use
+from solver.auditing.network import read_network
 from solver.auditing.nodes import Node
 from solver.auditing.rows import SECONDS_PER_YEAR, Facts
 from solver.design import FEASIBLE, OPTIMAL, Record
@@ -61,8 +62,7 @@ def check_pools(facts: Facts, nodes: dict[str, Node], checks: Checks) -> None:
 
 def _standing_w(node: Node) -> float:
     """Mean watts at the meter of a pool's nodes while their accelerators idle."""
-    it = node.standing_w + node.endpoints * node.endpoint_w
-    return sum(s.nodes * it * s.cooling.pue_central for s in node.stands)
+    return sum(s.nodes * node.standing_w * s.cooling.pue_central for s in node.stands)
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,10 @@ def add_up(facts: Facts, nodes: dict[str, Node], entries: list[Entry]) -> Sums:
     fixed_w = facts.study.site.fixed_mw * 1e6
     everything = facts.study.objective.tokens == "all"
     counted = {w.id: w.osl + (w.isl * (1.0 - w.reuse_frac_max) if everything else 0.0) for w in works.values()}
-    drawn = fixed_w + sum(_standing_w(n) for n in nodes.values())
+    net = read_network(facts)
+    drawn = fixed_w + net.drawn_meter_w + sum(_standing_w(n) for n in nodes.values())
     drawn += sum(float(e.record["drawn_above_idle_meter_w"]) for e in entries)
-    it_w = sum(n.quantity * n.it_w for n in nodes.values())
+    it_w = net.it_w + sum(n.quantity * n.it_w for n in nodes.values())
     yearly = capex = 0.0
     for line in wanted_lines(facts, nodes).values():
         usd = line.quantity * line.unit_usd
@@ -114,12 +115,12 @@ def add_up(facts: Facts, nodes: dict[str, Node], entries: list[Entry]) -> Sums:
                     for n in nodes.values()),
         node_w=sum(n.quantity * n.capped_w for n in nodes.values()),
         it_w=it_w,
-        meter_w=fixed_w + sum(s.nodes * n.it_w * s.cooling.pue_peak for n, s in stands),
+        meter_w=fixed_w + net.meter_w + sum(s.nodes * n.it_w * s.cooling.pue_peak for n, s in stands),
         drawn_w=drawn,
         capex_usd=capex,
         tco_usd=yearly + drawn * SECONDS_PER_YEAR * money.electricity_usd_per_j + it_w * money.rent_usd_per_w_year,
         floor_m2=sum(s.racks * s.rack.floor_m2 for _, s in stands),
-        water_l_per_s=sum(s.nodes * n.it_w * s.cooling.wue_l_per_j for n, s in stands),
+        water_l_per_s=net.water_l_per_s + sum(s.nodes * n.it_w * s.cooling.wue_l_per_j for n, s in stands),
         co2_kg_per_s=drawn * money.carbon_kg_per_j,
     )  # fmt: skip
 

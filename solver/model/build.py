@@ -9,11 +9,12 @@ from solver.model.data import ModelData
 from solver.model.demand import add_demand
 from solver.model.limits import add_limits
 from solver.model.memory import add_memory
+from solver.model.network import add_network
 from solver.model.practical import add_practical
 from solver.model.racks import add_racks
 from solver.model.stock import add_assignment, add_stock
 
-PARTS = (add_demand, add_racks, add_compute, add_memory, add_assignment, add_limits, add_practical)
+PARTS = (add_demand, add_racks, add_compute, add_memory, add_network, add_assignment, add_limits, add_practical)
 """Each adds its variables and rows to one period; a later part may use what an earlier one added."""
 
 

@@ -96,6 +96,8 @@ def solve_prepared(data: ModelData, candidates: CandidateSet, clock: Clock) -> D
             return unbuilt(scenario, candidates, INFEASIBLE, ["the limits and the demand clash"])
         return unbuilt(scenario, candidates, UNKNOWN, ["stopped before a design was found"], clock.stopped_by)
     polished = polish(solved, clock)
+    if not polished.kinds_after["pools"] and clock.stopped_by:
+        return unbuilt(scenario, candidates, UNKNOWN, ["stopped before a design was found"], clock.stopped_by)
     if not polished.kinds_after["pools"]:
         return unbuilt(scenario, candidates, INFEASIBLE, _nothing_fits(data))
     for _ in range(LAYOUT_ROUNDS):

@@ -21,6 +21,7 @@ from independent_builds import (
     provisioned_it_w,
     standing_it_w,
 )
+from independent_network import Plan, Taken, plans, ports_of_node, taken, without
 from scipy.optimize import linprog
 
 from solver.model.data import Column, ModelData, Place, Pool
@@ -81,7 +82,7 @@ class Rows:
         return [], column.candidate.charge * self.whole[column.index]
 
 
-def write_rows(data: ModelData, whole: tuple[int, ...] | None) -> Rows:
+def write_rows(data: ModelData, whole: tuple[int, ...] | None, plan: Plan) -> Rows:
     """Write every row of a build's linear program."""
     rows = Rows(data, whole)
     _write_demand(rows)
@@ -90,6 +91,9 @@ def write_rows(data: ModelData, whole: tuple[int, ...] | None) -> Rows:
     _write_parked(rows)
     _write_tiers(rows)
     _write_carbon(rows)
+    wired = [(rows.column("x", c.index), c.candidate.ports) for c in data.columns]
+    own = np.asarray([ports_of_node(data, h.pool.config.platform.id) for h in data.housings])
+    rows.add(wired, plan.most_ports, -own)
     return rows
 
 
@@ -277,18 +281,43 @@ class Best:
 
 
 def brute_force(data: ModelData) -> Best:
-    """Try every build and keep the best value of the study's objective."""
-    found = builds(data)
+    """Try every network and every build and keep the best value of the study's objective."""
+    found = [_under_plan(data, plan) for plan in plans(data, _most_ports(data))]
+    values = [best.value for best in found if best.value is not None]
+    cheapest = data.scenario.study.objective.name == "tco"
+    value = None if not values else min(values) if cheapest else max(values)
+    return Best(value, sum(best.builds for best in found), sum(best.programs for best in found))
+
+
+def _most_ports(data: ModelData) -> float:
+    """Ports that all nodes in supply could need, each full of the replicas that need most."""
+    most = 0.0
+    for part, spec in data.scenario.study.supply.platform.items():
+        here = [p.config.platform for p in data.pools if p.config.platform.id == part][:1]
+        for platform in here:
+            each = [c.candidate.ports / c.candidate.charge for c in data.columns if c.candidate.platform_id == part]
+            own = ports_of_node(data, part)
+            most += spec.quantity * (own + platform.accelerators * max(each, default=0.0))
+    return most
+
+
+def _under_plan(data: ModelData, plan: Plan) -> Best:
+    """Try every build beside one network."""
+    net = taken(data.scenario, plan)
+    rest = without(data, net)
+    if rest is None:
+        return Best(None, 0, 0)
+    found = builds(rest)
     values: list[float] = []
     programs = 0
     written: dict[tuple[int, ...] | None, tuple[Rows, FloatArray, FloatArray, FloatArray]] = {}
     for housed, cost in zip(found.housed, found.cost, strict=True):
         for whole in whole_vectors(data, housed):
             if whole not in written:
-                rows = write_rows(data, whole)
+                rows = write_rows(rest, whole, plan)
                 written[whole] = (rows, *rows.matrices())
             rows, a, b0, by_housed = written[whole]
-            value = _best_of(data, rows, a, b0 + by_housed @ housed, housed, float(cost))
+            value = _best_of(data, net, rows, a, b0 + by_housed @ housed, housed, float(cost) + net.yearly_usd)
             programs += 1
             if value is not None:
                 values.append(value)
@@ -316,24 +345,26 @@ def _work(data: ModelData, rows: Rows) -> FloatArray:
     return weight
 
 
-def _best_of(data: ModelData, rows: Rows, a: FloatArray, b: FloatArray, housed: IntArray, cost: float) -> float | None:
-    """Best value of one build, None where it is infeasible."""
+def _best_of(
+    data: ModelData, net: Taken, rows: Rows, a: FloatArray, b: FloatArray, housed: IntArray, cost: float
+) -> float | None:
+    """Best value of one build beside one network, None where it is infeasible."""
     s, asked = data.scenario, data.scenario.study.objective
     tokens, work = _tokens(data, rows), _work(data, rows)
-    standing = float(idle_site_w(data) @ housed) + s.site.fixed_w
+    standing = float(idle_site_w(data) @ housed) + s.site.fixed_w + net.drawn_w
     it_w = np.asarray([provisioned_it_w(s, h.pool) for h in data.housings])
     lower, upper = np.asarray(rows.lower), np.asarray(rows.upper)
     if asked.name == "tco":
         usd_per_w = s.site.electricity_usd_per_j * YEAR_S
         least = _minimum(work * usd_per_w, a, b, lower, upper)
-        rent = s.finance.rent_usd_per_w_year * float(it_w @ housed)
+        rent = s.finance.rent_usd_per_w_year * (float(it_w @ housed) + net.it_w)
         return None if least is None else least + standing * usd_per_w + rent + cost
     if asked.name == "tokens_per_used_mw" and asked.power == "drawn":
         return _ratio(tokens, work / 1e6, standing / 1e6, a, b, lower, upper)
     most = _minimum(-tokens, a, b, lower, upper)
     if most is None:
         return None
-    meter = float(np.asarray([h.pue_peak for h in data.housings]) * it_w @ housed) + s.site.fixed_w
+    meter = float(np.asarray([h.pue_peak for h in data.housings]) * it_w @ housed) + s.site.fixed_w + net.meter_w
     over = {"tokens": 1.0, "tokens_per_mw": (s.site.power_w or 0.0) / 1e6, "tokens_per_used_mw": meter / 1e6}[
         asked.name
     ]

@@ -246,12 +246,13 @@ def test_the_shares_bind(path: str) -> None:
 @drawn(15)
 @given(factor=st.floats(0.2, 10.0))
 def test_a_site_of_any_size_makes_as_much_of_a_megawatt(factor: float) -> None:
-    """Power and money times a factor: so many times the tokens, since the relaxation knows no scale.
+    """Power and money times a factor: so many times the tokens, where only the fabric knows scale.
 
-    A constant that does not grow with the site (a fixed load, a bound of nodes or replicas) would break it.
+    A larger site may need another tier of switches, which takes under 4% here. A constant that does not grow with
+    the site (a fixed load, a bound of nodes or replicas) would break it.
     """
     scaled = relaxed(("site.power_mw", POWER_MW * factor), ("site.budget_usd", BUDGET_USD * factor))
-    assert scaled == pytest.approx(relaxed() * factor, rel=EXACT)
+    assert scaled == pytest.approx(relaxed() * factor, rel=0.04)
 
 
 def priced(factor: float) -> Catalog:

@@ -42,6 +42,7 @@ class Draw:
 
     rng: np.random.Generator
     whole: bool
+    wired: bool = False
     changes: dict[str, Any] = field(default_factory=dict)
     pools: list[Pool] = field(default_factory=list)
     housings: list[Housing] = field(default_factory=list)
@@ -75,12 +76,13 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
         Whole replicas; the instance is then smaller still.
     """
     draw = Draw(np.random.default_rng([seed, *objective.encode()]), whole)
+    draw.wired = not whole and draw.chance(0.2)
     works = [_class(draw, name) for name in ("a", "b")[: 1 if whole or draw.chance(0.4) else 2]]
     platforms = [platform(name, accelerators=_accelerators(draw), **_ports(draw)) for name in ("p", "q")]
-    for part in platforms[: 1 if whole or draw.chance(0.5) else 2]:
+    for part in platforms[: 1 if whole or draw.wired or draw.chance(0.5) else 2]:
         _pools(draw, part)
     reuse = [w for w in works if w.reuse_frac_max > 0]
-    if reuse and draw.chance(0.5):
+    if reuse and not draw.wired and draw.chance(0.5):
         _storage(draw)
     _housings(draw)
     for work in works:
@@ -93,7 +95,9 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
         draw.changes | {"objective.name": objective, "objective.power": power, "build.whole_replicas": whole},
         works,
         finance=Finance(*(draw.between(*b) for b in ((0.0, 0.1), (3.0, 6.0), (8.0, 15.0), (0.0, 0.08), (0.0, 1.0)))),
-        network=(1.0, draw.between(0.0, 40.0), draw.between(0.0, 200.0)),
+        switch=(draw.between(0.0, 900.0), draw.between(0.0, 400.0), draw.between(0.0, 2000.0)),
+        optic=(draw.between(0.0, 30.0), draw.between(0.0, 800.0)),
+        network_cooling=(draw.between(1.1, 1.6), draw.between(1.0, 1.1), draw.between(0, 2) / 3.6e6),
         electricity_usd_per_j=draw.between(0.0, 0.3) / 3.6e6,
         carbon_kg_per_j=draw.between(0.0, 0.5) / 3.6e6,
         of=model(state_bytes=draw.pick([0.0, 0.0, 3e7])),
@@ -106,7 +110,8 @@ def _accelerators(draw: Draw) -> int:
 
 
 def _ports(draw: Draw) -> dict[str, Any]:
-    return {"nic_count": int(draw.rng.integers(0, 3)), "nic_bytes_per_s": 1.0}
+    """Draw network cards where the instance has a network."""
+    return {"nic_count": int(draw.rng.integers(1, 3)) if draw.wired else 0, "nic_bytes_per_s": 1.0}
 
 
 def _class(draw: Draw, name: str) -> Workload:
@@ -201,6 +206,7 @@ def _columns(draw: Draw, work: Workload) -> None:
         made: dict[str, Any] = {
             "at": pool.config.platform, "cap": pool.cap, "count": count, "charge": charge,
             "rate": count * draw.between(0.5, 12.0), "idle_w": idle, "drawn_w": idle + count * draw.between(0, 500),
+            "ports": draw.pick([0.0, 1.0, 2.5]) * charge / size if draw.wired else 0.0,
         }  # fmt: skip
         if role == "decode" and draw.chance(0.6):
             _spilling(draw, work, pool, made)
@@ -235,7 +241,7 @@ def _limits(draw: Draw, objective: str, power: str) -> None:
     chances = {"site.power_mw": (0.5, 0.003, 0.02), "site.budget_usd": (0.4, 5e3, 4e4), "site.floor_m2": (0.25, 3.0, 15.0),
                "site.water_l_per_s": (0.2, 5e-4, 8e-3), "site.co2_kg_per_s": (0.2, 3e-4, 3e-3)}  # fmt: skip
     for path, (chance, low, high) in chances.items():
-        if draw.chance(chance):
+        if draw.chance(chance) or (draw.wired and path == "site.budget_usd"):
             draw.changes[path] = draw.between(low, high)
     draw.changes.setdefault("site.power_mw", 1.0 if objective == "tokens_per_mw" else None)
     if draw.chance(0.3):

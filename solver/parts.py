@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
+from solver.errors import InputError, Problem
 from solver.units import si_name
 
 PartT = TypeVar("PartT", bound="Part")
@@ -34,7 +35,16 @@ class Part:
         ----------
         row : mapping
             Column name to value in catalog units; None where the catalog is empty.
+
+        Raises
+        ------
+        InputError
+            If a figure is empty without which the part cannot be evaluated.
         """
+        problem = Problem(cls.TABLE, str(row["id"]), "", "", "is empty, so the part cannot be evaluated", "a value")
+        lacking = [dataclasses.replace(problem, field=column) for column in cls.lacking(row)]
+        if lacking:
+            raise InputError(lacking)
         names = {field.name for field in dataclasses.fields(cls)}
         values: dict[str, Any] = {}
         for column, value in row.items():
@@ -44,6 +54,13 @@ class Part:
             elif name in names:
                 values[name] = None if value is None else value * factor
         return cls(**values)
+
+    @classmethod
+    def lacking(cls, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the empty columns of a row without which the part cannot be evaluated."""
+        needed = {field.name for field in dataclasses.fields(cls) if "None" not in str(field.type)}
+        return tuple(column for column, value in row.items()
+                     if value is None and (column in needed or si_name(column)[0] in needed))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -123,6 +140,8 @@ class Platform(Part):
     order_minimum: int = 1
     afr_frac: float | None = None
     confidence_lead_time: str = "estimate"
+    second_accelerator_id: str | None = None
+    second_accelerators: int = 0
 
 
 @dataclass(frozen=True)
@@ -177,6 +196,17 @@ class Link(Part):
     def bytes_per_s(self) -> float:
         """Bandwidth that was reached in measurements."""
         return self.peak_bytes_per_s * self.measured_frac
+
+
+@dataclass(frozen=True)
+class LinkEfficiency(Part):
+    """The share of a link's peak that transfers of one size reached; `bytes` is the size of one transfer."""
+
+    TABLE: ClassVar[str] = "link_efficiency"
+
+    link_id: str
+    bytes: float
+    frac: float
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ SOLVER = ROOT / "solver"
 
 RANKS = [
     {"units", "errors", "words"},
-    {"schema"}, {"tables"}, {"draft"}, {"parts"}, {"catalog"},
+    {"schema"}, {"tables"}, {"draft"}, {"parts"}, {"catalog"}, {"quoting"}, {"quotes"},
     {"workload", "study", "settings"},
     {"physics"}, {"points"}, {"evaluation"}, {"performance"}, {"fitting"}, {"calibrate"},
     {"servable"}, {"scenario"}, {"configurations"}, {"candidate"}, {"menu", "pruning"}, {"enumeration"}, {"candidates"},

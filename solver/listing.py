@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from solver.catalog import Catalog
+from solver.quotes import Quotes
 from solver.words import WIDTH, amount, table
 
 MOST_ROWS = 40
@@ -100,6 +101,16 @@ def _cell(value: Any) -> str:
         return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:,.6g}"
     text = str(value)
     return text if len(text) <= CELL else text[: CELL - 4] + " ..."
+
+
+def quotes(found: Quotes) -> str:
+    """Return what a sheet of quotes changes, and what of it was passed over."""
+    lines = [
+        (c.part, c.column, _cell(c.old), _cell(c.new), "" if c.frac is None else f"{100.0 * c.frac:+.1f}%")
+        for c in found.changes
+    ]
+    text = table(("part", "column", "old", "new", "change"), lines, (False, False, True, True, True))
+    return text + "".join(f"note: {note}\n" for note in found.notes)
 
 
 def prediction(record: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
+from solver.errors import InputError, Problem
 from solver.units import si_name
 
 PartT = TypeVar("PartT", bound="Part")
@@ -34,7 +35,16 @@ class Part:
         ----------
         row : mapping
             Column name to value in catalog units; None where the catalog is empty.
+
+        Raises
+        ------
+        InputError
+            If a figure is empty without which the part cannot be evaluated.
         """
+        problem = Problem(cls.TABLE, str(row["id"]), "", "", "is empty, so the part cannot be evaluated", "a value")
+        lacking = [dataclasses.replace(problem, field=column) for column in cls.lacking(row)]
+        if lacking:
+            raise InputError(lacking)
         names = {field.name for field in dataclasses.fields(cls)}
         values: dict[str, Any] = {}
         for column, value in row.items():
@@ -45,10 +55,20 @@ class Part:
                 values[name] = None if value is None else value * factor
         return cls(**values)
 
+    @classmethod
+    def lacking(cls, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the empty columns of a row without which the part cannot be evaluated."""
+        needed = {field.name for field in dataclasses.fields(cls) if "None" not in str(field.type)}
+        return tuple(column for column, value in row.items()
+                     if value is None and (column in needed or si_name(column)[0] in needed))  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Accelerator(Part):
-    """One accelerator package; rates are dense peaks, None without native support."""
+    """One accelerator package; rates are dense peaks, None without native support.
+
+    `afr_frac` is failures a year; None means the catalog's default.
+    """
 
     TABLE: ClassVar[str] = "accelerators"
 
@@ -66,6 +86,7 @@ class Accelerator(Part):
     scaleup_bytes_per_s: float
     scaleup_domain: int
     confidence_power: str
+    afr_frac: float | None = None
 
     @property
     def hbm_bytes(self) -> float:
@@ -75,7 +96,11 @@ class Accelerator(Part):
 
 @dataclass(frozen=True)
 class Platform(Part):
-    """The smallest thing one buys: a server, a rack-scale system, a storage server."""
+    """The smallest thing one buys: a server, a rack-scale system, a storage server.
+
+    Orders are multiples of `order_multiple`, at least `order_minimum`. `afr_frac` is failures a year outside the
+    accelerators; None means the catalog's default.
+    """
 
     TABLE: ClassVar[str] = "platforms"
 
@@ -110,11 +135,21 @@ class Platform(Part):
     price_quarter: str
     confidence_power: str
     confidence_price: str
+    lead_time_s: float | None = None
+    order_multiple: int = 1
+    order_minimum: int = 1
+    afr_frac: float | None = None
+    confidence_lead_time: str = "estimate"
+    second_accelerator_id: str | None = None
+    second_accelerators: int = 0
 
 
 @dataclass(frozen=True)
 class MemoryDevice(Part):
-    """One memory or storage device; bandwidth and energy per device."""
+    """One memory or storage device; bandwidth and energy per device.
+
+    `endurance_dwpd` is None where writes do not wear it out; `write_amplification` None means the catalog's default.
+    """
 
     TABLE: ClassVar[str] = "memory"
 
@@ -138,6 +173,11 @@ class MemoryDevice(Part):
     price_quarter: str
     confidence_price: str
     endurance_dwpd: float | None
+    write_amplification: float | None = None
+    lead_time_s: float | None = None
+    order_multiple: int = 1
+    order_minimum: int = 1
+    confidence_lead_time: str = "estimate"
 
 
 @dataclass(frozen=True)
@@ -159,6 +199,17 @@ class Link(Part):
 
 
 @dataclass(frozen=True)
+class LinkEfficiency(Part):
+    """The share of a link's peak that transfers of one size reached; `bytes` is the size of one transfer."""
+
+    TABLE: ClassVar[str] = "link_efficiency"
+
+    link_id: str
+    bytes: float
+    frac: float
+
+
+@dataclass(frozen=True)
 class Rack(Part):
     """A rack with its limits; price is frame, manifolds and containment, without IT."""
 
@@ -173,6 +224,10 @@ class Rack(Part):
     floor_m2: float
     price_central_usd: float
     confidence_price: str
+    lead_time_s: float | None = None
+    order_multiple: int = 1
+    order_minimum: int = 1
+    confidence_lead_time: str = "estimate"
 
 
 @dataclass(frozen=True)
@@ -204,6 +259,10 @@ class NetworkPart(Part):
     price_central_usd: float | None
     cooling: str | None
     confidence_price: str
+    lead_time_s: float | None = None
+    order_multiple: int = 1
+    order_minimum: int = 1
+    confidence_lead_time: str = "estimate"
 
 
 @dataclass(frozen=True)

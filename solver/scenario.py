@@ -14,6 +14,7 @@ from solver.catalog import Catalog
 from solver.errors import InputError, Problem, closest
 from solver.parts import Accelerator, Cooling, Link, MemoryDevice, Model, NetworkPart, Platform, Precision, Rack
 from solver.physics.cost import price_table
+from solver.servable import why_not_evaluated, why_not_served
 from solver.study import Study, WorkloadSpec
 from solver.units import si_name
 from solver.workload import Workload
@@ -272,8 +273,19 @@ def _finance(todo: _Resolver) -> Finance:
 
 def _workloads(todo: _Resolver) -> tuple[Workload, ...]:
     """Merge each class of the study with its catalog row."""
+    _check_served(todo)
+    if todo.problems:
+        return ()
     total_share = sum(w.share or 0.0 for w in todo.study.workload)
     return tuple(_workload(todo, spec, total_share) for spec in todo.study.workload)
+
+
+def _check_served(todo: _Resolver) -> None:
+    """Record a problem for each class that cannot be served."""
+    for spec in todo.study.workload:
+        found = why_not_served(todo.catalog.row("workloads", spec.id), spec.model_id, todo.catalog)
+        if found:
+            todo.problems.append(Problem(todo.study.name, f"workload {spec.id}", *found))
 
 
 def _workload(todo: _Resolver, spec: WorkloadSpec, total_share: float) -> Workload:
@@ -312,10 +324,13 @@ def _workload(todo: _Resolver, spec: WorkloadSpec, total_share: float) -> Worklo
 def _platforms(study: Study, catalog: Catalog, site: Site) -> tuple[tuple[Platform, ...], list[Filtered]]:
     """Platforms that may be bought, and why the others may not."""
     kept, removed = [], []
-    for platform in catalog.all(Platform):
-        reason = _why_not(platform, study, site, catalog)
+    for row in catalog.rows("platforms"):
+        reason = "excluded by the study" if row.id in study.exclude else why_not_evaluated(row, catalog)
+        if not reason:
+            platform = catalog.typed(Platform, row.id)
+            reason = _why_not(platform, study, site, catalog)
         if reason:
-            removed.append(Filtered(platform.id, reason))
+            removed.append(Filtered(row.id, reason))
         else:
             kept.append(platform)
     return tuple(kept), removed
@@ -324,8 +339,6 @@ def _platforms(study: Study, catalog: Catalog, site: Site) -> tuple[tuple[Platfo
 def _why_not(platform: Platform, study: Study, site: Site, catalog: Catalog) -> str:
     """Reason why a platform may not be bought, or an empty string."""
     allowed = platform.id in study.allow
-    if platform.id in study.exclude:
-        return "excluded by the study"
     if platform.buyable != "yes" and not allowed:
         return f"not for sale ({platform.buyable}); name it in `allow` to admit it"
     if platform.year_available > site.available_by:

@@ -6,7 +6,7 @@ from typing import Any
 
 from solver.model.data import ModelData
 
-WHOLE_TABLES = ("precisions", "links", "cooling", "calibration", "defaults")
+WHOLE_TABLES = ("precisions", "links", "link_efficiency", "cooling", "calibration", "defaults")
 """Small tables that every design keeps whole."""
 
 

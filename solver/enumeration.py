@@ -12,6 +12,7 @@ from solver.candidate import HIT, MISS, NONE, Candidate, CandidateSet, Dropped
 from solver.configurations import Configuration
 from solver.menu import Menu, batch_grid, shapes
 from solver.performance import ROLE_DECODE, ROLE_MIXED, ROLE_PREFILL, Calibration, Performance, evaluate
+from solver.physics.kv import kv_layout
 from solver.physics.queueing import max_load, wait_quantile
 from solver.pruning import undominated
 from solver.scenario import Scenario
@@ -37,6 +38,10 @@ class ClassCandidates:
     ) -> None:
         self.scenario, self.calibration, self.workload = scenario, calibration, workload
         self.configs = configs
+        width = scenario.precisions[workload.kv_precision].kv_bytes_per_element
+        prompt_bytes = float(kv_layout(scenario.models[workload.model_id]).stored_bytes(workload.isl, width))
+        self.handover_frac = float(scenario.nic_efficiency.at(prompt_bytes))
+        self.load_frac = float(scenario.nic_efficiency.at(prompt_bytes * workload.cached_on_hit / workload.isl))
         self.dropped: dict[str, Dropped] = {}
         self.raw_count = self.feasible_count = 0
         self.kept: list[Candidate] = []
@@ -153,20 +158,18 @@ class ClassCandidates:
         load_bytes = perf.kv_transfer_bytes * (cached / self.workload.isl)
         if role == "mixed":
             offered = perf.requests_per_s * self.scenario.study.build.utilisation_cap
-            need = load_bytes * np.maximum(offered, 1.0 / max(self._due_s(), 1e-9))
+            need = load_bytes / max(self.load_frac, 1e-9) * np.maximum(offered, 1.0 / max(self._due_s(), 1e-9))
             menu = menu.wired_for(need * float(self._is_pooled(tier)), self.scenario.study.build.port_shares)
         speed, latency = self._load_path(menu, tier)
         good &= speed > 0
         load_s = latency + load_bytes / np.maximum(speed, 1e-3)
         out = perf.kv_transfer_bytes if role == "prefill" else np.zeros(len(menu))
         if role == "prefill":
+            out_speed = np.maximum(menu.nic_bytes_per_s * self.handover_frac, 1e-3)
             slower_side_s = min(self._due_s(), 1e6) if self.workload.ttft_s else 0.0
-            handover_s = (
-                np.maximum(out / np.maximum(menu.nic_bytes_per_s, 1e-3), slower_side_s)
-                + self.scenario.nic_link.latency_s
-            )
+            handover_s = np.maximum(out / out_speed, slower_side_s) + self.scenario.nic_link.latency_s
             rate, ttft = self._prefill_rate(perf, load_s + handover_s, lanes)
-            rate = np.minimum(rate, menu.nic_bytes_per_s / np.maximum(out, 1.0))
+            rate = np.minimum(rate, out_speed / np.maximum(out, 1.0))
             rate = np.minimum(rate, speed / np.maximum(load_bytes, 1.0))
             busy = rate / perf.requests_per_s
             drawn = perf.power_idle_w + busy * (perf.power_busy_w - perf.power_idle_w)
@@ -216,7 +219,7 @@ class ClassCandidates:
         speed, latency = np.zeros(len(menu)), np.zeros(len(menu))
         remote = [s for c in self.configs for s in c.tiers if s.tier == tier and s.pooled]
         if remote:
-            speed, latency = menu.nic_bytes_per_s.copy(), np.full(len(menu), min(s.latency_s for s in remote))
+            speed, latency = menu.nic_bytes_per_s * self.load_frac, np.full(len(menu), min(s.latency_s for s in remote))
         for index, platform in enumerate(menu.platforms):
             stocks = [s for c in self.configs if c.platform.id == platform.id for s in c.tiers if s.tier == tier]
             if stocks:
@@ -238,10 +241,10 @@ class ClassCandidates:
         good = self._spill_possible(menu, perf, spill)
         good &= self._keeps_tpot(menu, perf.tpot_s, good)
         rate = perf.requests_per_s * self.scenario.study.build.utilisation_cap
-        rate = np.minimum(rate, menu.nic_bytes_per_s / perf.kv_transfer_bytes)
+        rate = np.minimum(rate, menu.nic_bytes_per_s * self.handover_frac / perf.kv_transfer_bytes)
         due_s = self._due_s()
         good &= self._takes_over_in_time(menu, perf, due_s, good)
-        need = perf.kv_transfer_bytes * np.maximum(rate, 1.0 / due_s)
+        need = perf.kv_transfer_bytes / self.handover_frac * np.maximum(rate, 1.0 / due_s)
         menu = menu.wired_for(need * (1.0 - 1e-9), self.scenario.study.build.port_shares)
         ttft = np.full(len(menu), np.nan)
         self._keep(
@@ -290,7 +293,7 @@ class ClassCandidates:
         """A decoding replica takes over a prompt's KV within its share of the TTFT promise."""
         if self.workload.ttft_s is None:
             return np.ones(len(menu), dtype=bool)
-        seconds = perf.kv_transfer_bytes / np.maximum(menu.nic_bytes_per_s, 1e-3)
+        seconds = perf.kv_transfer_bytes / np.maximum(menu.nic_bytes_per_s * self.handover_frac, 1e-3)
         late = so_far & (seconds > due_s)
         self._drop(HANDOVER, menu, late, seconds, np.full_like(seconds, due_s))
         return np.asarray(~late)

@@ -35,7 +35,7 @@ class Menu:
     charge : (N,) array
         Accelerators a replica occupies, stranded ones included.
     nic_bytes_per_s : (N,) array
-        The replica's own share of its node's NICs, per direction, as far as they are wired.
+        Peak of the replica's own share of its node's NICs, per direction, as far as they are wired.
     ports : (N,) array
         Switch ports that share is wired to.
     coarse_batch : (N,) array of bool
@@ -223,7 +223,7 @@ def shapes(scenario: Scenario, workload: Workload, role: int, cached: float) -> 
         platforms=platforms,
         platform=platform,
         charge=size / np.floor(size / count),
-        nic_bytes_per_s=nic * scenario.nic_link.measured_frac,
+        nic_bytes_per_s=nic,
         ports=nic / (scenario.switch.port_bytes_per_s or 1.0),
         coarse_batch=np.ones(len(table), dtype=bool),
     )

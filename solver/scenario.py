@@ -12,8 +12,20 @@ from typing import Any
 
 from solver.catalog import Catalog
 from solver.errors import InputError, Problem, closest
-from solver.parts import Accelerator, Cooling, Link, MemoryDevice, Model, NetworkPart, Platform, Precision, Rack
+from solver.parts import (
+    Accelerator,
+    Cooling,
+    Link,
+    LinkEfficiency,
+    MemoryDevice,
+    Model,
+    NetworkPart,
+    Platform,
+    Precision,
+    Rack,
+)
 from solver.physics.cost import price_table
+from solver.physics.links import TransferEfficiency, transfer_efficiency
 from solver.servable import why_not_evaluated, why_not_served
 from solver.study import Study, WorkloadSpec
 from solver.units import si_name
@@ -89,6 +101,7 @@ class Scenario:
     optic: NetworkPart
     network_cooling: Cooling
     nic_link: Link
+    nic_efficiency: TransferEfficiency
     handover_ttft_frac: float
     host_mem_usable_frac: float
     host_draw_frac: float
@@ -176,6 +189,9 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
         optic=optic,
         network_cooling=network_cooling(switch, site.cooling, catalog.all(Cooling)),
         nic_link=nic_link,
+        nic_efficiency=transfer_efficiency(
+            [(e.bytes, e.frac) for e in catalog.all(LinkEfficiency) if e.link_id == nic_link.id], nic_link.measured_frac
+        ),
         handover_ttft_frac=todo.default("build.handover_ttft_frac", study.build.handover_ttft_frac),
         host_mem_usable_frac=todo.default("build.host_mem_usable_frac", study.build.host_mem_usable_frac),
         host_draw_frac=todo.default("build.host_draw_frac", study.build.host_draw_frac),

@@ -16,6 +16,7 @@ from solver.catalog import Catalog
 from solver.configurations import Configuration, TierStock
 from solver.model.data import Column, Housing, ModelData, Place, Pool
 from solver.parts import Accelerator, Cooling, Link, Model, NetworkPart, Platform, Precision, Rack
+from solver.physics.links import transfer_efficiency
 from solver.physics.reuse import Retention
 from solver.scenario import Finance, Scenario, Site
 from solver.study import Study, study_from_dict
@@ -203,7 +204,7 @@ def scenario(
         optic=_network_part("optic", 1, optic[0], optic[0], optic[1]),
         network_cooling=Cooling(id="air", **SOURCE, name="", pue_peak=network_cooling[0], pue_central=network_cooling[1],
                                 wue_l_per_j=network_cooling[2], accepts=("air",)),
-        handover_ttft_frac=0.02,
+        handover_ttft_frac=0.02, nic_efficiency=transfer_efficiency([], 1.0),
         nic_link=link, host_mem_usable_frac=1.0, host_draw_frac=0.5, prices={}, filtered=(), assumptions=(),
     )  # fmt: skip
 

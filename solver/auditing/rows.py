@@ -13,6 +13,7 @@ from solver.errors import InputError, Problem
 from solver.parts import Link, MemoryDevice, Model, NetworkPart, Part, Precision
 from solver.physics.calibration import Calibration
 from solver.physics.kv import kv_layout
+from solver.physics.links import TransferEfficiency, transfer_efficiency
 from solver.physics.reuse import Retention, retention_segments
 from solver.study import Study, WorkloadSpec, study_from_dict
 from solver.units import HOURS_PER_YEAR, SUFFIXES
@@ -160,6 +161,13 @@ class Facts:
     def nic_link(self) -> Link:
         """The path between nodes."""
         return self.part(Link, self.setting("build.nic_link", self.study.build.nic_link))
+
+    @cached_property
+    def nic_efficiency(self) -> TransferEfficiency:
+        """Share of the path between nodes that transfers reach, by their size."""
+        rows = [r for r in self.rows("link_efficiency") if r["link_id"] == self.nic_link.id]
+        points = [(float(r["bytes"]), float(r["frac"])) for r in rows]
+        return transfer_efficiency(points, self.nic_link.measured_frac)
 
     @cached_property
     def _prices(self) -> dict[tuple[str, str], float]:

@@ -103,6 +103,7 @@ class Scenario:
     nic_link: Link
     nic_efficiency: TransferEfficiency
     handover_ttft_frac: float
+    write_amplification: float
     host_mem_usable_frac: float
     host_draw_frac: float
     prices: dict[tuple[str, str], float]
@@ -192,6 +193,7 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
         nic_efficiency=transfer_efficiency(
             [(e.bytes, e.frac) for e in catalog.all(LinkEfficiency) if e.link_id == nic_link.id], nic_link.measured_frac
         ),
+        write_amplification=todo.default("build.write_amplification", study.build.write_amplification),
         handover_ttft_frac=todo.default("build.handover_ttft_frac", study.build.handover_ttft_frac),
         host_mem_usable_frac=todo.default("build.host_mem_usable_frac", study.build.host_mem_usable_frac),
         host_draw_frac=todo.default("build.host_draw_frac", study.build.host_draw_frac),

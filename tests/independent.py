@@ -92,6 +92,7 @@ def write_rows(data: ModelData, whole: tuple[int, ...] | None, plan: Plan) -> Ro
     _write_tiers(rows)
     _write_carbon(rows)
     wired = [(rows.column("x", c.index), c.candidate.ports) for c in data.columns]
+    wired += [(k, 1.0) for name, k in rows.names.items() if name[0] == "extra"]
     own = np.asarray([ports_of_node(data, h.pool.config.platform.id) for h in data.housings])
     rows.add(wired, plan.most_ports, -own)
     return rows
@@ -189,10 +190,49 @@ def _write_parked(rows: Rows) -> None:
         for p in places:
             if not p.stock.pooled:
                 _park_beside_prefill(rows, w, p)
+            _write_there(rows, w, p)
+        _leave_through_ports(rows, w, [p for p in places if p.stock.pooled])
     for c in data.columns:
         reachable = any(c in hit_columns(data, c.candidate.workload, p) for p in data.places)
         if c.candidate.cache == "hit" and not reachable:
             rows.add([(rows.column("x", c.index), 1.0)], 0.0)
+
+
+def prompt_gb(data: ModelData, w: str) -> float:
+    """GB of the KV of a whole prompt."""
+    work = next(item for item in data.workloads if item.id == w)
+    return kept_gb(data, w, 0) / float(data.retention[w].d_resident_tokens[0]) * work.isl
+
+
+def _write_there(rows: Rows, w: str, p: Place) -> None:
+    """New KV is written less what a hit finds there; what moves in from another tier is written whole."""
+    curve, whole = rows.data.retention[w], prompt_gb(rows.data, w)
+    load = next(c.candidate.load_bytes for c in hit_columns(rows.data, w, p)) / GB
+    lie = [rows.column("parked", w, i, p.id) for i in range(len(curve))]
+    new = rows.column("written", w, 0, p.id)
+    rows.add(
+        [(lie[0], whole), (new, -1.0), *((k, -load * float(hit)) for k, hit in zip(lie, curve.d_hit, strict=True))]
+    )
+    waiting = 1.0
+    for i in range(1, len(curve)):
+        waiting -= float(curve.d_hit[i - 1])
+        moved = whole * waiting
+        rows.add([(lie[i], moved), (lie[i - 1], -moved), (rows.column("written", w, i, p.id), -1.0)])
+
+
+def _leave_through_ports(rows: Rows, w: str, stores: list[Place]) -> None:
+    """Writes to storage servers go over what hand-overs leave of wired ports, and over ports of their own."""
+    if not stores:
+        return
+    s, segments = rows.data.scenario, range(len(rows.data.retention[w]))
+    port = (s.switch.port_bytes_per_s or 0.0) / GB
+    out = [(rows.column("written", w, i, p.id), 1.0) for i in segments for p in stores]
+    for c in rows.data.columns:
+        k = c.candidate
+        if k.workload == w and k.role in ("prefill", "mixed"):
+            left = k.ports * port * float(s.nic_efficiency.at(1e12)) - k.requests_per_s * k.handover_bytes / GB
+            out.append((rows.column("x", c.index), -max(0.0, left)))
+    rows.add([*out, (rows.column("extra", w), -port * s.nic_link.measured_frac)])
 
 
 def _park_beside_prefill(rows: Rows, w: str, p: Place) -> None:
@@ -218,9 +258,13 @@ def _write_tiers(rows: Rows) -> None:
                 load = next(c.candidate.load_bytes for c in hit_columns(data, w, p))
                 held.append((k, kept_gb(data, w, i)))
                 read.append((k, float(data.retention[w].d_hit[i]) * load / GB))
-        speed = min(p.stock.read_bytes_per_s, p.stock.link_bytes_per_s if p.stock.pooled else np.inf)
+        write = [(k, 1.0) for name, k in rows.names.items() if name[0] == "written" and name[3] == p.id]
+        port = p.stock.link_bytes_per_s if p.stock.pooled else np.inf
         rows.add(held, 0.0, rows.nodes(p.stock.capacity_bytes / GB, p.pool))
-        rows.add(read, 0.0, rows.nodes(speed / GB, p.pool))
+        rows.add(read, 0.0, rows.nodes(min(p.stock.read_bytes_per_s, port) / GB, p.pool))
+        rows.add(write, 0.0, rows.nodes(min(p.stock.write_bytes_per_s, port) / GB, p.pool))
+        if np.isfinite(p.stock.endurance_bytes_per_s):
+            rows.add(write, 0.0, rows.nodes(p.stock.endurance_bytes_per_s / GB, p.pool))
 
 
 def work_w(data: ModelData, c: Column) -> float:

@@ -6,6 +6,7 @@ rack, so that a test states only what it is about.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -56,12 +57,13 @@ def platform(
 
 def tier(
     name: str = "ddr", *, capacity_bytes: float = TB, read_bytes_per_s: float = TB, link_bytes_per_s: float = TB,
-    pooled: bool = False,
+    pooled: bool = False, write_bytes_per_s: float | None = None, endurance_bytes_per_s: float = math.inf,
 ) -> TierStock:  # fmt: skip
     """Return a memory tier of a node."""
     return TierStock(
         tier=f"pooled_{name}" if pooled else name, device_id=f"{name}_device", capacity_bytes=capacity_bytes,
-        read_bytes_per_s=read_bytes_per_s, write_bytes_per_s=read_bytes_per_s, link_bytes_per_s=link_bytes_per_s,
+        read_bytes_per_s=read_bytes_per_s,
+        write_bytes_per_s=write_bytes_per_s or TB, endurance_bytes_per_s=endurance_bytes_per_s, link_bytes_per_s=link_bytes_per_s,
         latency_s=0.0, energy_read_j_per_byte=0.0, pooled=pooled,
     )  # fmt: skip
 
@@ -204,7 +206,7 @@ def scenario(
         optic=_network_part("optic", 1, optic[0], optic[0], optic[1]),
         network_cooling=Cooling(id="air", **SOURCE, name="", pue_peak=network_cooling[0], pue_central=network_cooling[1],
                                 wue_l_per_j=network_cooling[2], accepts=("air",)),
-        handover_ttft_frac=0.02, nic_efficiency=transfer_efficiency([], 1.0),
+        handover_ttft_frac=0.02, write_amplification=1.0, nic_efficiency=transfer_efficiency([], 1.0),
         nic_link=link, host_mem_usable_frac=1.0, host_draw_frac=0.5, prices={}, filtered=(), assumptions=(),
     )  # fmt: skip
 

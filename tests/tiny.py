@@ -7,6 +7,7 @@ The counts are bounded by supply, so that few builds exist.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -130,9 +131,12 @@ def _curve(draw: Draw) -> Retention:
 def _stock(draw: Draw, name: str, pooled: bool = False) -> TierStock:
     """Draw a tier; some are so slow that reads bind before bytes."""
     slow = 0.02 if draw.chance(0.4) and name != "ddr" else 1.0
+    wears = name != "ddr" and draw.chance(0.4)
     return tier(
         name, capacity_bytes=draw.between(50, 800) * GB, read_bytes_per_s=slow * draw.between(5, 200) * GB,
         link_bytes_per_s=slow * draw.between(3, 60) * GB, pooled=pooled,
+        write_bytes_per_s=draw.between(0.2, 5) * GB if draw.chance(0.4) else None,
+        endurance_bytes_per_s=draw.between(0.1, 2) * GB if wears else math.inf,
     )  # fmt: skip
 
 

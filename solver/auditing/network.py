@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass
 
 from solver.auditing.checks import TOLERANCE, Checks
@@ -69,6 +70,7 @@ def check_network(facts: Facts, nodes: dict[str, Node], entries: list[Entry], ch
     stated, found = facts.design.network, read_network(facts)
     needed = sum(n.quantity * node_ports(facts, n) for n in nodes.values())
     needed += sum(e.replicas * float(e.record["ports_per_replica"]) for e in entries)
+    needed += _ports_for_writes(facts, nodes, entries)
     if not checks.true("network: missing in the design", bool(stated) or not needed):
         return
     checks.true("network: not the study's switch and optic",
@@ -95,6 +97,21 @@ def check_network(facts: Facts, nodes: dict[str, Node], entries: list[Entry], ch
     true = {"it_w": found.it_w, "meter_w": found.meter_w, "drawn_meter_w": found.drawn_meter_w}
     for name, value in true.items():
         checks.equal(f"network: {name}", stated[name], value, "W", scale=1.0)
+
+
+def _ports_for_writes(facts: Facts, nodes: dict[str, Node], entries: list[Entry]) -> float:
+    """Ports beyond those of replicas that prefill, to write KV to storage servers."""
+    written: dict[str, float] = defaultdict(float)
+    for record in facts.design.placement:
+        tier = nodes[record["pool_id"]].tiers.get(record["tier"]) if record["pool_id"] in nodes else None
+        if tier is not None and tier.pooled:
+            written[record["class"]] += float(record["write_bytes_per_s"])
+    for e in entries:
+        if e.role != "decode" and e.record["ports_per_replica"] > 0:
+            rate = float(e.record["requests_per_s_per_replica"])
+            handed = rate * e.transfer_bytes if e.role == "prefill" else 0.0
+            written[e.work.id] -= e.replicas * max(0.0, e.out_bytes_per_s - handed)
+    return sum(max(0.0, left) for left in written.values()) / (facts.port_bytes_per_s * facts.nic_link.measured_frac)
 
 
 def check_wiring(facts: Facts, entry: Entry, what: str, checks: Checks) -> None:

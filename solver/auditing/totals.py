@@ -165,7 +165,7 @@ def check_stated_limits(facts: Facts, nodes: dict[str, Node], entries: list[Entr
         checks.at_most(f"limit {name}: stated use", record["used"], record["value"], unit)
         head, _, last = name.rpartition(".")
         if head in tiers:
-            at = ("capacity", "read").index(last)
+            at = ("capacity", "read", "write", "wear").index(last)
             checks.equal(f"limit {name}: value", record["value"], tiers[head][0][at], unit)
             checks.equal(f"limit {name}: used", record["used"], tiers[head][1][at], unit, scale=record["value"])
         for work in facts.workloads.values():

@@ -17,7 +17,7 @@ def add_network(block: pyo.Block, data: ModelData) -> None:
     Parameters
     ----------
     block : Block
-        One period with `nodes` and `replicas`.
+        One period with `nodes`, `replicas` and `extra_ports`.
     data : ModelData
     """
     fabrics = {f.id: f for f in data.fabrics}
@@ -39,14 +39,18 @@ def add_network(block: pyo.Block, data: ModelData) -> None:
 
 
 def ports(block: pyo.Block, data: ModelData) -> object:
-    """Sum the ports of nodes and of replicas."""
+    """Sum the ports of nodes, of replicas and of writes to storage servers."""
     scenario = data.scenario
     nodes = pyo.quicksum(node_ports(scenario, p.config) * block.nodes[p.id] for p in data.pools)
+    nodes += pyo.quicksum(block.extra_ports.values())
     return nodes + pyo.quicksum(c.candidate.ports * block.replicas[c.index] for c in data.columns)
 
 
 def wire_ports(block: pyo.Block) -> object:
-    """``sum_k wired[k] >= sum_j ports_j x_j + sum_p ports_p n[p]``. The dual is the price of one more port."""
+    """``sum_k wired[k] >= sum_j ports_j x_j + sum_p ports_p n[p] + sum_w extra[w]``.
+
+    The dual is the price of one more port.
+    """
     return pyo.quicksum(block.wired.values()) >= block.ports
 
 

@@ -174,6 +174,7 @@ class MemoryDevice(Part):
     confidence_price: str
     endurance_dwpd: float | None
     write_amplification: float | None = None
+    buyable: str = "yes"
     lead_time_s: float | None = None
     order_multiple: int = 1
     order_minimum: int = 1

@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from solver.catalog import Catalog, Row
 from solver.errors import InputError, Problem, closest
 from solver.quoting import cells
 from solver.quoting.headings import Headings, find_headings
 from solver.quoting.names import PartNames
+from solver.quoting.series import own_series, price_at
 from solver.quoting.sheets import Record, read_records
 from solver.schema import CellError, Value, parse_native
 
@@ -259,7 +259,9 @@ def _keep(reader: _Reader, record: Record, part: tuple[str, Row], values: dict[s
         except CellError as error:
             reader.refuse(record.place, name, str(value), error.message, error.allowed, error.hint)
         else:
-            old = _effective(reader, part, name, str(values.get("price_quarter", "")))
+            old = row.get(name)
+            if table == "memory" and name == "price_central_usd_per_gb":
+                old = price_at(reader.catalog, str(row["price_series"]), str(values["price_quarter"]))
             if old != value and not name.startswith(("confidence", "price_series")):
                 change = Change(table, row.id, name, old, value)
                 reader.changes.append(change)
@@ -267,20 +269,6 @@ def _keep(reader: _Reader, record: Record, part: tuple[str, Row], values: dict[s
                     reader.note(f"{row.id} in {record.place} changes by {change.frac:+.0%}: is its unit right?")
     values["source"] = f"{row['source']}; quote: {reader.source}, {record.place}"
     reader.rows.setdefault(table, []).append({"id": row.id, **values})
-
-
-def _effective(reader: _Reader, part: tuple[str, Row], column: str, quarter: str) -> Any:
-    """Return the old value of a cell; of memory, the price its series has at the quoted quarter."""
-    table, row = part
-    if table == "memory" and column == "price_central_usd_per_gb":
-        return reader.catalog.row("memory_prices", _price_id(reader, row, quarter))["price_usd_per_gb"]
-    return row.get(column)
-
-
-def _price_id(reader: _Reader, device: Row, quarter: str) -> str:
-    """Return the id of a device's price at a quarter."""
-    rows = reader.catalog.rows("memory_prices")
-    return next(row.id for row in rows if (row["series"], row["quarter"]) == (device["price_series"], quarter))
 
 
 def _priced(
@@ -291,7 +279,13 @@ def _priced(
     graded: dict[str, Value] = {"confidence_price": EVIDENCE}
     if table == "memory":
         usd_per_gb = price if per_gb else price / float(row["capacity_gb"])
-        series = _own_series(reader, record, row, usd_per_gb, quarter)
+        origin = f"quote: {reader.source}, {record.place}"
+        try:
+            series, prices = own_series(reader.catalog, row, usd_per_gb, quarter, origin, EVIDENCE)
+        except CellError as error:
+            reader.refuse(record.place, "quarter", quarter, error.message, error.allowed)
+            return {}
+        reader.rows.setdefault("memory_prices", []).extend(prices)
         each: dict[str, Value] = {f"price_{end}_usd_per_gb": usd_per_gb for end in ("low", "central", "high")}
         return {**each, "price_series": series, "price_quarter": quarter, **graded}
     if per_gb:
@@ -302,17 +296,3 @@ def _priced(
     ends: dict[str, Value] = {f"price_{end}_usd": price for end in ("low", "central", "high")}
     dated: dict[str, Value] = {"price_quarter": quarter} if "price_quarter" in row else {}
     return {**ends, **dated, **graded}
-
-
-def _own_series(reader: _Reader, record: Record, device: Row, usd_per_gb: float, quarter: str) -> str:
-    """Add a price series for a quoted device: its old series, scaled to meet the quote; return its name."""
-    old = [row for row in reader.catalog.rows("memory_prices") if row["series"] == device["price_series"]]
-    now = next(float(row["price_usd_per_gb"]) for row in old if row["quarter"] == quarter)
-    series = f"quote_{device.id}"
-    reader.rows.setdefault("memory_prices", []).extend({
-        "id": f"{series}_{row['quarter']}", "series": series, "quarter": row["quarter"],
-        "price_usd_per_gb": float(row["price_usd_per_gb"]) * usd_per_gb / now,
-        "source": f"quote: {reader.source}, {record.place}; moved with the series {device['price_series']}",
-        "confidence": EVIDENCE if row["quarter"] == quarter else "estimate",
-    } for row in old)  # fmt: skip
-    return series

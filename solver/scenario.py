@@ -31,6 +31,8 @@ from solver.study import Study, WorkloadSpec
 from solver.units import si_name
 from solver.workload import Workload
 
+NOT_SOLD = "not for sale ({}); name it in `allow` to admit it"
+
 
 @dataclass(frozen=True)
 class Site:
@@ -358,7 +360,7 @@ def _why_not(platform: Platform, study: Study, site: Site, catalog: Catalog) -> 
     """Reason why a platform may not be bought, or an empty string."""
     allowed = platform.id in study.allow
     if platform.buyable != "yes" and not allowed:
-        return f"not for sale ({platform.buyable}); name it in `allow` to admit it"
+        return NOT_SOLD.format(platform.buyable)
     if platform.year_available > site.available_by:
         return f"available {platform.year_available}, wanted by {site.available_by}"
     if platform.price_central_usd is None:
@@ -376,6 +378,8 @@ def _devices(study: Study, catalog: Catalog, site: Site) -> tuple[tuple[MemoryDe
     for device in catalog.all(MemoryDevice):
         if device.id in study.exclude:
             removed.append(Filtered(device.id, "excluded by the study"))
+        elif device.buyable != "yes" and device.id not in study.allow:
+            removed.append(Filtered(device.id, NOT_SOLD.format(device.buyable)))
         elif device.year_available > site.available_by:
             removed.append(Filtered(device.id, f"available {device.year_available}, wanted by {site.available_by}"))
         else:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import csv
 import datetime
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import xlsxwriter
 from catalog_files import only, problems
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from operating_points import shipped
 
 from solver.catalog import Catalog, default_folder, load_catalog
 from solver.cli import main
+from solver.errors import InputError
 from solver.parts import MemoryDevice, Platform
 from solver.physics.cost import memory_usd_per_byte, platform_usd, price_table
 from solver.quotes import Quotes, exchange_rates, read_quotes
@@ -112,6 +117,27 @@ def test_quoted_memory_is_paid_at_the_quote_and_moves_with_its_old_series(catalo
     assert memory_usd_per_byte(other, "2026Q3", prices) == pytest.approx(0.69e-9)
 
 
+def test_a_series_without_the_quoted_quarter_is_named(catalog: Catalog, tmp_path: Path) -> None:
+    """A device on a series of one quarter cannot be moved from another."""
+    short = catalog.overlay({
+        "memory_prices": [{"id": "mine_2026Q1", "series": "mine", "quarter": "2026Q1", "price_usd_per_gb": 0.4,
+                           "source": "own", "confidence": "press"}],
+        "memory": [{"id": "nvme_micron_9550pro_30tb", "price_series": "mine"}],
+    })  # fmt: skip
+    path = sheet(tmp_path / "q.csv", [["id", "price", "quarter"], ["nvme_micron_9550pro_30tb", 9000, "2026Q3"]])
+    assert only(problems(lambda: read_quotes(path, short)), field="quarter").allowed == "2026Q1"
+
+
+def test_a_second_quote_replaces_the_first(catalog: Catalog, tmp_path: Path) -> None:
+    rows = [["id", "USD per GB", "quarter"], ["nvme_micron_9550pro_30tb", 0.30, "2026Q3"]]
+    once = catalog.overlay(read_quotes(sheet(tmp_path / "q.csv", rows), catalog).rows)
+    rows[1][1] = 0.25
+    found = read_quotes(sheet(tmp_path / "r.csv", rows), once)
+    assert changed(found, "nvme_micron_9550pro_30tb", "price_central_usd_per_gb")[:2] == (0.30, 0.25)
+    twice = once.overlay(found.rows)
+    assert len(twice.rows("memory_prices")) == len(once.rows("memory_prices")) == len(catalog.rows("memory_prices")) + 5
+
+
 def test_lead_times_and_order_sizes_alone(catalog: Catalog, tmp_path: Path) -> None:
     rows = [["id", "Lead time (weeks)", "MOQ", "pack size"], ["mi355x_8_dlc", "18", "4", "2"], ["air_17kw", 3, "", ""]]
     found = read_quotes(sheet(tmp_path / "q.csv", rows), catalog)
@@ -206,6 +232,30 @@ def test_only_parts_of_the_table_asked_for(catalog: Catalog, tmp_path: Path) -> 
     path = sheet(tmp_path / "q.csv", [["id", "price", "quarter"], ["hgx_h200_8", 300000, "2026Q3"]])
     assert "racks" in only(problems(lambda: read_quotes(path, catalog, table="racks")), field="id").allowed
     assert read_quotes(path, catalog, table="platforms").changes
+
+
+CELL = st.sampled_from(
+    ["", "hgx_h200_8", "dgx_b300", "air_17kw", "nvme_micron_9550pro_30tb", "310,000", "1e999", "-1", "2026Q3", "EUR",
+     "12 weeks", "2026-13-01", "0.5", "7"]
+) | st.text(max_size=8)  # fmt: skip
+ROWS = st.lists(st.lists(CELL, min_size=0, max_size=9), max_size=4)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    head=st.permutations(["id", "price", "usd per gb", "currency", "quarter", "date", "lead time", "moq"]), rows=ROWS
+)
+def test_any_sheet_gives_quotes_that_load_or_is_refused(head: list[str], rows: list[list[str]]) -> None:
+    """Whatever stands in the cells, the answer is an overlay that the catalog takes, or problems in words."""
+    catalog = shipped()
+    with tempfile.TemporaryDirectory() as folder:
+        path = sheet(Path(folder) / "q.csv", [list(head), *rows])
+        try:
+            found = read_quotes(path, catalog, fx={"EUR": 1.1})
+        except InputError as error:
+            assert error.problems and all(problem.message for problem in error.problems)
+        else:
+            assert catalog.overlay(found.rows) is not None
 
 
 def test_amounts_times_and_quarters() -> None:

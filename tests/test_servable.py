@@ -86,3 +86,15 @@ def test_only_a_what_if_row_may_lack_figures(tmp_path: Path) -> None:
     (tmp_path / "accelerators.csv").write_text("id,buyable\ngroq3_lp30,yes\n")
     found = problems(lambda: load_catalog(default_folder(), tmp_path))
     assert {problem.field for problem in found} == {"bf16_dense_tflops", "tdp_w", "idle_w"}
+
+
+def test_memory_that_nobody_sells_apart_must_be_allowed(catalog: Catalog) -> None:
+    """Stacks on a package, flash without a product, a rented store: not for sale unless the study names them."""
+    rows = {row.id: row["buyable"] for row in catalog.rows("memory") if row["buyable"] != "yes"}
+    assert {catalog.row("memory", part)["tier"] for part in rows} == {"hbm", "gddr", "lpddr", "hbf", "object"}
+    plain = resolve(study(CHAT), catalog)
+    assert not {device.id for device in plain.devices} & set(rows)
+    reasons = {item.part: item.reason for item in plain.filtered}
+    assert "what_if" in reasons["hbf_gen1_512gb"] and "component" in reasons["hbm4_12hi_36gb_fast"]
+    asked = resolve(study(CHAT, allow=("hbf_gen1_512gb",)), catalog)
+    assert "hbf_gen1_512gb" in {device.id for device in asked.devices}

@@ -6,12 +6,13 @@ branch and bound then closes the gap.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.highs import INFEASIBLE, OPTIMAL, STOPPED, Clock, Program, solve_lp, solve_mip
+from solver.highs import IMPLAUSIBLE_GAP, INFEASIBLE, OPTIMAL, STOPPED, TRICKLE, Clock, Program, solve_lp, solve_mip
 
 FloatArray = NDArray[np.float64]
 
@@ -88,10 +89,29 @@ def minimise(
     if outcome.values is None:
         status = INFEASIBLE if outcome.status == INFEASIBLE else STOPPED
         return Found(status, None, np.nan, lp_bound, lp_bound, outcome.nodes)
+    objective, values = outcome.objective, outcome.values
     bound = max(lp_bound, outcome.bound) if np.isfinite(outcome.bound) else lp_bound
-    bound = min(bound, outcome.objective)
-    close = abs(outcome.objective - bound) <= max(gap * abs(outcome.objective), absolute_gap) * (1.0 + 1e-6)
-    return Found(OPTIMAL if close else STOPPED, outcome.values, outcome.objective, bound, lp_bound, outcome.nodes)
+    if objective - lp_bound > IMPLAUSIBLE_GAP * abs(lp_bound):
+        objective, values = _whole(program, cost, offset, clock, outcome.values, objective)
+        if objective - bound <= TRICKLE * abs(lp_bound):
+            bound = objective
+    bound = min(bound, objective)
+    close = abs(objective - bound) <= max(gap * abs(objective), absolute_gap) * (1.0 + 1e-6)
+    return Found(OPTIMAL if close else STOPPED, values, objective, bound, lp_bound, outcome.nodes)
+
+
+def _whole(
+    program: Program, cost: FloatArray, offset: float, clock: Clock, values: FloatArray, objective: float
+) -> tuple[float, FloatArray]:
+    """Objective and point with every integer a whole number; as they are where that has no point."""
+    whole = np.round(values)
+    fixed = dataclasses.replace(
+        program,
+        lower=np.where(program.integer, whole, program.lower),
+        upper=np.where(program.integer, whole, program.upper),
+    )
+    settled = solve_lp(fixed, cost, offset, clock)
+    return (objective, values) if settled.values is None else (settled.objective, settled.values)
 
 
 def relative_gap(objective: float, bound: float) -> float:

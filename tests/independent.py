@@ -334,7 +334,7 @@ def brute_force(data: ModelData) -> Best:
 
 
 def _most_ports(data: ModelData) -> float:
-    """Ports that all nodes in supply could need, each full of the replicas that need most."""
+    """Ports that all nodes in supply could need, each full of the replicas that need most, and all writes to stores."""
     most = 0.0
     for part, spec in data.scenario.study.supply.platform.items():
         here = [p.config.platform for p in data.pools if p.config.platform.id == part][:1]
@@ -342,6 +342,14 @@ def _most_ports(data: ModelData) -> float:
             each = [c.candidate.ports / c.candidate.charge for c in data.columns if c.candidate.platform_id == part]
             own = ports_of_node(data, part)
             most += spec.quantity * (own + platform.accelerators * max(each, default=0.0))
+    port = data.scenario.switch.port_bytes_per_s or 1.0
+    for p in data.places:
+        if p.stock.pooled:
+            most += (
+                data.scenario.study.supply.platform[p.pool.config.platform.id].quantity
+                * p.stock.write_bytes_per_s
+                / port
+            )
     return most
 
 

@@ -24,6 +24,8 @@ from solver.study import Study, study_from_dict
 from solver.workload import Workload
 
 GB, TB = 1e9, 1e12
+PORT = 20 * GB
+"""Bytes/s of a switch port."""
 KV_BYTES_PER_TOKEN = 1e5
 """Of the model below: 2 x 10 heads x 50 wide x 50 layers x 2 bytes."""
 SOURCE = {"source": "made up", "confidence": "estimate"}
@@ -176,7 +178,7 @@ def scenario(
     Parameters
     ----------
     switch : (peak W, mean W, USD)
-        Of a switch with six ports of 1 byte/s.
+        Of a switch with six ports of 20 GB/s.
     optic : (mean W, USD)
     network_cooling : (PUE on the design day, mean PUE, L/J)
     """
@@ -213,7 +215,7 @@ def scenario(
 
 def _network_part(kind: str, ports: int, peak_w: float, mean_w: float, usd: float) -> NetworkPart:
     return NetworkPart(
-        id=kind, **SOURCE, kind=kind, vendor="", name="", port_bytes_per_s=1.0, ports=ports, power_typ_w=mean_w,
+        id=kind, **SOURCE, kind=kind, vendor="", name="", port_bytes_per_s=PORT, ports=ports, power_typ_w=mean_w,
         power_max_w=peak_w, price_central_usd=usd, cooling="air", confidence_price="estimate",
     )  # fmt: skip
 

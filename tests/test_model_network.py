@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import pytest
 from hand import optimum, proves
-from records import candidate, configuration, housing, model_data, platform, scenario, workload
+from records import PORT, candidate, configuration, housing, model_data, platform, scenario, workload
 
 from solver.model.data import ModelData, Pool, fabrics, node_ports
 
-ONE_PORT = {"nic_count": 2, "nic_bytes_per_s": 1.0}
+ONE_PORT = {"nic_count": 2, "nic_bytes_per_s": PORT}
 
 
 def wired(*, switch_usd: float = 0.0, optic_usd: float = 0.0, peak_w: float = 0.0, **limits: float) -> ModelData:
@@ -76,7 +76,7 @@ def test_ports_of_a_node() -> None:
     """Proves the ports a node has whatever works on it: one for eight accelerators, all of a storage server."""
     of = scenario()
     for accelerators, cards, ports in ((0, 4, 4.0), (1, 4, 1.0), (8, 4, 1.0), (9, 4, 2.0), (72, 72, 9.0), (16, 1, 1.0)):
-        part = platform(accelerators=accelerators, nic_count=cards, nic_bytes_per_s=1.0)
+        part = platform(accelerators=accelerators, nic_count=cards, nic_bytes_per_s=PORT)
         assert node_ports(of, configuration(part)) == ports
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from records import (
     GB,
+    PORT,
     accelerator,
     candidate,
     configuration,
@@ -112,7 +113,7 @@ def _accelerators(draw: Draw) -> int:
 
 def _ports(draw: Draw) -> dict[str, Any]:
     """Draw network cards where the instance has a network."""
-    return {"nic_count": int(draw.rng.integers(1, 3)) if draw.wired else 0, "nic_bytes_per_s": 1.0}
+    return {"nic_count": int(draw.rng.integers(1, 3)) if draw.wired else 0, "nic_bytes_per_s": PORT}
 
 
 def _class(draw: Draw, name: str) -> Workload:
@@ -135,7 +136,7 @@ def _stock(draw: Draw, name: str, pooled: bool = False) -> TierStock:
     return tier(
         name, capacity_bytes=draw.between(50, 800) * GB, read_bytes_per_s=slow * draw.between(5, 200) * GB,
         link_bytes_per_s=slow * draw.between(3, 60) * GB, pooled=pooled,
-        write_bytes_per_s=draw.between(0.2, 5) * GB if draw.chance(0.4) else None,
+        write_bytes_per_s=draw.between(0.2, 5) * GB if pooled or draw.chance(0.4) else None,
         endurance_bytes_per_s=draw.between(0.1, 2) * GB if wears else math.inf,
     )  # fmt: skip
 

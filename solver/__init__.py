@@ -20,6 +20,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from solver.audit import audit as audit
+    from solver.builds import Build as Build
+    from solver.builds import load_build as load_build
     from solver.catalog import Catalog as Catalog
     from solver.catalog import load_catalog as load_catalog
     from solver.design import Design as Design
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AuditError": "errors",
+    "Build": "builds",
     "Catalog": "catalog",
     "Design": "design",
     "InputError": "errors",
@@ -44,6 +47,7 @@ _HOMES = {
     "Study": "study",
     "TierwattError": "errors",
     "audit": "audit",
+    "load_build": "builds",
     "load_catalog": "catalog",
     "load_study": "study",
     "predict": "performance",

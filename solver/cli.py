@@ -21,6 +21,7 @@ from solver import __version__
 from solver.errors import InputError, Problem, TierwattError
 
 if TYPE_CHECKING:
+    from solver.builds import Build
     from solver.catalog import Catalog
     from solver.design import Design
     from solver.study import Study
@@ -147,6 +148,10 @@ def solve(
     gap: Annotated[float | None, typer.Option(metavar="G", help="Relative gap at which to stop.")] = None,
     time_limit: Annotated[float | None, typer.Option(metavar="S", help="Seconds after which to stop.")] = None,
     baselines: Annotated[bool, typer.Option(help="Compare with simpler builds.")] = True,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Compare with a build of your own: nodes by platform, in TOML or CSV."),
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the design as JSON.")] = None,
     xlsx_file: Annotated[Path | None, typer.Option("--xlsx", metavar="FILE", help="Write it as a spreadsheet.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
@@ -156,6 +161,7 @@ def solve(
     Exit status: 0 solved, 2 bad input, 3 infeasible, 4 stopped before the gap was reached, 1 anything else.
     """
     from solver import export
+    from solver.builds import load_build
     from solver.settings import changed
     from solver.study import load_study
 
@@ -169,7 +175,8 @@ def solve(
     for path in (json_file, xlsx_file):
         if path is not None:
             export.check_writable(path)
-    design = _solve(asked, _catalog(catalog), baselines=baselines, quiet=quiet)
+    own = None if baseline is None else load_build(baseline)
+    design = _solve(asked, _catalog(catalog), baselines=baselines, quiet=quiet, baseline=own)
     if json_file is not None:
         export.write_json(design, json_file)
     if xlsx_file is not None:
@@ -180,7 +187,7 @@ def solve(
     return _status(design)
 
 
-def _solve(study: Study, catalog: Catalog, *, baselines: bool, quiet: bool) -> Design:
+def _solve(study: Study, catalog: Catalog, *, baselines: bool, quiet: bool, baseline: Build | None = None) -> Design:
     """Solve with progress on standard error; Ctrl-C stops and keeps the best."""
     from solver.progress import progress, silent_libraries, stop_on_interrupt
 
@@ -189,7 +196,9 @@ def _solve(study: Study, catalog: Catalog, *, baselines: bool, quiet: bool) -> D
         from solver.solve import solve as find
 
         with silent_libraries():
-            return find(study, catalog, on_progress=report, should_stop=should_stop, baselines=baselines)
+            return find(
+                study, catalog, on_progress=report, should_stop=should_stop, baselines=baselines, baseline=baseline
+            )
 
 
 def _status(design: Design) -> int:

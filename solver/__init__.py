@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from solver.errors import TierwattError as TierwattError
     from solver.performance import Prediction as Prediction
     from solver.performance import predict as predict
+    from solver.quote import QuoteAnswer as QuoteAnswer
+    from solver.quote import check_quote as check_quote
     from solver.report import render as render
     from solver.solve import solve as solve
     from solver.study import Study as Study
@@ -44,9 +46,11 @@ _HOMES = {
     "InputError": "errors",
     "Prediction": "performance",
     "Problem": "errors",
+    "QuoteAnswer": "quote",
     "Study": "study",
     "TierwattError": "errors",
     "audit": "audit",
+    "check_quote": "quote",
     "load_build": "builds",
     "load_catalog": "catalog",
     "load_study": "study",

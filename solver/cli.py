@@ -208,6 +208,47 @@ def _status(design: Design) -> int:
     return {OPTIMAL: SOLVED, INFEASIBLE: NO_DESIGN}.get(design.status, STOPPED)
 
 
+@app.command("check-quote")
+def check_quote(
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="Study in TOML.")],
+    part: Annotated[str, typer.Option(metavar="ID", help="Platform or memory device.")],
+    price: Annotated[float, typer.Option(metavar="USD", help="Of one piece, in the study's price quarter.")],
+    quantity: Annotated[int, typer.Option(metavar="N", help="The smallest order: at least N pieces, or none.")] = 1,
+    catalog: Catalogs = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value, as in `tierwatt solve`.")
+    ] = None,
+    gap: Annotated[float | None, typer.Option(metavar="G", help="Relative gap of each solve.")] = None,
+    tolerance: Annotated[float, typer.Option(metavar="T", help="Relative width of the walk-away price.")] = 0.01,
+    time_limit: Annotated[float | None, typer.Option(metavar="S", help="Seconds after which to stop.")] = None,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> int:
+    """Judge a quoted price: bought or not, how many, what it displaces, and the price to walk away at.
+
+    Exit status: 0 answered, 2 bad input, 4 stopped before an answer was found.
+    """
+    from solver.progress import progress, silent_libraries, stop_on_interrupt
+    from solver.settings import changed
+    from solver.study import load_study
+
+    asked = changed(load_study(study), changes or (), {"solver.gap": gap, "solver.time_limit_s": time_limit})
+    parts = _catalog(catalog)
+    with stop_on_interrupt() as should_stop, progress(quiet=quiet) as report:
+        report({"t_s": 0.0, "phase": "parts and candidates"})
+        from solver.quote import UNKNOWN
+        from solver.quote import check_quote as check
+
+        with silent_libraries():
+            found = check(
+                asked, parts, part, price, quantity, tolerance=tolerance, on_progress=report, should_stop=should_stop
+            )
+    from solver.versus import quote
+
+    _say(json.dumps(found.to_dict(), indent=1, allow_nan=False) if as_json else quote(found.to_dict()))
+    return STOPPED if UNKNOWN in (found.bought, found.walk_away["kind"]) else SOLVED
+
+
 @app.command()
 def predict(
     model: Annotated[str, typer.Option(metavar="ID", help="Model.")],

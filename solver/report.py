@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from solver.design import FEASIBLE, INFEASIBLE, OPTIMAL, Design, Record
+from solver.versus import comparisons
 from solver.words import WIDTH, amount, block, figure, many, percent, quantity, si
 
 LINES = 44
@@ -52,7 +53,7 @@ def render(design: Design) -> str:
             *_binding(design),
             *_left_out(design),
             *_evidence(design),
-            *_comparisons(design),
+            *comparisons(design),
             *_proof(design),
         ]
         lines += [*_bill(design, max(FEWEST_LINES, LINES - len(lines) - len(rest))), *rest]
@@ -305,61 +306,6 @@ def _evidence(design: Design) -> list[str]:
         text += f"; {figure(kpi['low'])} to {figure(kpi['high'])} {kpi['unit']} within the model's error"
     guessed = sum(1 for a in design.assumptions if a["confidence"] == "estimate")
     return block("evidence", f"{text}; {len(design.assumptions)} assumptions, {guessed} estimated")
-
-
-def _comparisons(design: Design) -> list[str]:
-    """Gain over the baselines, and the runner-up."""
-    unit = str(design.objective.get("unit", ""))
-    lines = []
-    for record in design.baselines:
-        own = record.get("kind") == "own build"
-        text = _own_build(record, unit) if own else f"{_gain(float(record['gain_frac']))} {record['name']}"
-        text += "" if own else f" ({figure(record['objective_value'])} {unit})"
-        lines += block("baseline", text, most=4 if own else 1)
-    if not lines:
-        lines = block("baseline", "not computed")
-    runner = design.runner_up
-    if not runner:
-        return [*lines, *block("runner-up", "not computed")]
-    if runner.get("objective_value") is None:
-        return [*lines, *block("runner-up", f"none found without {runner.get('without', 'the chief platform')}")]
-    distance = runner.get("distance_frac", runner.get("gain_frac"))
-    chief = ", ".join(runner.get("platforms") or []) or runner.get("chief platform", "")
-    text = f"without {runner['without']} {figure(runner['objective_value'])} {unit}"
-    text += f", {percent(float(distance))} behind" if distance is not None else ""
-    return [*lines, *block("runner-up", text + (f" ({chief})" if chief else ""), most=2)]
-
-
-def _own_build(record: Record, unit: str) -> str:
-    """What the user's build reaches, how far behind it is, and what it breaks."""
-    value, name = record["objective_value"], f"your build {record['name']!r}"
-    if record["unserved"]:
-        lacking = [f"{u['class']} ({' and '.join(u['roles'])})" for u in record["unserved"]]
-        text = f"{name} cannot serve {', '.join(lacking)}"
-    elif record["served_frac"] is not None:
-        text = f"{name} serves only {percent(record['served_frac'])} of what must be served"
-    elif record.get("gain_frac") is None:
-        text = f"{name} serves nothing" if value is not None else f"{name}: stopped before an answer was found"
-    else:
-        distance = float(record["distance_frac"])
-        text = f"{_gain(float(record['gain_frac']))} {name} ({figure(value)} {unit}, "
-        text += f"{percent(abs(distance))} {'behind' if distance >= 0 else 'ahead'})"
-    broken = [
-        f"{b['limit']}: {b['reason']}" if "reason" in b
-        else f"{b['limit']} by {amount(b['excess'], b['unit'])} ({amount(b['needed'], b['unit'])} in all)"
-        for b in record["breaks"]
-    ]  # fmt: skip
-    text += "; breaks " + ", ".join(broken) if broken else ""
-    return text + (f" ({', '.join(record['lifted'])} lifted here)" if record["lifted"] else "")
-
-
-def _gain(share: float) -> str:
-    """How much better than a comparison, in words that lead to its name."""
-    if percent(share) == "0%":
-        return "as good as"
-    if share < 0.0:
-        return f"{percent(-share)} worse than"
-    return f"{1.0 + share:.1f} times as good as" if share >= 1.0 else f"{percent(share)} better than"
 
 
 def _proof(design: Design) -> list[str]:

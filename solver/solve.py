@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from solver.assemble import assemble, unbuilt
@@ -11,7 +11,7 @@ from solver.baselines import add_baselines
 from solver.builds import Build
 from solver.candidates import CandidateSet, build_candidates
 from solver.catalog import Catalog
-from solver.configurations import configurations
+from solver.configurations import Configuration, configurations
 from solver.design import FEASIBLE, INFEASIBLE, OPTIMAL, UNKNOWN, Design
 from solver.errors import AuditError
 from solver.highs import INFEASIBLE as NO_POINT
@@ -92,10 +92,12 @@ def _with_own(design: Design, build: Build, scenario: Scenario, clock: Clock) ->
     return design.replace(baselines=[compared(record, value, sense) if value else record, *design.baselines])
 
 
-def prepare(scenario: Scenario, *, prune: bool = True) -> tuple[ModelData, CandidateSet]:
-    """Make the columns of a scenario: menu, candidates, pools."""
+def prepare(
+    scenario: Scenario, *, prune: bool = True, menu: Sequence[Configuration] | None = None
+) -> tuple[ModelData, CandidateSet]:
+    """Make the columns of a scenario: menu (its own unless one is given), candidates, pools."""
     find_objective(scenario)
-    configs = configurations(scenario)
+    configs = configurations(scenario) if menu is None else menu
     fit = Calibration.from_catalog(scenario.catalog)
     candidates = build_candidates(scenario, configs, fit, prune=prune)
     return model_data(scenario, configs, candidates.candidates), candidates

@@ -18,8 +18,8 @@ RANKS = [
     {"scenario"}, {"configurations"}, {"candidate"}, {"menu", "pruning"}, {"enumeration"}, {"candidates"},
     {"model.data"}, {"resources"}, {"model"}, {"highs"}, {"search"}, {"optimise"}, {"polishing"},
     {"design"}, {"embed", "kpis", "holdings"}, {"servings", "slacks"}, {"assemble"},
-    {"auditing"}, {"audit"}, {"baselines"}, {"own_build"}, {"solve"},
-    {"listing", "progress", "report", "export"}, {"cli"}, {"__main__"}, {"__init__"},
+    {"auditing"}, {"audit"}, {"baselines"}, {"own_build"}, {"solve"}, {"pricing", "quoted"}, {"quote"},
+    {"versus"}, {"listing", "progress", "report", "export"}, {"cli"}, {"__main__"}, {"__init__"},
 ]  # fmt: skip
 """A module imports from its own rank or from one above. Modules of a package share its rank."""
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}

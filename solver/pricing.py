@@ -30,6 +30,8 @@ LOW_USD = 1.0
 STEP_USD = 1e5
 LP_STEPS = 8
 STEPS = 12
+STEP_TIME_SHARE = 0.08
+"""Share of the time limit that one step may take; what it leaves open widens the range."""
 FIRST_STEP = 3.0
 """How much looser the first step is solved, which begins at the price of the relaxation and only finds the region."""
 
@@ -228,7 +230,9 @@ def headroom(
         program, cost, spent = _money_left(market, target, order, price)
         allowed = max(0.25 * tolerance * max(price, 0.01 * start_usd) * order / MONEY_USD, gap * spent)
         allowed *= FIRST_STEP if step == 0 else 1.0
-        found = minimise(program, cost, spent, clock, gap=1e-9, absolute_gap=allowed, start=start)
+        inner = Clock(min(STEP_TIME_SHARE * clock.time_limit_s, clock.left_s), clock.threads, None, clock.should_stop)
+        found = minimise(program, cost, spent, inner, gap=1e-9, absolute_gap=allowed, start=start)
+        clock.report("walk-away price", max(low, 0.0), high if np.isfinite(high) else None, None)
         if found.status == INFEASIBLE:
             return Headroom(None, 0.0, None)
         if np.isfinite(found.bound):

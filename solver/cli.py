@@ -226,7 +226,7 @@ def check_quote(
 ) -> int:
     """Judge a quoted price: bought or not, how many, what it displaces, and the price to walk away at.
 
-    Exit status: 0 answered, 2 bad input, 4 stopped before an answer was found.
+    Exit status: 0 answered, 2 bad input, 3 no build with it or without, 4 stopped before an answer was found.
     """
     from solver.progress import progress, silent_libraries, stop_on_interrupt
     from solver.settings import changed
@@ -236,7 +236,7 @@ def check_quote(
     parts = _catalog(catalog)
     with stop_on_interrupt() as should_stop, progress(quiet=quiet) as report:
         report({"t_s": 0.0, "phase": "parts and candidates"})
-        from solver.quote import UNKNOWN
+        from solver.quote import NO_BUILD, UNKNOWN
         from solver.quote import check_quote as check
 
         with silent_libraries():
@@ -246,7 +246,8 @@ def check_quote(
     from solver.versus import quote
 
     _say(json.dumps(found.to_dict(), indent=1, allow_nan=False) if as_json else quote(found.to_dict()))
-    return STOPPED if UNKNOWN in (found.bought, found.walk_away["kind"]) else SOLVED
+    kind = found.walk_away["kind"]
+    return NO_DESIGN if kind == NO_BUILD else STOPPED if UNKNOWN in (found.bought, kind) else SOLVED
 
 
 @app.command()

@@ -33,8 +33,8 @@ BETTER = 1e-6
 TOLERANCE = 0.01
 LEAST_TRIAL_USD = 1.0
 YES, NO, TIE, UNKNOWN = "yes", "no", "within the gap", "not found in time"
-PRICE, NEVER, ANY, BUDGET = "price", "never", "any", "budget"
-"""Kinds of walk-away: a price; not even free; whatever it costs; whatever the budget can pay."""
+PRICE, NEVER, ANY, BUDGET, NO_BUILD = "price", "never", "any", "budget", "no build"
+"""Kinds of walk-away: a price; not even free; whatever it costs; whatever the budget can pay; none with it either."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,9 @@ class QuoteAnswer:
         ``name``, ``unit``, ``sense``, ``with_order``, ``without``, ``bound_without``, ``gain`` (positive where
         the order makes it better) and ``gain_frac``.
     walk_away : dict
-        ``kind``; ``usd``: the highest price at which the order is still better than none; ``high_usd``: above it no
-        build with the order is as good; ``tolerance`` that was asked for.
+        ``kind`` (``price``, ``never``, ``any``, ``budget``, ``no build`` or ``not found in time``); ``usd``: the highest
+        price at which the order is still better than none; ``high_usd``: above it no build with the order is as
+        good; ``tolerance`` that was asked for.
     displaced : list of dict
         ``part``, ``kind``, ``without``, ``with_order``, ``change``: pieces of what the order adds or replaces.
     capex_usd : dict
@@ -242,13 +243,16 @@ class _Bargain:
         self, found: dict[str, Any], low: Headroom, high_usd: float, *, needed: bool
     ) -> tuple[dict[str, Any], FloatArray | None]:
         """The walk-away record of a range of prices."""
-        least = max(low.low_usd, 0.0) if low.low_usd is not None else 0.0
-        if high_usd <= 0.0 or (low.low_usd is None and not math.isfinite(high_usd)):
-            return found | {"kind": NEVER if high_usd <= 0.0 else UNKNOWN}, None
+        if needed and (low.low_usd is None or low.low_usd < 0.0):
+            return found | {"kind": NO_BUILD if low.high_usd <= 0.0 else UNKNOWN}, None
+        if high_usd <= 0.0:
+            return found | {"kind": NEVER}, None
+        most = high_usd if math.isfinite(high_usd) else None
         if low.low_usd is None or low.low_usd < 0.0:
-            return found | {"usd": 0.0, "high_usd": high_usd}, None
+            return found | ({"kind": UNKNOWN} if most is None else {"usd": 0.0, "high_usd": most}), None
+        least = low.low_usd
         kind = BUDGET if needed else PRICE
-        return found | {"kind": kind, "usd": least, "high_usd": max(high_usd, least)}, low.point
+        return found | {"kind": kind, "usd": least, "high_usd": None if most is None else max(most, least)}, low.point
 
     def _priced(self, target: float | None) -> bool:
         """True where a higher price takes something away."""
@@ -265,7 +269,7 @@ class _Bargain:
     def _bought(self, without: _Side, with_order: _Side, walk_away: Mapping[str, Any]) -> str:
         """Whether the order is better than none at the quoted price."""
         kind, usd, high = walk_away["kind"], walk_away["usd"], walk_away["high_usd"]
-        if kind == NEVER or (high is not None and self.price_usd > high) or with_order.status == INFEASIBLE:
+        if kind in (NEVER, NO_BUILD) or (high is not None and self.price_usd > high) or with_order.status == INFEASIBLE:
             return NO
         if kind == ANY or (usd is not None and self.price_usd <= usd and usd > 0):
             return YES

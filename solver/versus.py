@@ -113,6 +113,7 @@ def _walk_away(answer: Mapping[str, Any], pieces: str) -> str:
     if found["usd"] is None:
         return {
             "never": f"at once: {pieces} would not be bought at any price, not even at 0 USD",
+            "no build": "no build keeps the limits and promises of the study, with it or without",
             "any": f"never: {pieces} would be bought at any price, since money is not limited and does not count",
         }.get(str(found["kind"]), "not found in time")
     low, high = float(found["usd"]), found["high_usd"]

@@ -105,6 +105,14 @@ def test_what_is_needed_is_bought_at_any_price_within_the_budget() -> None:
     assert asked(market_of(changes, demand=100.0), 3100.0).bought == "no"
 
 
+def test_no_build_with_it_or_without() -> None:
+    """100 requests/s take four new boxes; a site of 2 kW has room for two."""
+    changes = {"demand.floor_frac": 1.0, "objective.name": "tco", "site.power_mw": 0.002, "site.budget_usd": 12e3}
+    answer = asked(market_of(changes, demand=100.0), 1.0)
+    assert answer.walk_away["kind"] == "no build" and answer.bought == "no"
+    assert "with it or without" in words(answer.to_dict())
+
+
 def test_a_ratio_is_priced_too() -> None:
     """60 requests/s for 9,000 USD; a new box of 2 kW makes 12.5 requests/s/kW, an old one 10, as all are without.
 
@@ -210,6 +218,22 @@ def test_confirmed_by_solves_two_percent_below_and_above(half: Study, catalog: C
     assert below >= without * (1 - GAP), "the part pays 2% below"
     assert above <= without_bound * (1 + GAP), "it does not pay 2% above"
     assert high <= 1.02 * usd or without < without_bound, "the range is no wider than the gap makes it"
+
+
+def test_a_drive_that_the_menu_would_not_choose(half: Study, catalog: Catalog) -> None:
+    """A dearer drive is judged against the one that would fill the bays, and is bought once it is the cheaper one."""
+    part = "nvme_micron_9550max_25tb"
+    tiered = half.with_changes({"build.tiers": True, "build.reuse_segments": 2, "solver.gap": 0.002})
+    quoted = prepare_quote(tiered, catalog, part)
+    bought = {device for p in quoted.data.pools for device, _ in p.config.bought}
+    assert part in bought and len([d for d in bought if d.startswith("nvme")]) > 1
+    assert all(count == dict(next(p.config.bought for p in quoted.data.pools if p.config.id == c))[part]
+               for c, count in quoted.pieces.items())  # fmt: skip
+    answer = check_quote(tiered, catalog, part, 1.0)
+    assert answer.kind == "memory" and answer.catalog_usd == pytest.approx(quoted.usd)
+    assert answer.walk_away["kind"] in ("price", "never")
+    if answer.walk_away["kind"] == "price" and answer.walk_away["usd"] > 1.0:
+        assert answer.bought == "yes"
 
 
 def test_quoted_price_is_of_the_studys_quarter(half: Study, catalog: Catalog) -> None:

@@ -60,8 +60,8 @@ class QuoteAnswer:
         ``name``, ``unit``, ``sense``, ``with_order``, ``without``, ``bound_without``, ``gain`` (positive where
         the order makes it better) and ``gain_frac``.
     walk_away : dict
-        ``kind`` (``price``, ``never``, ``any``, ``budget``, ``no build`` or ``not found in time``); ``usd``: the highest
-        price at which the order is still better than none; ``high_usd``: above it no build with the order is as
+        ``kind`` (``price``, ``never``, ``any``, ``budget``, ``no build`` or ``not found in time``); ``usd``: the
+        highest price at which the order is still better than none; ``high_usd``: above it no build with the order is as
         good; ``tolerance`` that was asked for.
     displaced : list of dict
         ``part``, ``kind``, ``without``, ``with_order``, ``change``: pieces of what the order adds or replaces.

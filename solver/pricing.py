@@ -1,6 +1,5 @@
-"""One compiled program for every price of a part, and the highest price at which an order pays.
+"""The highest price at which an order of a part pays.
 
-Prices enter the model linearly and only with what is bought, so two compilations give the matrix at any price.
 What an order is worth is the money that is left, at a trial price, in a build that holds the order and is as good
 as a target: the price plus that money over the pieces is a price that the same build can pay, and no build can pay
 more than the price plus the proven bound of that money over the order (Dinkelbach 1967, on dollars a piece).
@@ -13,173 +12,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pyomo.environ as pyo
 from numpy.typing import NDArray
 
 from solver.highs import INFEASIBLE, OPTIMAL, Clock, Program, solve_lp
-from solver.model.data import ModelData, Pool
-from solver.model.objectives import Objective
-from solver.optimise import compiled
+from solver.market import Market, ordered, with_row
+from solver.optimise import best
 from solver.search import minimise
 
 FloatArray = NDArray[np.float64]
 MONEY_USD = 1e3
 """Dollars in one unit of the column for money left."""
-LOW_USD = 1.0
-"""First price compiled at: so low that what the limits allow of the part is bounded by everything else."""
-STEP_USD = 1e5
 LP_STEPS = 8
 STEPS = 12
 STEP_TIME_SHARE = 0.08
 """Share of the time limit that one step may take; what it leaves open widens the range."""
+MARGIN_GAPS = 2.0
+"""How many gaps better than the target the relaxation is where the objective's own search begins."""
 FIRST_STEP = 3.0
 """How much looser the first step is solved, which begins at the price of the relaxation and only finds the region."""
-
-
-def repriced(data: ModelData, pieces: Mapping[str, int], change_usd: float) -> ModelData:
-    """Return the model data with each piece of a part dearer or cheaper; candidates do not depend on prices.
-
-    Parameters
-    ----------
-    data : ModelData
-    pieces : mapping
-        Configuration id -> pieces of the part in one node.
-    change_usd : float
-        On each piece.
-    """
-    pools = {}
-    for p in data.pools:
-        usd = p.config.price_usd + pieces.get(p.config.id, 0) * change_usd
-        pools[p.id] = Pool(dataclasses.replace(p.config, price_usd=usd), p.cap)
-    return dataclasses.replace(
-        data,
-        pools=tuple(pools.values()),
-        housings=tuple(dataclasses.replace(h, pool=pools[h.pool.id]) for h in data.housings),
-        columns=tuple(c if c.pool is None else dataclasses.replace(c, pool=pools[c.pool.id]) for c in data.columns),
-        places=tuple(dataclasses.replace(p, pool=pools[p.pool.id]) for p in data.places),
-    )
-
-
-@dataclass(frozen=True)
-class Market:
-    """A study's program as a function of the price of one part.
-
-    Attributes
-    ----------
-    objective : Objective
-    program : Program
-        At `LOW_USD` a piece.
-    slope : (nonzeros,) array
-        Change of the rows' coefficients with one dollar a piece.
-    cost_slope : (K, N) array
-        Likewise of the costs.
-    bought, at_work : (N,) arrays
-        Pieces that one node bought, or one node at work in a rack, holds; zero in all other columns.
-    """
-
-    objective: Objective
-    program: Program
-    slope: FloatArray
-    cost_slope: FloatArray
-    bought: FloatArray
-    at_work: FloatArray
-
-    def at(self, price_usd: float) -> Program:
-        """Return the program at a price."""
-        change = price_usd - LOW_USD
-        return dataclasses.replace(
-            self.program,
-            value=self.program.value + change * self.slope,
-            costs=self.program.costs + change * self.cost_slope,
-        )
-
-    @property
-    def without(self) -> Program:
-        """The program without the part, whatever its price."""
-        there = (self.bought > 0) | (self.at_work > 0)
-        return dataclasses.replace(self.program, upper=np.where(there, 0.0, self.program.upper))
-
-    @property
-    def money_rows(self) -> dict[int, float]:
-        """Rows in which the price stands, with their change for each dollar that is spent."""
-        rows = np.repeat(np.arange(len(self.program.row_lower)), np.diff(self.program.start))
-        priced = np.flatnonzero(self.slope)
-        return {int(rows[k]): float(self.slope[k] / self.bought[self.program.index[k]]) for k in priced}
-
-    @property
-    def cost_per_usd(self) -> FloatArray:
-        """Change of each cost for each dollar that is spent."""
-        column = int(np.argmax(self.bought))
-        return np.asarray(self.cost_slope[:, column] / self.bought[column])
-
-    def pieces(self, values: FloatArray) -> int:
-        """Pieces at work at a point."""
-        return round(float(self.at_work @ np.round(values[: len(self.at_work)])))
-
-
-def open_market(data: ModelData, pieces: Mapping[str, int], price_usd: float) -> tuple[Market, pyo.ConcreteModel]:
-    """Compile a study's program as a function of one part's price.
-
-    Parameters
-    ----------
-    data : ModelData
-    pieces : mapping
-        Configuration id -> pieces of the part in one node.
-    price_usd : float
-        What a piece costs in `data`.
-
-    Returns
-    -------
-    market : Market
-    model : ConcreteModel
-        Whose variables are the program's columns.
-    """
-    model, program, objective = compiled(repriced(data, pieces, LOW_USD - price_usd))
-    _, dearer, _ = compiled(repriced(data, pieces, LOW_USD + STEP_USD - price_usd))
-    names = [v.name for v in program.variables]
-    same = np.array_equal(program.index, dearer.index) and np.array_equal(program.start, dearer.start)
-    if not same or names != [v.name for v in dearer.variables]:
-        raise RuntimeError("the program has another shape at another price")
-    pool = {h.id: h.pool.config.id for h in data.housings}
-    bought, at_work = np.zeros(len(names)), np.zeros(len(names))
-    for k, variable in enumerate(program.variables):
-        component = variable.parent_component().local_name
-        if component == "bought":
-            bought[k] = pieces.get(variable.index()[0], 0)
-        elif component == "housed":
-            at_work[k] = pieces.get(pool[variable.index()], 0)
-    slope = (dearer.value - program.value) / STEP_USD
-    cost_slope = (dearer.costs - program.costs) / STEP_USD
-    there = bought > 0
-    return Market(
-        objective,
-        program,
-        np.where(there[program.index], slope, 0.0),
-        np.where(there, cost_slope, 0.0),
-        bought,
-        at_work,
-    ), model
-
-
-def with_row(program: Program, row: FloatArray, lower: float, upper: float) -> Program:
-    """Return a program with one more row, given in full."""
-    at = np.flatnonzero(row)
-    return dataclasses.replace(
-        program,
-        start=np.append(program.start, program.start[-1] + len(at)).astype(np.int32),
-        index=np.append(program.index, at).astype(np.int32),
-        value=np.append(program.value, row[at]),
-        row_lower=np.append(program.row_lower, lower),
-        row_upper=np.append(program.row_upper, upper),
-        rows=[*program.rows, None],
-    )
-
-
-def ordered(market: Market, program: Program, order: int) -> Program:
-    """Return a program in which at least so many pieces are at work."""
-    row = np.zeros(len(program.upper))
-    row[: len(market.at_work)] = market.at_work
-    return with_row(program, row, float(order), np.inf)
 
 
 @dataclass(frozen=True)
@@ -226,13 +76,16 @@ def headroom(
     if price is None:
         return Headroom(None, 0.0, None)
     low, high, point, start = -np.inf, np.inf, None, None
+    near = _near_point(market, target, order, clock, gap, price)
+    if near is not None:
+        point, low = near
+        price, start = max(low, 0.0), np.append(point, -1e-7)
     for step in range(STEPS):
         program, cost, spent = _money_left(market, target, order, price)
         allowed = max(0.25 * tolerance * max(price, 0.01 * start_usd) * order / MONEY_USD, gap * spent)
-        allowed *= FIRST_STEP if step == 0 else 1.0
-        inner = Clock(min(STEP_TIME_SHARE * clock.time_limit_s, clock.left_s), clock.threads, None, clock.should_stop)
+        allowed *= FIRST_STEP if step == 0 and start is None else 1.0
+        inner = _part_of(clock)
         found = minimise(program, cost, spent, inner, gap=1e-9, absolute_gap=allowed, start=start)
-        clock.report("walk-away price", max(low, 0.0), high if np.isfinite(high) else None, None)
         if found.status == INFEASIBLE:
             return Headroom(None, 0.0, None)
         if np.isfinite(found.bound):
@@ -243,6 +96,7 @@ def headroom(
         paid = price + left * MONEY_USD / max(market.pieces(found.values), order)
         if paid > low:
             low, point = paid, found.values[: len(market.at_work)]
+        clock.report("walk-away price", max(low, 0.0), high if np.isfinite(high) else None, None)
         if high - low <= tolerance * abs(low) or high <= 0 or 0 <= left <= allowed or clock.stop():
             break
         change = max(0.0, low) - price
@@ -250,6 +104,50 @@ def headroom(
         start = np.append(found.values[:-1], left - 1e-7)
         price += change
     return Headroom(low if np.isfinite(low) else None, max(high, 0.0), point)
+
+
+def _part_of(clock: Clock) -> Clock:
+    """A clock for one step, whose end does not stop the others."""
+    return Clock(min(STEP_TIME_SHARE * clock.time_limit_s, clock.left_s), clock.threads, None, clock.should_stop)
+
+
+def _near_point(
+    market: Market, target: float | None, order: int, clock: Clock, gap: float, price_usd: float
+) -> tuple[FloatArray, float] | None:
+    """Return a build that reaches the target and the price it can pay, from the objective's own search.
+
+    At a price at which the relaxation is better than the target by a few gaps, the best build reaches the target. That
+    search is much quicker than the one for money, which then only has the last dollars to find.
+    """
+    if target is None:
+        return None
+    better = target + market.objective.sense * MARGIN_GAPS * gap * abs(target)
+    price = _relaxed_price(market, better, order, clock, price_usd)
+    if price is None:
+        return None
+    program = ordered(market, market.at(price), order)
+    found, _, _ = best(program, market.objective.sense, _part_of(clock), 0.5 * gap)
+    if found.values is None:
+        return None
+    program, _, _ = _money_left(market, target, order, price)
+    left = np.inf
+    for row in np.repeat(np.arange(len(program.row_upper)), np.diff(program.start))[
+        program.index == len(program.upper) - 1
+    ]:
+        first, last = program.start[row], program.start[row + 1] - 1
+        taken = float(program.value[first:last] @ found.values[program.index[first:last]])
+        left = min(left, (_right(program, int(row)) - taken) / float(program.value[last]))
+    if not _reaches(market, target, program, found.values):
+        return None
+    return found.values, price + left * MONEY_USD / max(market.pieces(found.values), order)
+
+
+def _reaches(market: Market, target: float, program: Program, values: FloatArray) -> bool:
+    """True where a point is as good as the target, or the target is a row in which money is left."""
+    if market.cost_per_usd[0]:
+        return True
+    row, most, _ = _target_row(market, dataclasses.replace(program, costs=program.costs[:, :-1]), target)
+    return float(row @ values) <= most
 
 
 def _relaxed_price(market: Market, target: float | None, order: int, clock: Clock, price: float) -> float | None:

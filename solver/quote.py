@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from solver.catalog import Catalog
 from solver.errors import InputError, Problem
 from solver.highs import INFEASIBLE, Clock
+from solver.market import open_market, ordered
 from solver.optimise import SEARCH_GAP_SHARE, best
-from solver.pricing import Headroom, headroom, open_market, ordered
+from solver.pricing import Headroom, headroom
 from solver.quoted import Quoted, prepare_quote
 from solver.resources import node_usd
 from solver.study import Study

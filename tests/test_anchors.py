@@ -16,9 +16,9 @@ from records import accelerator, candidate, configuration, housing, model_data, 
 
 from solver.catalog import Catalog, load_catalog
 from solver.highs import Clock, Program
+from solver.market import with_row
 from solver.model.data import Family, ModelData, Pool
 from solver.optimise import best, compiled, optimise
-from solver.pricing import with_row
 from solver.scenario import Finance, resolve
 from solver.solve import prepare
 from solver.study import study_from_dict

@@ -18,7 +18,7 @@ RANKS = [
     {"scenario"}, {"configurations"}, {"candidate"}, {"menu", "pruning"}, {"enumeration"}, {"candidates"},
     {"model.data"}, {"resources"}, {"model"}, {"highs"}, {"search"}, {"optimise"}, {"polishing"},
     {"design"}, {"embed", "kpis", "holdings"}, {"servings", "slacks"}, {"assemble"},
-    {"auditing"}, {"audit"}, {"baselines"}, {"own_build"}, {"solve"}, {"pricing", "quoted"}, {"quote"},
+    {"auditing"}, {"audit"}, {"baselines"}, {"own_build"}, {"solve"}, {"market", "quoted"}, {"pricing"}, {"quote"},
     {"versus"}, {"listing", "progress", "report", "export"}, {"cli"}, {"__main__"}, {"__init__"},
 ]  # fmt: skip
 """A module imports from its own rank or from one above. Modules of a package share its rank."""

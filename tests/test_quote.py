@@ -16,9 +16,9 @@ from solver.candidate import Candidate
 from solver.catalog import Catalog, load_catalog
 from solver.cli import main
 from solver.highs import Clock
+from solver.market import open_market, ordered, repriced
 from solver.model.data import ModelData, Pool
 from solver.optimise import best, compiled, optimise
-from solver.pricing import open_market, ordered, repriced
 from solver.quote import QuoteAnswer, check_quote, judge
 from solver.quoted import Quoted, prepare_quote
 from solver.scenario import resolve

@@ -248,6 +248,16 @@ def test_quoted_price_is_of_the_studys_quarter(half: Study, catalog: Catalog) ->
     assert quoted.usd != catalog.row("platforms", "hgx_h200_8")["price_central_usd"], "the quote is of 2026Q2"
 
 
+def test_what_is_quoted_is_for_sale(half: Study, catalog: Catalog) -> None:
+    """A platform that the catalog does not sell, or for which it has no price, can be quoted."""
+    part = next(str(r.id) for r in catalog.rows("platforms") if r["price_central_usd"] is None and r["accelerators"])
+    admitted = half.with_changes({"exclude": [p for p in half.exclude if p != part]})
+    assert catalog.row("platforms", part)["buyable"] != "yes"
+    answer = check_quote(admitted, catalog, part, 50_000.0)
+    assert answer.catalog_usd is None and answer.walk_away["kind"] in ("price", "never")
+    assert catalog.row("platforms", part)["price_central_usd"] is None, "the catalog itself is not touched"
+
+
 def test_bad_quotes_are_refused_with_reasons(half: Study, catalog: Catalog) -> None:
     found = problems(lambda: check_quote(half, catalog, "hgx_h200_8", -1.0, 0, tolerance=2.0))
     assert [p.field for p in found] == ["price", "quantity", "tolerance"]

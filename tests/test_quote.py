@@ -153,6 +153,33 @@ def test_prices_enter_as_the_model_has_them() -> None:
     assert len(market.money_rows) == 1 and market.cost_per_usd[0] > 0
 
 
+@pytest.mark.parametrize("seed", range(25))
+def test_every_build_tried(seed: int) -> None:
+    """The walk-away price is the highest that any whole-number build with the order can pay and still be better."""
+    rng = np.random.default_rng(seed)
+    rate, new_rate = float(rng.integers(5, 20)), float(rng.integers(5, 60))
+    new_w, old_usd = float(rng.integers(1, 4)) * KW, float(rng.integers(500, 1500))
+    budget, power_w, order = float(rng.integers(6000, 15000)), float(rng.integers(6, 16)) * KW, int(rng.integers(1, 4))
+    old = Pool(configuration(OLD, price_usd=old_usd), 1.0)
+    new = Pool(configuration(NEW, price_usd=LISTED_USD, provisioned_w=new_w), 1.0)
+    columns = [(candidate(at=OLD, rate=rate), None), (candidate(at=NEW, rate=new_rate), None)]
+    limits = scenario({"site.budget_usd": budget, "site.power_mw": power_w / 1e6}, [workload(demand=1e4)])
+    answer = asked(model_data(limits, columns, [housing(old), housing(new)]), LISTED_USD, order)
+    without = rate * min(budget // old_usd, power_w // KW)
+    pays = [
+        (budget - old_usd * m) / n
+        for n in range(order, int(power_w // new_w) + 1)
+        for m in range(int(power_w // KW) + 1)
+        if n * new_w + m * KW <= power_w and old_usd * m <= budget and rate * m + new_rate * n > without
+    ]
+    if not pays or max(pays) <= 0:
+        assert answer.walk_away["kind"] == "never" and answer.bought == "no"
+    else:
+        assert answer.walk_away["usd"] == pytest.approx(max(pays), rel=1e-3)
+        assert answer.walk_away["high_usd"] == pytest.approx(max(pays), rel=2e-3)
+        assert answer.bought == ("yes" if max(pays) >= LISTED_USD else "no")
+
+
 def test_words_say_what_was_found() -> None:
     data = market_of({"site.budget_usd": 12e3})
     text = words(asked(data, 2300.0).to_dict())

@@ -20,6 +20,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from solver.audit import audit as audit
+    from solver.builds import Build as Build
+    from solver.builds import load_build as load_build
     from solver.catalog import Catalog as Catalog
     from solver.catalog import load_catalog as load_catalog
     from solver.design import Design as Design
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from solver.errors import TierwattError as TierwattError
     from solver.performance import Prediction as Prediction
     from solver.performance import predict as predict
+    from solver.quote import QuoteAnswer as QuoteAnswer
+    from solver.quote import check_quote as check_quote
     from solver.report import render as render
     from solver.solve import solve as solve
     from solver.study import Study as Study
@@ -36,14 +40,18 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AuditError": "errors",
+    "Build": "builds",
     "Catalog": "catalog",
     "Design": "design",
     "InputError": "errors",
     "Prediction": "performance",
     "Problem": "errors",
+    "QuoteAnswer": "quote",
     "Study": "study",
     "TierwattError": "errors",
     "audit": "audit",
+    "check_quote": "quote",
+    "load_build": "builds",
     "load_catalog": "catalog",
     "load_study": "study",
     "predict": "performance",

@@ -37,12 +37,12 @@ def add_baselines(design: Design, data: ModelData, clock: Clock) -> Design:
     clock.report("baselines", None, None, None)
     baselines = [best_single_platform(data, clock), hbm_only_colocated(data, clock)]
     value = float(design.objective["value"])
-    records = [_with_gain(record, value, design.objective["sense"]) for record in baselines if record]
+    records = [with_gain(record, value, design.objective["sense"]) for record in baselines if record]
     chief = chief_platform(design)
     without = subset(data, keep_pool=lambda pool: pool.config.platform.id != chief)
     runner = _solved_record(f"without {chief}", without, clock)
     if runner:
-        runner = _with_gain(runner, value, design.objective["sense"]) | {"without": chief}
+        runner = with_gain(runner, value, design.objective["sense"]) | {"without": chief}
     return design.replace(baselines=records, runner_up=runner or {"without": chief, "objective_value": None})
 
 
@@ -63,7 +63,7 @@ def best_single_platform(data: ModelData, clock: Clock) -> Record | None:
     ranked: list[tuple[float, str]] = []
     for platform in platforms:
         part = _single(data, platform)
-        if _serves_all(part):
+        if not part.missing_roles:
             _, program, _ = compiled(part)
             relaxed = solve_lp(program, program.costs[0], float(program.offsets[0]), clock)
             if relaxed.status == OPTIMAL:
@@ -121,15 +121,9 @@ def _single(data: ModelData, platform: str) -> ModelData:
     return subset(data, keep_pool=lambda pool: pool.config.platform.id == platform or pool.config.accelerator is None)
 
 
-def _serves_all(data: ModelData) -> bool:
-    """True where every class can be prefilled and decoded."""
-    roles = {(c.candidate.workload, c.candidate.role) for c in data.columns}
-    return all((w.id, ROLE_MIXED) in roles or {(w.id, "prefill"), (w.id, "decode")} <= roles for w in data.workloads)
-
-
 def _solved_record(name: str, data: ModelData, clock: Clock) -> Record | None:
     """Solve a comparison; None where it has no design."""
-    if not _serves_all(data):
+    if data.missing_roles:
         return None
     inner = Clock(min(BASELINE_TIME_S, clock.left_s), clock.threads, None, clock.should_stop)
     solved: Solved = optimise(data, inner)
@@ -147,7 +141,7 @@ def _solved_record(name: str, data: ModelData, clock: Clock) -> Record | None:
     }
 
 
-def _with_gain(record: Record, value: float, sense: str) -> Record:
+def with_gain(record: Record, value: float, sense: str) -> Record:
     """Add how much better the design is: a share of the comparison's value."""
     other = record["objective_value"]
     gain = value / other - 1.0 if sense == "max" else 1.0 - value / other

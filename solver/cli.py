@@ -21,6 +21,7 @@ from solver import __version__
 from solver.errors import InputError, Problem, TierwattError
 
 if TYPE_CHECKING:
+    from solver.builds import Build
     from solver.catalog import Catalog
     from solver.design import Design
     from solver.study import Study
@@ -157,6 +158,10 @@ def solve(
     gap: Annotated[float | None, typer.Option(metavar="G", help="Relative gap at which to stop.")] = None,
     time_limit: Annotated[float | None, typer.Option(metavar="S", help="Seconds after which to stop.")] = None,
     baselines: Annotated[bool, typer.Option(help="Compare with simpler builds.")] = True,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Compare with a build of your own: nodes by platform, in TOML or CSV."),
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the design as JSON.")] = None,
     xlsx_file: Annotated[Path | None, typer.Option("--xlsx", metavar="FILE", help="Write it as a spreadsheet.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
@@ -166,6 +171,7 @@ def solve(
     Exit status: 0 solved, 2 bad input, 3 infeasible, 4 stopped before the gap was reached, 1 anything else.
     """
     from solver import export
+    from solver.builds import load_build
     from solver.settings import changed
     from solver.study import load_study
 
@@ -179,7 +185,8 @@ def solve(
     for path in (json_file, xlsx_file):
         if path is not None:
             export.check_writable(path)
-    design = _solve(asked, _catalog(catalog), baselines=baselines, quiet=quiet)
+    own = None if baseline is None else load_build(baseline)
+    design = _solve(asked, _catalog(catalog), baselines=baselines, quiet=quiet, baseline=own)
     if json_file is not None:
         export.write_json(design, json_file)
     if xlsx_file is not None:
@@ -190,7 +197,7 @@ def solve(
     return _status(design)
 
 
-def _solve(study: Study, catalog: Catalog, *, baselines: bool, quiet: bool) -> Design:
+def _solve(study: Study, catalog: Catalog, *, baselines: bool, quiet: bool, baseline: Build | None = None) -> Design:
     """Solve with progress on standard error; Ctrl-C stops and keeps the best."""
     from solver.progress import progress, silent_libraries, stop_on_interrupt
 
@@ -199,7 +206,9 @@ def _solve(study: Study, catalog: Catalog, *, baselines: bool, quiet: bool) -> D
         from solver.solve import solve as find
 
         with silent_libraries():
-            return find(study, catalog, on_progress=report, should_stop=should_stop, baselines=baselines)
+            return find(
+                study, catalog, on_progress=report, should_stop=should_stop, baselines=baselines, baseline=baseline
+            )
 
 
 def _status(design: Design) -> int:
@@ -207,6 +216,48 @@ def _status(design: Design) -> int:
     from solver.design import INFEASIBLE, OPTIMAL
 
     return {OPTIMAL: SOLVED, INFEASIBLE: NO_DESIGN}.get(design.status, STOPPED)
+
+
+@app.command("check-quote")
+def check_quote(
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="Study in TOML.")],
+    part: Annotated[str, typer.Option(metavar="ID", help="Platform or memory device.")],
+    price: Annotated[float, typer.Option(metavar="USD", help="Of one piece, in the study's price quarter.")],
+    quantity: Annotated[int, typer.Option(metavar="N", help="The smallest order: at least N pieces, or none.")] = 1,
+    catalog: Catalogs = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value, as in `tierwatt solve`.")
+    ] = None,
+    gap: Annotated[float | None, typer.Option(metavar="G", help="Relative gap of each solve.")] = None,
+    tolerance: Annotated[float, typer.Option(metavar="T", help="Relative width of the walk-away price.")] = 0.01,
+    time_limit: Annotated[float | None, typer.Option(metavar="S", help="Seconds after which to stop.")] = None,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> int:
+    """Judge a quoted price: bought or not, how many, what it displaces, and the price to walk away at.
+
+    Exit status: 0 answered, 2 bad input, 3 no build with it or without, 4 stopped before an answer was found.
+    """
+    from solver.progress import progress, silent_libraries, stop_on_interrupt
+    from solver.settings import changed
+    from solver.study import load_study
+
+    asked = changed(load_study(study), changes or (), {"solver.gap": gap, "solver.time_limit_s": time_limit})
+    parts = _catalog(catalog)
+    with stop_on_interrupt() as should_stop, progress(quiet=quiet) as report:
+        report({"t_s": 0.0, "phase": "parts and candidates"})
+        from solver.quote import NO_BUILD, UNKNOWN
+        from solver.quote import check_quote as check
+
+        with silent_libraries():
+            found = check(
+                asked, parts, part, price, quantity, tolerance=tolerance, on_progress=report, should_stop=should_stop
+            )
+    from solver.versus import quote
+
+    _say(json.dumps(found.to_dict(), indent=1, allow_nan=False) if as_json else quote(found.to_dict()))
+    kind = found.walk_away["kind"]
+    return NO_DESIGN if kind == NO_BUILD else STOPPED if UNKNOWN in (found.bought, kind) else SOLVED
 
 
 @app.command()

@@ -8,6 +8,7 @@ configuration pays only for the difference.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from solver.parts import Accelerator, MemoryDevice, Platform
@@ -102,6 +103,46 @@ def configurations(scenario: Scenario) -> tuple[Configuration, ...]:
         menu += [_configuration(scenario, platform, host, ()) for host in hosts if platform.accelerators]
         menu += [_configuration(scenario, platform, None, extra) for extra in extras if extra]
     return tuple(menu)
+
+
+def made_to_order(
+    scenario: Scenario, platform: Platform, devices: Sequence[tuple[MemoryDevice, int]]
+) -> tuple[Configuration | None, list[str]]:
+    """Return a platform with the devices a user names, or what keeps them from fitting.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    platform : Platform
+    devices : sequence of (MemoryDevice, count)
+        In one node. A device that takes the slots of the standard memory replaces it.
+
+    Returns
+    -------
+    configuration : Configuration or None
+    misfits : list of str
+    """
+    standard = scenario.device(platform.host_mem_id) if platform.host_mem_id else None
+    host = [(d, n) for d, n in devices if standard and d.bay == standard.bay]
+    extra = tuple((d, n) for d, n in devices if not (standard and d.bay == standard.bay))
+    misfits = [f"{d.id} stands beside {host[0][0].id} in the slots of the host memory" for d, _ in host[1:]]
+    for d, n in host[:1]:
+        if n > platform.host_mem_slots or n * d.capacity_bytes > platform.host_mem_max_bytes:
+            most = min(platform.host_mem_slots, int(platform.host_mem_max_bytes // d.capacity_bytes))
+            misfits.append(f"{n} {d.id} do not fit: at most {most}")
+    places = {"nvme": platform.nvme_bays, "hdd": platform.hdd_bays, "cxl": platform.cxl_lanes}
+    for bay in sorted({d.bay for d, _ in extra}):
+        taken = sum(n * max(1, d.cxl_lanes) for d, n in extra if d.bay == bay)
+        if taken > places.get(bay, 0):
+            word = "lanes" if bay == "cxl" else "bays"
+            misfits.append(f"{taken} {bay} {word} taken, {places.get(bay, 0)} there")
+    tiers = [d.tier for d, _ in devices]
+    misfits += [
+        f"two kinds of device in tier {t}; one is modelled" for t in sorted({t for t in tiers if tiers.count(t) > 1})
+    ]
+    if misfits:
+        return None, misfits
+    return _configuration(scenario, platform, host[0] if host else None, extra), []
 
 
 def _cheapest(scenario: Scenario, devices: list[MemoryDevice]) -> MemoryDevice | None:

@@ -215,7 +215,7 @@ def _build(design: Design) -> list[dict[str, Cell]]:
         ("bound", found.get("bound"), found.get("unit", "")),
         ("gap", found.get("gap"), "share"),
         *((f"output tokens of {model}", rate, "tokens/s") for model, rate in design.tokens_by_model.items()),
-        *((f"gain over {b['name']}", b["gain_frac"], "share") for b in design.baselines),
+        *((f"gain over {b['name']}", b.get("gain_frac"), "share") for b in design.baselines),
         *((f"runner-up {key}", value, "") for key, value in design.runner_up.items()),
         *(("explanation", line, "") for line in design.explanation),
         ("audit passed", design.audit.get("ok"), ""),

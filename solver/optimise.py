@@ -79,14 +79,39 @@ def optimise(data: ModelData, clock: Clock) -> Solved:
     timings = {"model_s": time.perf_counter() - begun}
     gap = data.scenario.study.solver.gap * SEARCH_GAP_SHARE
     begun = time.perf_counter()
-    if len(program.costs) > 1:
-        found, value, bound = _dinkelbach(program, clock, gap)
-    else:
-        sign = -1.0 if objective.sense > 0 else 1.0
-        found = minimise(program, program.costs[0], float(program.offsets[0]), clock, gap=gap, sign=sign)
-        value, bound = sign * found.objective, sign * found.bound
+    found, value, bound = best(program, objective.sense, clock, gap)
     timings["search_s"] = time.perf_counter() - begun
     return Solved(data, model, program, objective, found, value, bound, timings)
+
+
+def best(
+    program: Program, sense: int, clock: Clock, gap: float, start: FloatArray | None = None
+) -> tuple[Found, float, float]:
+    """Find the best point of a compiled objective.
+
+    Parameters
+    ----------
+    program : Program
+        With the numerator as first cost and, for a ratio, the denominator as second.
+    sense : int
+        1 to maximise, -1 to minimise.
+    clock : Clock
+    gap : float
+        Relative distance to the bound that is near enough.
+    start : (N,) array, optional
+        A feasible point to begin with; a ratio does without.
+
+    Returns
+    -------
+    found : Found
+    value, bound : float
+        In model units of the objective.
+    """
+    if len(program.costs) > 1:
+        return _dinkelbach(program, clock, gap)
+    sign = -1.0 if sense > 0 else 1.0
+    found = minimise(program, program.costs[0], float(program.offsets[0]), clock, gap=gap, sign=sign, start=start)
+    return found, sign * found.objective, sign * found.bound
 
 
 def _dinkelbach(program: Program, clock: Clock, gap: float) -> tuple[Found, float, float]:

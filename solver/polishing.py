@@ -47,8 +47,8 @@ class Polished:
         Objective in model units.
     kinds_before, kinds_after : dict
         Platforms, configurations, pools and candidates used, for the report.
-    fixed : Program
-        With the integers of the design; only its continuous part is free.
+    free, fixed : Program
+        The model, and the same with the integers of the design: only its continuous part is free.
     """
 
     data: ModelData
@@ -56,6 +56,7 @@ class Polished:
     value: float
     kinds_before: dict[str, int]
     kinds_after: dict[str, int]
+    free: Program
     fixed: Program
 
 
@@ -63,7 +64,7 @@ def with_gaps(polished: Polished, solved: Solved, gaps: dict[str, float], clock:
     """Return the design with the same parts and some accelerators left idle.
 
     Rows sum over nodes, so a full family of pools can hold more whole replicas than its nodes have room for; what
-    found no room is taken off the row and the rest is decided again.
+    found no room is taken off the row and the rest is decided again, with more nodes where the demand asks for it.
 
     Parameters
     ----------
@@ -80,16 +81,24 @@ def with_gaps(polished: Polished, solved: Solved, gaps: dict[str, float], clock:
     }
     idle = np.asarray([wanted.get(id(row.constraint), 0.0) for row in fixed.rows])
     fixed = dataclasses.replace(fixed, row_upper=fixed.row_upper - idle)
+    free = dataclasses.replace(polished.free, row_upper=fixed.row_upper)
     cost, offset = _linear(fixed, solved, polished.value)
     best = solve_lp(fixed, cost, offset, clock)
     if best.values is None:
-        return polished
+        found = solve_mip(free, cost, offset, clock, upper=free.upper, gap=1e-5, time_limit_s=SETTLE_TIME_S)
+        if found.values is None:
+            return polished
+        fixed = _fix_integers(free, found.values)
+        best = solve_lp(fixed, cost, offset, clock)
+        if best.values is None:
+            return polished
     load_values(fixed, best.values)
     columns, pools = _used(polished.model, polished.data)
     return dataclasses.replace(
         polished,
         value=_value(fixed, best.values, solved),
         kinds_after=_kinds(polished.data, columns, pools),
+        free=free,
         fixed=fixed,
     )
 
@@ -318,7 +327,7 @@ def _settle(
     columns, pools = _used(model, data)
     value = _value(program, values, solved)
     without_slivers = dataclasses.replace(fixed, upper=upper)
-    return Polished(data, model, value, before, _kinds(data, columns, pools), without_slivers)
+    return Polished(data, model, value, before, _kinds(data, columns, pools), program, without_slivers)
 
 
 def _linear(program: Program, solved: Solved, target: float) -> tuple[FloatArray, float]:

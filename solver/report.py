@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from solver.design import FEASIBLE, INFEASIBLE, OPTIMAL, Design, Record
+from solver.versus import comparisons
 from solver.words import WIDTH, amount, block, figure, many, percent, quantity, si
 
 LINES = 44
@@ -52,7 +53,7 @@ def render(design: Design) -> str:
             *_binding(design),
             *_left_out(design),
             *_evidence(design),
-            *_comparisons(design),
+            *comparisons(design),
             *_proof(design),
         ]
         lines += [*_bill(design, max(FEWEST_LINES, LINES - len(lines) - len(rest))), *rest]
@@ -251,7 +252,7 @@ def _binding(design: Design) -> list[str]:
     """Limits of which less than one per cent is left."""
     tight = [limit for limit in design.limits if limit["slack"] <= BINDING_FRAC * abs(limit["value"])]
     words = []
-    memory: dict[str, Counter[str]] = {"capacity": Counter(), "read": Counter()}
+    memory: dict[str, Counter[str]] = {kind: Counter() for kind in ("capacity", "read", "write", "wear")}
     promises: Counter[str] = Counter()
     for limit in tight:
         if limit["id"].startswith("memory."):
@@ -308,37 +309,6 @@ def _evidence(design: Design) -> list[str]:
         text += f"; {figure(kpi['low'])} to {figure(kpi['high'])} {kpi['unit']} within the model's error"
     guessed = sum(1 for a in design.assumptions if a["confidence"] == "estimate")
     return block("evidence", f"{text}; {len(design.assumptions)} assumptions, {guessed} estimated")
-
-
-def _comparisons(design: Design) -> list[str]:
-    """Gain over the baselines, and the runner-up."""
-    unit = str(design.objective.get("unit", ""))
-    lines = []
-    for record in design.baselines:
-        lines += block(
-            "baseline",
-            f"{_gain(float(record['gain_frac']))} {record['name']} ({figure(record['objective_value'])} {unit})",
-            most=1,
-        )
-    if not lines:
-        lines = block("baseline", "not computed")
-    runner = design.runner_up
-    if not runner:
-        return [*lines, *block("runner-up", "not computed")]
-    if runner.get("objective_value") is None:
-        return [*lines, *block("runner-up", f"none found without {runner.get('without', 'the chief platform')}")]
-    distance = runner.get("distance_frac", runner.get("gain_frac"))
-    chief = ", ".join(runner.get("platforms") or []) or runner.get("chief platform", "")
-    text = f"without {runner['without']} {figure(runner['objective_value'])} {unit}"
-    text += f", {percent(float(distance))} behind" if distance is not None else ""
-    return [*lines, *block("runner-up", text + (f" ({chief})" if chief else ""), most=2)]
-
-
-def _gain(share: float) -> str:
-    """How much better than a comparison, in words that lead to its name."""
-    if percent(share) == "0%":
-        return "as good as"
-    return f"{1.0 + share:.1f} times as good as" if share >= 1.0 else f"{percent(share)} better than"
 
 
 def _proof(design: Design) -> list[str]:

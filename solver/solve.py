@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from solver.assemble import assemble, unbuilt
 from solver.audit import audit
 from solver.baselines import add_baselines
+from solver.builds import Build
 from solver.candidates import CandidateSet, build_candidates
 from solver.catalog import Catalog
-from solver.configurations import configurations
+from solver.configurations import Configuration, configurations
 from solver.design import FEASIBLE, INFEASIBLE, OPTIMAL, UNKNOWN, Design
 from solver.errors import AuditError
 from solver.highs import INFEASIBLE as NO_POINT
@@ -18,6 +19,7 @@ from solver.highs import Clock
 from solver.model.data import ModelData, model_data
 from solver.model.objectives import find_objective
 from solver.optimise import optimise
+from solver.own_build import check_build, compared, own_build
 from solver.physics.calibration import Calibration
 from solver.polishing import polish, with_gaps
 from solver.resources import RESOURCES
@@ -37,6 +39,7 @@ def solve(
     *,
     prune: bool = True,
     baselines: bool = False,
+    baseline: Build | None = None,
 ) -> Design:
     """Find the best build of a study, polish it, and audit it.
 
@@ -52,6 +55,8 @@ def solve(
         False keeps dominated candidates (slower, same optimum; for tests).
     baselines : bool
         Also solve the comparisons: best single platform, HBM only, best build without the chief platform.
+    baseline : Build, optional
+        A build of your own to compare with: its nodes stand fixed, the rest is optimised.
 
     Returns
     -------
@@ -66,18 +71,33 @@ def solve(
         If the design breaks a limit or promise when checked from the raw catalog.
     """
     clock = Clock(study.solver.time_limit_s, study.solver.threads, on_progress, should_stop)
-    data, candidates = prepare(resolve(study, catalog), prune=prune)
+    scenario = resolve(study, catalog)
+    if baseline is not None:
+        check_build(baseline, scenario)
+    data, candidates = prepare(scenario, prune=prune)
     clock.report("candidates", None, None, None)
     design = solve_prepared(data, candidates, clock)
     if baselines and not clock.stopped_by:
         design = add_baselines(design, data, clock)
+    if baseline is not None:
+        design = _with_own(design, baseline, data.scenario, clock)
     return design
 
 
-def prepare(scenario: Scenario, *, prune: bool = True) -> tuple[ModelData, CandidateSet]:
-    """Make the columns of a scenario: menu, candidates, pools."""
+def _with_own(design: Design, build: Build, scenario: Scenario, clock: Clock) -> Design:
+    """Return the design with the user's build as its first baseline, wanted even where there is no design."""
+    clock.report("own build", None, None, None)
+    record = own_build(build, scenario, clock)
+    value, sense = design.objective["value"], design.objective.get("sense", "max")
+    return design.replace(baselines=[compared(record, value, sense) if value else record, *design.baselines])
+
+
+def prepare(
+    scenario: Scenario, *, prune: bool = True, menu: Sequence[Configuration] | None = None
+) -> tuple[ModelData, CandidateSet]:
+    """Make the columns of a scenario: menu (its own unless one is given), candidates, pools."""
     find_objective(scenario)
-    configs = configurations(scenario)
+    configs = configurations(scenario) if menu is None else menu
     fit = Calibration.from_catalog(scenario.catalog)
     candidates = build_candidates(scenario, configs, fit, prune=prune)
     return model_data(scenario, configs, candidates.candidates), candidates
@@ -142,10 +162,7 @@ def _unserved(data: ModelData) -> list[str]:
     demand = data.scenario.study.demand
     if demand.mode == "fixed" and demand.floor_frac == 0:
         return []
-    lines = []
-    for work in data.workloads:
-        roles = {c.candidate.role for c in data.columns if c.candidate.workload == work.id}
-        missing = [] if "mixed" in roles else [r for r in ("prefill", "decode") if r not in roles]
-        if missing:
-            lines.append(f"class {work.id}: no part that may be bought can {' or '.join(missing)} within its promises")
-    return lines
+    return [
+        f"class {name}: no part that may be bought can {' or '.join(roles)} within its promises"
+        for name, roles in data.missing_roles.items()
+    ]

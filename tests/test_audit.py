@@ -473,7 +473,9 @@ def active_bytes_of_nobody(d: Plain) -> None:
 
 @plant("site", "tier pooled_hdd of .*: bytes")
 def parked_bytes_too_many(d: Plain) -> None:
-    placed(d, tier="pooled_hdd")["bytes"] *= 1000.0
+    for item in d["placement"]:
+        if item["tier"] == "pooled_hdd":
+            item["bytes"] *= 1000.0
 
 
 @plant("site", "resident bytes")
@@ -675,8 +677,9 @@ def mix_not_kept(d: Plain) -> None:
 
 @plant("site", "requests prefilled against those decoded")
 def prompts_nobody_prefills(d: Plain) -> None:
+    short = load(d, role="prefill")["class"]
     for item in d["load"]:
-        if item["class"] == "chat_short" and item["role"] == "prefill":
+        if item["class"] == short and item["role"] == "prefill":
             item["requests_per_s"] *= 0.9
 
 

@@ -13,13 +13,13 @@ SOLVER = ROOT / "solver"
 RANKS = [
     {"units", "errors", "words"},
     {"schema"}, {"tables"}, {"draft"}, {"parts"}, {"catalog"}, {"quoting"}, {"quotes"},
-    {"workload", "study", "settings"},
+    {"workload", "study", "settings", "builds"},
     {"physics"}, {"points"}, {"evaluation"}, {"performance"}, {"fitting"}, {"calibrate"},
     {"servable"}, {"scenario"}, {"configurations"}, {"candidate"}, {"menu", "pruning"}, {"enumeration"}, {"candidates"},
     {"model.data"}, {"resources"}, {"model"}, {"highs"}, {"search"}, {"optimise"}, {"polishing"},
     {"design"}, {"embed", "kpis", "holdings"}, {"servings", "slacks"}, {"assemble"},
-    {"auditing"}, {"audit"}, {"baselines"}, {"solve"},
-    {"listing", "progress", "report", "export"}, {"cli"}, {"__main__"}, {"__init__"},
+    {"auditing"}, {"audit"}, {"baselines"}, {"own_build"}, {"solve"}, {"market", "quoted"}, {"pricing"}, {"quote"},
+    {"versus"}, {"listing", "progress", "report", "export"}, {"cli"}, {"__main__"}, {"__init__"},
 ]  # fmt: skip
 """A module imports from its own rank or from one above. Modules of a package share its rank."""
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}

@@ -16,7 +16,7 @@ import solver
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
-COMMANDS = ("solve", "predict", "audit", "list", "validate", "catalog")
+COMMANDS = ("solve", "predict", "audit", "list", "validate", "catalog", "check-quote")
 
 
 def project() -> dict[str, object]:
@@ -123,7 +123,7 @@ def test_commands_and_targets_in_the_docs_exist(page: Path) -> None:
         + "\n"
         + "\n".join(re.findall(r"`([^`\n]+)`", text))
     )
-    for name in re.findall(r"(?:^|\n|bin/)tierwatt ([a-z]+)", shown):
+    for name in re.findall(r"(?:^|\n|bin/)tierwatt ([a-z-]+)", shown):
         assert name in COMMANDS, f"{page.name} shows `tierwatt {name}`"
     for name in re.findall(r"(?:^|\n)make ([a-z-]+)", shown):
         assert name in targets, f"{page.name} shows `make {name}`"

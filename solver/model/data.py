@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
@@ -149,6 +149,7 @@ class ModelData:
 
     `pue_of_family` is the mean PUE charged to replicas of a platform and cap: the highest of all racks their
     nodes may stand in. It stays when the data is cut, so that a smaller model is the same model with fewer choices.
+    `given_nodes` holds, for a build whose nodes are given, how many of each configuration there are.
     """
 
     scenario: Scenario
@@ -158,6 +159,7 @@ class ModelData:
     places: tuple[Place, ...]
     retention: dict[str, Retention]
     pue_of_family: dict[Family, float] = field(default_factory=dict)
+    given_nodes: dict[str, int] | None = None
 
     def __post_init__(self) -> None:
         """Take the charged PUE from the racks, unless it is given."""
@@ -197,6 +199,17 @@ class ModelData:
         return _group(self.housings, lambda housing: housing.pool.id)
 
     @cached_property
+    def missing_roles(self) -> dict[str, list[str]]:
+        """Roles that no column can take, by class; classes that can be served are not there."""
+        roles: dict[str, set[str]] = {w.id: set() for w in self.workloads}
+        for c in self.columns:
+            roles[c.candidate.workload].add(c.candidate.role)
+        missing = {
+            w: [r for r in ("prefill", "decode") if r not in got] for w, got in roles.items() if "mixed" not in got
+        }
+        return {w: left for w, left in missing.items() if left}
+
+    @cached_property
     def spilling(self) -> tuple[Column, ...]:
         """Columns whose active KV overflows HBM."""
         return tuple(c for c in self.columns if c.candidate.spill_bytes > 0)
@@ -223,11 +236,24 @@ def _group(items: Iterable[ItemT], key: Callable[[ItemT], KeyT]) -> dict[KeyT, l
     return dict(groups)
 
 
-def model_data(scenario: Scenario, configs: Sequence[Configuration], candidates: Sequence[Candidate]) -> ModelData:
+def model_data(
+    scenario: Scenario,
+    configs: Sequence[Configuration],
+    candidates: Sequence[Candidate],
+    given_nodes: Mapping[str, int] | None = None,
+) -> ModelData:
     """Lay out pools, columns, housings and places for a set of candidates.
 
     Only pools that some column can use exist: the standard configuration for every family with candidates,
     other configurations where a column needs their memory, storage servers where a hit can be loaded from them.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    configs : sequence of Configuration
+    candidates : sequence of Candidate
+    given_nodes : mapping, optional
+        Configuration id -> nodes, where the build is given; each of these has its pools.
     """
     by_platform = _group(configs, lambda config: config.platform.id)
     pools: dict[str, Pool] = {}
@@ -239,7 +265,8 @@ def model_data(scenario: Scenario, configs: Sequence[Configuration], candidates:
 
     for candidate in candidates:
         menu = by_platform[candidate.platform_id]
-        pool(menu[0], candidate.power_cap)
+        for config in menu if given_nodes else menu[:1]:
+            pool(config, candidate.power_cap)
         if candidate.spill_bytes > 0:
             at: list[Pool | None] = [pool(c, candidate.power_cap) for c in menu if any(not s.pooled for s in c.tiers)]
         elif candidate.cache == HIT and not _pooled(configs, candidate.tier):
@@ -249,7 +276,7 @@ def model_data(scenario: Scenario, configs: Sequence[Configuration], candidates:
         columns += [Column(candidate, place, len(columns) + k) for k, place in enumerate(at)]
     tiers = {c.candidate.tier for c in columns}
     for config in configs:
-        if any(stock.pooled and stock.tier in tiers for stock in config.tiers):
+        if given_nodes or any(stock.pooled and stock.tier in tiers for stock in config.tiers):
             pool(config, 1.0)
     made = tuple(pools.values())
     return ModelData(
@@ -259,6 +286,7 @@ def model_data(scenario: Scenario, configs: Sequence[Configuration], candidates:
         columns=tuple(columns),
         places=tuple(Place(p, stock) for p in made for stock in p.config.tiers),
         retention={w.id: _retention(scenario, w) for w in scenario.workloads if w.reuse_curve and w.reuse_frac_max > 0},
+        given_nodes=None if given_nodes is None else dict(given_nodes),
     )
 
 

@@ -16,12 +16,26 @@ def add_stock(m: pyo.ConcreteModel, data: ModelData) -> None:
         With PERIODS, UNITS (configurations) and RACKS.
     data : ModelData
     """
-    m.bought = pyo.Var(m.UNITS, m.PERIODS, domain=pyo.NonNegativeIntegers, doc="nodes bought, by vintage [1]")
+    m.bought = pyo.Var(
+        m.UNITS,
+        m.PERIODS,
+        domain=pyo.NonNegativeIntegers,
+        bounds=lambda _, unit, vintage: _given(data, unit, vintage),
+        doc="nodes bought, by vintage [1]",
+    )
     m.own = pyo.Var(m.UNITS, m.PERIODS, m.PERIODS, domain=pyo.NonNegativeReals, doc="nodes owned, by vintage [1]")
     m.racks_bought = pyo.Var(m.RACKS, m.PERIODS, domain=pyo.NonNegativeIntegers, doc="racks bought, by vintage [1]")
     m.keep_what_was_bought = pyo.Constraint(
         m.UNITS, m.PERIODS, m.PERIODS, rule=keep_what_was_bought, doc=keep_what_was_bought.__doc__
     )
+
+
+def _given(data: ModelData, unit: str, vintage: int) -> tuple[int, int | None]:
+    """Bounds of what is bought: none, or the number of a given build, which stands there from the first period."""
+    if data.given_nodes is None:
+        return 0, None
+    count = data.given_nodes.get(unit, 0) if vintage == 0 else 0
+    return count, count
 
 
 def keep_what_was_bought(m: pyo.ConcreteModel, unit: str, vintage: int, period: int) -> object:

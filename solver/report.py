@@ -23,7 +23,8 @@ INLINE = 30
 """Characters about racks that fit beside their sum; more go on lines of their own."""
 CAPS_W = 500.0
 """Watts that caps must save to be worth a line."""
-TOKENS = {"output": "output tokens/s", "all": "output and new input tokens/s"}
+TOKENS = {"output": "output tokens/s", "all": "output and new input tokens/s",
+          "value": "value-weighted output tokens/s"}  # fmt: skip
 BOUNDARIES = {"board": "accelerator_board_w", "wall": "node_wall_w", "IT": "it_w", "meter": "utility_meter_w"}
 """Where power is stated, from the inside out, and the key figure for each."""
 TITLES = {

@@ -287,6 +287,8 @@ def _workload(todo: _Resolver, spec: WorkloadSpec, total_share: float) -> Worklo
         kv_read_frac=value["kv_read_frac"] or 1.0,
         value_per_token=value["value_per_token"] or 1.0,
         requests_per_s=(spec.requests_per_s or 0.0) if spec.share is None else spec.share / total_share,
+        price_usd_per_token=_si("price_usd_per_million_tokens", value["price_usd_per_million_tokens"]),
+        unmet_usd_per_request=value["unmet_usd_per_request"],
     )
 
 

@@ -17,9 +17,9 @@ from solver.highs import INFEASIBLE as NO_POINT
 from solver.highs import Clock
 from solver.model.data import ModelData, model_data
 from solver.model.objectives import find_objective
-from solver.optimise import optimise
+from solver.optimise import Solved, optimise
 from solver.physics.calibration import Calibration
-from solver.polishing import polish, with_gaps
+from solver.polishing import USED, polish, with_gaps
 from solver.scenario import Scenario, resolve
 from solver.search import relative_gap
 from solver.study import Study
@@ -94,6 +94,8 @@ def solve_prepared(data: ModelData, candidates: CandidateSet, clock: Clock) -> D
         if solved.found.status == NO_POINT:
             return unbuilt(scenario, candidates, INFEASIBLE, ["the limits and the demand clash"])
         return unbuilt(scenario, candidates, UNKNOWN, ["stopped before a design was found"], clock.stopped_by)
+    if not _serves_any(solved):
+        return unbuilt(scenario, candidates, INFEASIBLE, ["serving nothing is best: no build is worth what it costs"])
     polished = polish(solved, clock)
     for _ in range(LAYOUT_ROUNDS):
         within = relative_gap(polished.value, solved.bound) <= scenario.study.solver.gap * (1 + 1e-6)
@@ -114,6 +116,13 @@ def solve_prepared(data: ModelData, candidates: CandidateSet, clock: Clock) -> D
         raise AuditError(f"the design fails its audit:\n{lines}")
     clock.report("done", design.objective["value"], design.objective["bound"], design.objective["gap"])
     return design.replace(audit=report)
+
+
+def _serves_any(solved: Solved) -> bool:
+    """True where the point found has replicas at work."""
+    assert solved.found.values is not None
+    replicas = solved.program.columns(solved.model.period[0].replicas)
+    return bool(solved.found.values[replicas].max(initial=0.0) > USED)
 
 
 def _unserved(data: ModelData) -> list[str]:

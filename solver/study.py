@@ -92,6 +92,8 @@ class WorkloadSpec(Spec):
     kv_precision: str | None = None
     kv_read_frac: Annotated[float, Field(gt=0, le=1)] | None = None
     value_per_token: Positive | None = None
+    price_usd_per_million_tokens: NonNegative | None = None
+    unmet_usd_per_request: NonNegative | None = None
 
     @model_validator(mode="after")
     def _demand_once(self) -> WorkloadSpec:
@@ -115,7 +117,7 @@ class ObjectiveSpec(Spec):
     """What to maximise or minimise, and what counts as a token and as power."""
 
     name: str = "tokens_per_mw"
-    tokens: Literal["output", "all"] = "output"
+    tokens: Literal["output", "all", "value"] = "output"
     power: Literal["provisioned", "drawn"] = "provisioned"
 
 

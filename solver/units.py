@@ -13,6 +13,7 @@ HOURS_PER_YEAR = 8760.0
 
 SUFFIXES: dict[str, tuple[str, float]] = {
     "_pj_per_bit": ("_j_per_byte", 8e-12),
+    "_usd_per_million_tokens": ("_usd_per_token", 1e-6),
     "_usd_per_gb": ("_usd_per_byte", 1e-9),
     "_usd_per_mwh": ("_usd_per_j", 1.0 / 3.6e9),
     "_g_per_kwh": ("_kg_per_j", 1e-3 / 3.6e6),

@@ -24,7 +24,8 @@ from solver.polishing import polish
 
 EACH, WHOLE, POLISHED = 60, 8, 12
 KINDS = [("tokens", "provisioned"), ("tokens_per_mw", "provisioned"), ("tokens_per_used_mw", "provisioned"),
-         ("tokens_per_used_mw", "drawn"), ("tco", "provisioned")]  # fmt: skip
+         ("tokens_per_used_mw", "drawn"), ("tokens_per_tco_dollar", "provisioned"), ("tco", "provisioned"),
+         ("power", "provisioned"), ("power", "drawn"), ("profit", "provisioned")]  # fmt: skip
 CASES = [(name, power, seed, False) for name, power in KINDS for seed in range(EACH)]
 CASES += [(name, power, seed, True) for name, power in KINDS for seed in range(WHOLE)]
 

@@ -23,13 +23,15 @@ from solver.scenario import Finance, Scenario
 def place() -> Scenario:
     """Return 20 kW contracted, 600 W of fixed loads, and money, energy and cooling in round numbers.
 
-    chat: 1,000 tokens in, of which 800 are cached, and 100 out. code: 500 in and 20 out, each worth three.
+    chat: 1,000 tokens in, of which 800 are cached, and 100 out. code: 500 in and 20 out, each worth three; 4 of 10 requests
+    a second of code are served, the others cost 1e-4 USD each. A token of chat earns 2e-6 USD, one of code 1e-6.
     Racks of kind wet take 1e-6 L/J of water, dry ones none.
     """
     classes = [
-        workload("chat", reuse=0.8),
-        dataclasses.replace(workload("code", isl=500.0, osl=20.0), value_per_token=3.0),
-    ]
+        dataclasses.replace(workload("chat", demand=15.0, reuse=0.8), price_usd_per_token=2e-6),
+        dataclasses.replace(workload("code", isl=500.0, osl=20.0), value_per_token=3.0, price_usd_per_token=1e-6,
+                            unmet_usd_per_request=1e-4),
+    ]  # fmt: skip
     made = scenario(
         {"site.power_mw": 0.02, "site.fixed_mw": 0.0006, "objective.tokens": "all"}, classes,
         finance=Finance(0.0, 4.0, 10.0, 0.05, 2.0), electricity_usd_per_j=1e-8, carbon_kg_per_j=1e-7,
@@ -96,6 +98,8 @@ TOKENS = 15.0 * (100.0 + 200.0) + 4.0 * (20.0 + 500.0)
 ELECTRICITY_USD = DRAWN_W * 1e-8 * SECONDS_PER_YEAR
 TCO_USD = ELECTRICITY_USD + 10000.0 * 2.0 + 37000.0 * (0.25 + 0.05) + 3000.0 * (0.1 + 0.05)
 YEARLY_TOKENS = TOKENS * SECONDS_PER_YEAR
+REVENUE_USD = (15.0 * 300.0 * 2e-6 + 4.0 * 520.0 * 1e-6) * SECONDS_PER_YEAR
+UNMET_USD = 6.0 * 1e-4 * SECONDS_PER_YEAR
 
 BY_HAND: dict[str, tuple[float, float]] = {
     "requests_per_s": (19.0, 29.0),  # prefilled requests counted again
@@ -117,6 +121,9 @@ BY_HAND: dict[str, tuple[float, float]] = {
         TCO_USD / (YEARLY_TOKENS / 1e6),
         TCO_USD / (1580.0 * SECONDS_PER_YEAR / 1e6),
     ),  # output only
+    "tokens_per_tco_dollar": (YEARLY_TOKENS / TCO_USD, YEARLY_TOKENS / 40000.0),  # over the outlay
+    "revenue_usd_per_year": (REVENUE_USD, REVENUE_USD * 1580.0 / TOKENS),  # at one price, output only
+    "profit_usd_per_year": (REVENUE_USD - UNMET_USD - TCO_USD, REVENUE_USD - TCO_USD),  # unmet requests forgotten
     "joules_per_token": (DRAWN_W / TOKENS, 13000.0 / TOKENS),  # provisioned watts
     "floor_m2": (8.0, 20.0),  # times the nodes that stand there
     "water_l_per_s": (8000.0 * 2.0 / 3.0 * 1e-6 + 2000.0 * 1e-6, 10000.0 * 1e-6),  # dry racks counted as wet

@@ -7,6 +7,7 @@ The counts are bounded by supply, so that few builds exist.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,10 +39,12 @@ from solver.workload import Workload
 
 @dataclass
 class Draw:
-    """What is drawn step by step for one instance."""
+    """What is drawn step by step for one instance; `more` draws prices and orders apart from the rest."""
 
     rng: np.random.Generator
+    more: np.random.Generator
     whole: bool
+    objective: str
     changes: dict[str, Any] = field(default_factory=dict)
     pools: list[Pool] = field(default_factory=list)
     housings: list[Housing] = field(default_factory=list)
@@ -74,7 +77,8 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
     whole : bool
         Whole replicas; the instance is then smaller still.
     """
-    draw = Draw(np.random.default_rng([seed, *objective.encode()]), whole)
+    key = [seed, *objective.encode()]
+    draw = Draw(np.random.default_rng(key), np.random.default_rng([*key, 1]), whole, objective)
     works = [_class(draw, name) for name in ("a", "b")[: 1 if whole or draw.chance(0.4) else 2]]
     platforms = [platform(name, accelerators=_accelerators(draw), **_ports(draw)) for name in ("p", "q")]
     for part in platforms[: 1 if whole or draw.chance(0.5) else 2]:
@@ -89,6 +93,8 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
         draw.kept[work.id] = _curve(draw)
     _limits(draw, objective, power)
     _demand(draw, objective)
+    if draw.changes["demand.mode"] == "mix":
+        works = [dataclasses.replace(work, unmet_usd_per_request=None) for work in works]
     of = scenario(
         draw.changes | {"objective.name": objective, "objective.power": power, "build.whole_replicas": whole},
         works,
@@ -111,9 +117,14 @@ def _ports(draw: Draw) -> dict[str, Any]:
 
 def _class(draw: Draw, name: str) -> Workload:
     reuse = draw.between(0.2, 0.9) if draw.chance(0.5) else 0.0
-    return workload(
+    made = workload(
         name, demand=draw.between(2.0, 30.0), isl=draw.between(200, 4000), osl=draw.between(50, 1000), reuse=reuse
     )
+    if draw.objective != "profit":
+        return dataclasses.replace(made, value_per_token=float(draw.more.uniform(0.2, 5.0)))
+    fine = float(draw.more.uniform(0.0, 2e-5)) if draw.more.random() < 0.4 else None
+    price = float(draw.more.uniform(5e-9, 2e-7))
+    return dataclasses.replace(made, price_usd_per_token=price, unmet_usd_per_request=fine)
 
 
 def _curve(draw: Draw) -> Retention:
@@ -242,7 +253,7 @@ def _limits(draw: Draw, objective: str, power: str) -> None:
         draw.changes["site.fixed_mw"] = draw.between(1e-4, 2e-3)
         draw.changes["site.usable_power_frac"] = draw.between(0.8, 1.0)
     if draw.chance(0.3):
-        draw.changes["objective.tokens"] = "all"
+        draw.changes["objective.tokens"] = "all" if objective == "profit" or draw.more.random() < 0.5 else "value"
     if draw.chance(0.15):
         draw.changes["build.max_platforms"] = 1
 
@@ -251,9 +262,9 @@ def _demand(draw: Draw, objective: str) -> None:
     """Draw how demand is stated; a ratio or a cost needs a floor."""
     fixed = draw.chance(0.5)
     draw.changes["demand.mode"] = "fixed" if fixed else "mix"
-    if objective in ("tokens_per_used_mw", "tco"):
+    if objective in ("tokens_per_used_mw", "tokens_per_tco_dollar", "tco", "power"):
         draw.changes["demand.floor_frac"] = draw.between(0.05, 1.0) if fixed else draw.between(0.05, 1.5)
     elif draw.chance(0.4):
         draw.changes["demand.floor_frac"] = draw.between(0.0, 0.6)
-    if not fixed and (objective == "tokens" or draw.chance(0.3)):
+    if not fixed and (objective in ("tokens", "profit") or draw.chance(0.3)):
         draw.changes["demand.max_scale"] = draw.between(1.6, 4.0)

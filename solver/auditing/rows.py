@@ -122,6 +122,8 @@ class Facts:
         fields |= {
             "name": row["name"], "isl": value["isl_tokens"], "osl": value["osl_tokens"], "requests_per_s": demand,
             "weight_precisions": tuple(value["weight_precisions"]),
+            "price_usd_per_token": None if value["price_usd_per_million_tokens"] is None
+            else value["price_usd_per_million_tokens"] / 1e6,
             "reuse_frac_max": (value["reuse_frac_max"] or 0.0) if value["reuse_curve"] else 0.0,
         }  # fmt: skip
         return Workload(**fields)

@@ -12,6 +12,7 @@ from solver.auditing.memory import served_rates, tier_limits, tier_use
 from solver.auditing.nodes import Node
 from solver.auditing.rows import SECONDS_PER_YEAR, Facts
 from solver.design import FEASIBLE, OPTIMAL, Record
+from solver.workload import Workload
 
 
 def check_demand(facts: Facts, entries: list[Entry], checks: Checks) -> None:
@@ -82,6 +83,8 @@ class Sums:
     drawn_w: float
     capex_usd: float
     tco_usd: float
+    revenue_usd: float
+    unmet_usd: float
     floor_m2: float
     water_l_per_s: float
     co2_kg_per_s: float
@@ -91,8 +94,8 @@ def add_up(facts: Facts, nodes: dict[str, Node], entries: list[Entry]) -> Sums:
     """Add up nodes, racks, lines of the bill and load entries from their rows."""
     served, works, money = served_rates(entries), facts.workloads, facts.money
     fixed_w = facts.study.site.fixed_mw * 1e6
-    everything = facts.study.objective.tokens == "all"
-    counted = {w.id: w.osl + (w.isl * (1.0 - w.reuse_frac_max) if everything else 0.0) for w in works.values()}
+    counted = {w.id: counted_tokens(facts, w) for w in works.values()}
+    year = SECONDS_PER_YEAR
     drawn = fixed_w + sum(_standing_w(n) for n in nodes.values())
     drawn += sum(float(e.record["drawn_above_idle_meter_w"]) for e in entries)
     it_w = sum(n.quantity * n.it_w for n in nodes.values())
@@ -118,10 +121,21 @@ def add_up(facts: Facts, nodes: dict[str, Node], entries: list[Entry]) -> Sums:
         drawn_w=drawn,
         capex_usd=capex,
         tco_usd=yearly + drawn * SECONDS_PER_YEAR * money.electricity_usd_per_j + it_w * money.rent_usd_per_w_year,
+        revenue_usd=year * sum(rate * counted[w] * (works[w].price_usd_per_token or 0.0) for w, rate in served.items()),
+        unmet_usd=year * sum((w.unmet_usd_per_request or 0.0) * max(0.0, w.requests_per_s - served.get(w.id, 0.0))
+                             for w in works.values() if facts.study.demand.mode == "fixed"),
         floor_m2=sum(s.racks * s.rack.floor_m2 for _, s in stands),
         water_l_per_s=sum(s.nodes * n.it_w * s.cooling.wue_l_per_j for n, s in stands),
         co2_kg_per_s=drawn * money.carbon_kg_per_j,
     )  # fmt: skip
+
+
+def counted_tokens(facts: Facts, work: Workload) -> float:
+    """Return the tokens of one request as the study counts them."""
+    how = facts.study.objective.tokens
+    if how == "value":
+        return work.osl * work.value_per_token
+    return work.osl + (work.isl * (1.0 - work.reuse_frac_max) if how == "all" else 0.0)
 
 
 def annuity(rate: float, years: float) -> float:
@@ -203,6 +217,7 @@ def check_kpis(facts: Facts, sums: Sums, nodes: dict[str, Node], entries: list[E
         "capex_usd": sums.capex_usd,
         "tco_usd_per_year": sums.tco_usd,
         "usd_per_million_tokens": sums.tco_usd / (tokens * year / 1e6) if tokens else 0.0,
+        "tokens_per_tco_dollar": tokens * year / sums.tco_usd if sums.tco_usd else 0.0,
         "joules_per_token": sums.drawn_w / tokens if tokens else 0.0,
         "floor_m2": sums.floor_m2,
         "water_l_per_s": sums.water_l_per_s,
@@ -211,6 +226,9 @@ def check_kpis(facts: Facts, sums: Sums, nodes: dict[str, Node], entries: list[E
         "estimated_power_share": rough_w / watts if watts else 0.0,
         "measured_tokens_share": measured / sums.output_tokens if sums.output_tokens else 0.0,
     }
+    if all(w.price_usd_per_token is not None for w in facts.workloads.values()):
+        true["revenue_usd_per_year"] = sums.revenue_usd
+        true["profit_usd_per_year"] = sums.revenue_usd - sums.unmet_usd - sums.tco_usd
     for name, record in facts.design.kpis.items():
         if name in true:
             checks.equal(f"KPI {name}", record["value"], true[name], record["unit"], scale=1e-9)
@@ -238,7 +256,10 @@ def check_objective(facts: Facts, sums: Sums, checks: Checks) -> None:
         "tokens": (sums.tokens, "max"),
         "tokens_per_mw": (sums.tokens / power_mw if power_mw else 0.0, "max"),
         "tokens_per_used_mw": (sums.tokens / (used_w / 1e6), "max"),
+        "tokens_per_tco_dollar": (sums.tokens * SECONDS_PER_YEAR / sums.tco_usd if sums.tco_usd else 0.0, "max"),
         "tco": (sums.tco_usd, "min"),
+        "power": (used_w / 1e6, "min"),
+        "profit": (sums.revenue_usd - sums.unmet_usd - sums.tco_usd, "max"),
     }
     checks.true(f"objective: {objective['name']} is not the study's {name}", objective["name"] == name)
     if not checks.true(f"objective: {name} is one that the audit cannot recompute", name in true):

@@ -48,7 +48,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Accelerator(Part):
-    """One accelerator package; rates are dense peaks, None without native support."""
+    """One accelerator package; rates are dense peaks, None without native support.
+
+    `afr_frac` is failures a year; None means the catalog's default.
+    """
 
     TABLE: ClassVar[str] = "accelerators"
 
@@ -66,6 +69,7 @@ class Accelerator(Part):
     scaleup_bytes_per_s: float
     scaleup_domain: int
     confidence_power: str
+    afr_frac: float | None = None
 
     @property
     def hbm_bytes(self) -> float:
@@ -75,7 +79,11 @@ class Accelerator(Part):
 
 @dataclass(frozen=True)
 class Platform(Part):
-    """The smallest thing one buys: a server, a rack-scale system, a storage server."""
+    """The smallest thing one buys: a server, a rack-scale system, a storage server.
+
+    Orders are multiples of `order_multiple`, at least `order_minimum`. `afr_frac` is failures a year outside the
+    accelerators; None means the catalog's default.
+    """
 
     TABLE: ClassVar[str] = "platforms"
 
@@ -110,11 +118,19 @@ class Platform(Part):
     price_quarter: str
     confidence_power: str
     confidence_price: str
+    lead_time_s: float | None = None
+    order_multiple: int = 1
+    order_minimum: int = 1
+    afr_frac: float | None = None
+    confidence_lead_time: str = "estimate"
 
 
 @dataclass(frozen=True)
 class MemoryDevice(Part):
-    """One memory or storage device; bandwidth and energy per device."""
+    """One memory or storage device; bandwidth and energy per device.
+
+    `endurance_dwpd` is None where writes do not wear it out; `write_amplification` None means the catalog's default.
+    """
 
     TABLE: ClassVar[str] = "memory"
 
@@ -138,6 +154,11 @@ class MemoryDevice(Part):
     price_quarter: str
     confidence_price: str
     endurance_dwpd: float | None
+    write_amplification: float | None = None
+    lead_time_s: float | None = None
+    order_multiple: int = 1
+    order_minimum: int = 1
+    confidence_lead_time: str = "estimate"
 
 
 @dataclass(frozen=True)
@@ -173,6 +194,10 @@ class Rack(Part):
     floor_m2: float
     price_central_usd: float
     confidence_price: str
+    lead_time_s: float | None = None
+    order_multiple: int = 1
+    order_minimum: int = 1
+    confidence_lead_time: str = "estimate"
 
 
 @dataclass(frozen=True)
@@ -200,6 +225,10 @@ class NetworkPart(Part):
     port_bytes_per_s: float | None
     endpoint_w: float | None
     endpoint_usd: float | None
+    lead_time_s: float | None = None
+    order_multiple: int = 1
+    order_minimum: int = 1
+    confidence_lead_time: str = "estimate"
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ UNITS = {
     "_gb": "GB", "_gb_s": "GB/s", "_gbit_s": "Gbit/s", "_w": "W", "_kw": "kW", "_mw": "MW", "_usd": "USD",
     "_usd_per_gb": "USD/GB", "_usd_per_mwh": "USD/MWh", "_pj_per_bit": "pJ/bit", "_m2": "m2", "_kg": "kg",
     "_tflops": "TFLOP/s", "_g_per_kwh": "g/kWh", "_l_per_kwh": "L/kWh", "_frac": "share", "_weeks": "weeks",
-    "_tokens": "tokens", "_b": "1e9",
+    "_percent": "percent", "_tokens": "tokens", "_b": "1e9",
 }  # fmt: skip
 QUARTERS = ["2025Q3", "2025Q4", "2026Q1", "2026Q2", "2026Q3"]
 TO_BUY = [
@@ -146,6 +146,31 @@ def test_power_known_only_by_estimate_is_not_for_sale(catalog: Catalog) -> None:
             assert "estimate" not in (row["confidence_power"], accelerator["confidence_power"]) or (
                 row["confidence_power"] != accelerator["confidence_power"]
             ), row.id
+
+
+def test_what_is_ordered_has_a_lead_time_and_an_order_size(catalog: Catalog) -> None:
+    """Weeks become seconds; where no source gives them they say that they are planned, not known."""
+    for kind in (parts.Platform, parts.MemoryDevice, parts.Rack, parts.NetworkPart):
+        for part in catalog.all(kind):
+            row = catalog.row(kind.TABLE, part.id)
+            assert part.lead_time_s == row["lead_time_weeks"] * 7 * 86400.0 > 0, part.id
+            assert part.order_multiple >= 1 and part.order_minimum >= 1, part.id
+            if part.confidence_lead_time != "estimate":
+                assert "lead time:" in row["source"], part.id
+    sourced = {row.id for row in catalog.rows("memory") if row["confidence_lead_time"] == "press"}
+    assert sourced == {row.id for row in catalog.rows("memory") if row["tier"] in ("ddr", "hdd")}
+
+
+def test_failures_and_wear_fall_back_on_the_defaults(catalog: Catalog) -> None:
+    """A part without its own figure leaves the field empty, and the default names its source."""
+    assert catalog.row("defaults", "build.accelerator_afr_percent")["value"] == 3.5
+    for path in ("build.platform_afr_percent", "build.write_amplification"):
+        assert catalog.row("defaults", path)["confidence"] == "estimate"
+    own = catalog.overlay({"accelerators": [{"id": "h100_sxm", "afr_percent": 9.0}]})
+    assert own.typed(parts.Accelerator, "h100_sxm").afr_frac == pytest.approx(0.09)
+    assert catalog.typed(parts.Accelerator, "h100_sxm").afr_frac is None
+    assert all(device.endurance_dwpd is not None for device in catalog.all(parts.MemoryDevice)
+               if device.tier in ("nvme_tlc", "nvme_qlc"))  # fmt: skip
 
 
 # parts that must fit each other
@@ -302,7 +327,8 @@ def test_defaults_of_a_study_agree_with_the_facility_table(catalog: Catalog) -> 
     pairs = {"site.electricity_usd_per_mwh": "elec_us_industrial", "site.carbon_g_per_kwh": "carbon_us",
              "finance.wacc_percent": "wacc", "finance.it_life_years": "dep_it_years",
              "finance.rack_life_years": "dep_mep_years", "finance.maintenance_percent": "opex_pct_capex",
-             "finance.rent_usd_per_kw_month": "colo_us_wholesale", "build.host_draw_frac": "host_draw_frac"}  # fmt: skip
+             "finance.rent_usd_per_kw_month": "colo_us_wholesale", "build.host_draw_frac": "host_draw_frac",
+             "build.accelerator_afr_percent": "gpu_afr"}  # fmt: skip
     for path, figure in pairs.items():
         assert catalog.row("defaults", path)["value"] == catalog.row("facility", figure)["central"], path
     for row in catalog.rows("defaults"):

@@ -65,6 +65,8 @@ class Configuration:
         Average draw of everything in the node but the accelerators, without traffic.
     price_usd : float
         Node with these devices at the study's price quarter.
+    devices_usd : float
+        Of which the devices that are bought apart.
     """
 
     id: str
@@ -76,6 +78,7 @@ class Configuration:
     provisioned_w: float
     host_drawn_w: float
     price_usd: float
+    devices_usd: float = 0.0
 
     def capped_w(self, cap: float) -> float:
         """Provisioned watts of a node whose accelerators are capped at a share of TDP."""
@@ -148,7 +151,7 @@ def _configuration(
     """Price, power and tiers of one platform with one population."""
     bought = [*([host] if host else []), *extra]
     price = _base_price(scenario, platform, without_memory=host is not None)
-    price += sum(_usd_per_byte(scenario, d) * d.capacity_bytes * count for d, count in bought)
+    devices_usd = sum(_usd_per_byte(scenario, d) * d.capacity_bytes * count for d, count in bought)
     accelerator = scenario.accelerators.get(platform.accelerator_id or "")
     base_w = platform.host_w if accelerator is None else (platform.node_peak_w or platform.node_max_w)
     added_w = sum((d.max_w or 0.0) * count for d, count in bought) - _standard_w(scenario, platform, host)
@@ -163,7 +166,8 @@ def _configuration(
         removed_bytes=platform.host_mem_std_bytes if host else 0.0,
         provisioned_w=base_w + added_w,
         host_drawn_w=platform.host_w * scenario.host_draw_frac + idle_w,
-        price_usd=price,
+        price_usd=price + devices_usd,
+        devices_usd=devices_usd,
     )
 
 

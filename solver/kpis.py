@@ -10,9 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from solver.design import Design, Record
-from solver.model.objectives import revenue_per_request, tokens_per_request
+from solver.model.objectives import revenue_per_request, seconds_of_load, tokens_per_request
 from solver.physics.calibration import Calibration
-from solver.physics.cost import annuity
 from solver.resources import SECONDS_PER_YEAR
 from solver.scenario import Scenario
 
@@ -214,15 +213,21 @@ def capex_usd(design: Design, scenario: Scenario) -> float:
     return float(sum(line["capex_usd"] for line in design.bill_of_materials))
 
 
-@kpi("tco_usd_per_year", "Yearly cost", "USD/year", "annuity + maintenance + electricity + rent on provisioned IT")
+@kpi(
+    "tco_usd_per_year",
+    "Yearly cost",
+    "USD/year",
+    "annuity less residual value + maintenance + electricity at the load factor + building by provisioned IT",
+)
 def tco_usd_per_year(design: Design, scenario: Scenario) -> float:
     """Dollars a year to own and run the build."""
     finance, site = scenario.finance, scenario.site
-    total = drawn_meter_w(design, scenario) * site.electricity_usd_per_j * SECONDS_PER_YEAR
+    working = sum(item["drawn_above_idle_meter_w"] for item in design.load)
+    mean_w = drawn_meter_w(design, scenario) - (1.0 - finance.load_factor) * working
+    total: float = mean_w * site.electricity_usd_per_j * SECONDS_PER_YEAR
     total += it_provisioned_w(design, scenario) * finance.rent_usd_per_w_year
     for line in design.bill_of_materials:
-        life = finance.rack_life_years if line["kind"] == "rack" else finance.it_life_years
-        total += line["capex_usd"] * (float(annuity(finance.wacc_frac, life)) + finance.maintenance_frac)
+        total += line["capex_usd"] * finance.yearly(line["kind"])
     return total
 
 
@@ -230,12 +235,12 @@ def tco_usd_per_year(design: Design, scenario: Scenario) -> float:
     "usd_per_million_tokens",
     "Cost of a million tokens",
     "USD/1e6 tokens",
-    "yearly cost over the tokens of a year",
+    "yearly cost over the tokens of a year at the load factor",
     rate=False,
 )
 def usd_per_million_tokens(design: Design, scenario: Scenario) -> float:
-    """Dollars per million tokens at full load all year."""
-    yearly = tokens_per_s(design, scenario) * SECONDS_PER_YEAR
+    """Dollars per million tokens of a year."""
+    yearly = tokens_per_s(design, scenario) * seconds_of_load(scenario)
     return tco_usd_per_year(design, scenario) / (yearly / 1e6) if yearly else 0.0
 
 
@@ -249,7 +254,7 @@ def usd_per_million_tokens(design: Design, scenario: Scenario) -> float:
 def tokens_per_tco_dollar(design: Design, scenario: Scenario) -> float:
     """Tokens of a year per dollar of that year."""
     cost = tco_usd_per_year(design, scenario)
-    return tokens_per_s(design, scenario) * SECONDS_PER_YEAR / cost if cost else 0.0
+    return tokens_per_s(design, scenario) * seconds_of_load(scenario) / cost if cost else 0.0
 
 
 def _priced(scenario: Scenario) -> bool:
@@ -268,7 +273,7 @@ def _priced(scenario: Scenario) -> bool:
 def revenue_usd_per_year(design: Design, scenario: Scenario) -> float:
     """Dollars a year that the served tokens earn."""
     earned = revenue_per_request(scenario)
-    return sum(rate * earned[name] for name, rate in _served(design).items()) * SECONDS_PER_YEAR
+    return sum(rate * earned[name] for name, rate in _served(design).items()) * seconds_of_load(scenario)
 
 
 @kpi(
@@ -285,7 +290,9 @@ def profit_usd_per_year(design: Design, scenario: Scenario) -> float:
         (w.unmet_usd_per_request or 0.0) * max(0.0, w.requests_per_s - served.get(w.id, 0.0))
         for w in scenario.workloads if fixed
     )  # fmt: skip
-    return revenue_usd_per_year(design, scenario) - lost * SECONDS_PER_YEAR - tco_usd_per_year(design, scenario)
+    return (
+        revenue_usd_per_year(design, scenario) - lost * seconds_of_load(scenario) - tco_usd_per_year(design, scenario)
+    )
 
 
 @kpi("joules_per_token", "Energy of a token", "J/token", "drawn watts at the meter over tokens_per_s")

@@ -14,7 +14,6 @@ from solver.candidates import Candidate
 from solver.configurations import Configuration
 from solver.model.data import Housing
 from solver.parts import Rack
-from solver.physics.cost import annuity
 from solver.scenario import Scenario
 
 SECONDS_PER_YEAR = 8760.0 * 3600.0
@@ -101,12 +100,19 @@ def working_w(candidate: Candidate) -> float:
 
 def node_usd(scenario: Scenario, config: Configuration) -> float:
     """Price of a node with its memory and its share of the network."""
-    return config.price_usd + network_endpoints(scenario, config) * (scenario.network.endpoint_usd or 0.0)
+    return config.price_usd + network_usd(scenario, config)
 
 
-def _yearly(scenario: Scenario, usd: float, life_years: float) -> float:
-    finance = scenario.finance
-    return usd * (float(annuity(finance.wacc_frac, life_years)) + finance.maintenance_frac)
+def network_usd(scenario: Scenario, config: Configuration) -> float:
+    """Price of a node's share of the network."""
+    return network_endpoints(scenario, config) * (scenario.network.endpoint_usd or 0.0)
+
+
+def node_usd_per_year(scenario: Scenario, config: Configuration) -> float:
+    """Yearly cost of a node's server, of the memory bought for it, and of its share of the network."""
+    yearly = scenario.finance.yearly
+    server = (config.price_usd - config.devices_usd) * yearly("platform")
+    return server + config.devices_usd * yearly("memory") + network_usd(scenario, config) * yearly("network")
 
 
 def _energy_usd_per_w(scenario: Scenario) -> float:
@@ -161,10 +167,10 @@ register(Resource(
 register(Resource(
     id="tco", name="Yearly cost of owning and running", unit="USD/year", scale=1e3,
     fixed=lambda s: s.site.fixed_w * _energy_usd_per_w(s),
-    per_node_bought=lambda s, config: _yearly(s, node_usd(s, config), s.finance.it_life_years),
-    per_rack_bought=lambda s, rack: _yearly(s, rack.price_central_usd, s.finance.rack_life_years),
+    per_node_bought=node_usd_per_year,
+    per_rack_bought=lambda s, rack: rack.price_central_usd * s.finance.yearly("rack"),
     per_node=lambda s, h: (
         standing_w(s, h) * h.pue_mean * _energy_usd_per_w(s) + it_w(s, h) * s.finance.rent_usd_per_w_year
     ),
-    per_replica=lambda s, c, pue: working_w(c) * pue * _energy_usd_per_w(s),
+    per_replica=lambda s, c, pue: working_w(c) * pue * _energy_usd_per_w(s) * s.finance.load_factor,
 ))  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 from solver.catalog import Catalog
 from solver.errors import InputError, Problem, closest
 from solver.parts import Accelerator, Cooling, Link, MemoryDevice, Model, NetworkPart, Platform, Precision, Rack
-from solver.physics.cost import price_table
+from solver.physics.cost import annuity, price_table
 from solver.study import Study, WorkloadSpec
 from solver.units import si_name
 from solver.workload import Workload
@@ -39,13 +39,41 @@ class Site:
 
 @dataclass(frozen=True)
 class Finance:
-    """How capital becomes a yearly cost."""
+    """How capital becomes a yearly cost.
+
+    Attributes
+    ----------
+    wacc_frac : float
+        Cost of capital a year.
+    it_life_years, memory_life_years, network_life_years, rack_life_years : float
+        Lives of the asset classes; memory bought apart and network live as long as servers unless given.
+    maintenance_frac : float
+        Of the outlay, a year.
+    rent_usd_per_w_year : float
+        Building, per provisioned IT watt: rent, or the annuity of an own one.
+    residual_frac : float
+        Of the price of IT, at the end of its life.
+    load_factor : float
+        Mean load over the promised one, over a year.
+    """
 
     wacc_frac: float
     it_life_years: float
     rack_life_years: float
     maintenance_frac: float
     rent_usd_per_w_year: float
+    memory_life_years: float | None = None
+    network_life_years: float | None = None
+    residual_frac: float = 0.0
+    load_factor: float = 1.0
+
+    def yearly(self, kind: str) -> float:
+        """Yearly cost of a dollar of an asset class (kind of a line in the bill): annuity and maintenance."""
+        if kind == "rack":
+            return float(annuity(self.wacc_frac, self.rack_life_years)) + self.maintenance_frac
+        lives = {"memory": self.memory_life_years, "network": self.network_life_years}
+        years = lives.get(kind) or self.it_life_years
+        return float(annuity(self.wacc_frac, years, self.residual_frac)) + self.maintenance_frac
 
 
 @dataclass(frozen=True)
@@ -240,14 +268,25 @@ def _site(todo: _Resolver) -> Site:
 def _finance(todo: _Resolver) -> Finance:
     """Finance numbers, from the study or the catalog's defaults."""
     spec = todo.study.finance
-    names = type(spec).model_fields
-    value = {name: float(todo.default(f"finance.{name}", getattr(spec, name))) for name in names}
+
+    def value(name: str) -> float:
+        return float(todo.default(f"finance.{name}", getattr(spec, name)))
+
+    wacc = value("wacc_percent") / 100.0
+    if spec.facility == "rent":
+        building = value("rent_usd_per_kw_month") * 12.0 / 1e3
+    else:
+        building = value("facility_usd_per_kw") / 1e3 * float(annuity(wacc, value("facility_life_years")))
     return Finance(
-        wacc_frac=value["wacc_percent"] / 100.0,
-        it_life_years=value["it_life_years"],
-        rack_life_years=value["rack_life_years"],
-        maintenance_frac=value["maintenance_percent"] / 100.0,
-        rent_usd_per_w_year=value["rent_usd_per_kw_month"] * 12.0 / 1e3,
+        wacc_frac=wacc,
+        it_life_years=value("it_life_years"),
+        rack_life_years=value("rack_life_years"),
+        maintenance_frac=value("maintenance_percent") / 100.0,
+        rent_usd_per_w_year=building,
+        memory_life_years=value("memory_life_years"),
+        network_life_years=value("network_life_years"),
+        residual_frac=value("residual_percent") / 100.0,
+        load_factor=value("load_factor"),
     )
 
 

@@ -142,13 +142,23 @@ class BuildSpec(Spec):
 
 
 class FinanceSpec(Spec):
-    """Money over time; what is not given comes from the catalog's facility table."""
+    """Money over time; what is not given comes from the catalog's defaults.
+
+    The building is rented by provisioned IT kW, or owned and written off; the other way's keys then play no part.
+    """
 
     wacc_percent: NonNegative | None = None
     it_life_years: Positive | None = None
+    memory_life_years: Positive | None = None
+    network_life_years: Positive | None = None
     rack_life_years: Positive | None = None
+    residual_percent: Annotated[float, Field(ge=0, le=100)] | None = None
     maintenance_percent: NonNegative | None = None
+    load_factor: Annotated[float, Field(gt=0, le=1)] | None = None
+    facility: Literal["rent", "own"] = "rent"
     rent_usd_per_kw_month: NonNegative | None = None
+    facility_usd_per_kw: NonNegative | None = None
+    facility_life_years: Positive | None = None
 
 
 class SolverSpec(Spec):

@@ -315,11 +315,11 @@ def counted(data: ModelData, w: Workload) -> float:
 
 def _earnings(data: ModelData, rows: Rows) -> tuple[FloatArray, float]:
     """USD a year of served requests, by column, and what is lost when none is served."""
-    weight, lost = np.zeros(len(rows.names)), 0.0
+    weight, lost, load_s = np.zeros(len(rows.names)), 0.0, YEAR_S * data.scenario.finance.load_factor
     for w in data.workloads:
         assert w.price_usd_per_token is not None
-        fine = (w.unmet_usd_per_request or 0.0) * YEAR_S if data.scenario.study.demand.mode == "fixed" else 0.0
-        weight[rows.names["served", w.id]] = counted(data, w) * w.price_usd_per_token * YEAR_S + fine
+        fine = (w.unmet_usd_per_request or 0.0) * load_s if data.scenario.study.demand.mode == "fixed" else 0.0
+        weight[rows.names["served", w.id]] = counted(data, w) * w.price_usd_per_token * load_s + fine
         lost += fine * w.requests_per_s
     return weight, lost
 
@@ -343,10 +343,11 @@ def _best_of(data: ModelData, rows: Rows, a: FloatArray, b: FloatArray, housed: 
     if asked.name in ("tco", "tokens_per_tco_dollar", "profit"):
         usd_per_w = s.site.electricity_usd_per_j * YEAR_S
         rent = s.finance.rent_usd_per_w_year * float(it_w @ housed)
-        standing_usd, work_usd = standing * usd_per_w + rent + cost, work * usd_per_w
+        load = s.finance.load_factor
+        standing_usd, work_usd = standing * usd_per_w + rent + cost, work * usd_per_w * load
         if asked.name == "tokens_per_tco_dollar":
             each = _ratio(tokens, work_usd / 1e3, standing_usd / 1e3, a, b, lower, upper)
-            return None if each is None else each * YEAR_S / 1e3
+            return None if each is None else each * YEAR_S * load / 1e3
         earned, lost = _earnings(data, rows) if asked.name == "profit" else (np.zeros(len(work)), 0.0)
         least = _minimum(work_usd - earned, a, b, lower, upper)
         if least is None:

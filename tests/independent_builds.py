@@ -51,11 +51,24 @@ def price_usd(s: Scenario, config: Configuration) -> float:
     return config.price_usd + endpoints(s, config) * (s.network.endpoint_usd or 0.0)
 
 
-def yearly(s: Scenario, usd: float, years: float) -> float:
-    """Annuity and maintenance of an outlay."""
+def yearly(s: Scenario, usd: float, years: float, kept: float = 0.0) -> float:
+    """Maintenance of an outlay and what repays it over its life, less a share that is had back in the end."""
     r = s.finance.wacc_frac
-    payment = 1.0 / years if r == 0 else r / (1.0 - (1.0 + r) ** -years)
-    return usd * (payment + s.finance.maintenance_frac)
+    owed = usd - kept * usd / (1.0 + r) ** years
+    payment = owed / years if r == 0 else owed * r / (1.0 - (1.0 + r) ** -years)
+    return payment + usd * s.finance.maintenance_frac
+
+
+def node_per_year(s: Scenario, config: Configuration) -> float:
+    """Server, memory bought apart and endpoints, each over its own life; all three are sold in the end."""
+    f = s.finance
+    endpoints_usd = endpoints(s, config) * (s.network.endpoint_usd or 0.0)
+    classes = [
+        (config.price_usd - config.devices_usd, f.it_life_years),
+        (config.devices_usd, f.memory_life_years or f.it_life_years),
+        (endpoints_usd, f.network_life_years or f.it_life_years),
+    ]
+    return sum(yearly(s, usd, years, f.residual_frac) for usd, years in classes)
 
 
 def mean_pue_of_work(data: ModelData, c: Candidate) -> float:
@@ -161,7 +174,7 @@ def builds(data: ModelData) -> Builds:
     floor = kinds_bought @ np.asarray([q.floor_m2 for q in kinds]) if kinds else np.zeros(len(bought))
     fits &= at_most((housed @ own_floor)[:, None] + floor[None, :], site.floor_m2)
 
-    per_year = bought @ np.asarray([yearly(s, d, s.finance.it_life_years) for d in dollars])
+    per_year = bought @ np.asarray([node_per_year(s, u) for u in units])
     if kinds:
         per_year = per_year + kinds_bought @ np.asarray([yearly(s, d, s.finance.rack_life_years) for d in rack_dollars])
     cost = np.where(fits, per_year[None, :], np.inf).min(axis=1, initial=np.inf)

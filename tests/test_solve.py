@@ -242,6 +242,19 @@ def test_objectives_of_a_buyer(name: str, kpi: str, changes: dict[str, Any], stu
     assert design.objective["value"] == pytest.approx(design.kpis[kpi]["value"] / unit, rel=1e-9)
 
 
+@pytest.mark.parametrize("facility", ["rent", "own"])
+def test_the_building_is_rented_or_owned(facility: str, study: Study, catalog: Catalog) -> None:
+    """A kW of IT costs 12 x 110 USD a year rented, 12,000 over 15 years at 9 percent owned; the audit agrees."""
+    changes = {"finance.facility": facility, "finance.load_factor": 0.7, "demand.floor_frac": 5.0}
+    data, _ = prepare(resolve(study.with_changes(changes), catalog))
+    usd = {"rent": 1320.0, "own": 12000.0 * 0.09 / (1.0 - 1.09**-15)}[facility]
+    assert data.scenario.finance.rent_usd_per_w_year == pytest.approx(usd / 1e3)
+    design = solve(study.with_changes(changes | {"objective.name": "tco"}), catalog)
+    assert design.audit["ok"] and design.objective["value"] == pytest.approx(design.kpis["tco_usd_per_year"]["value"])
+    other = {"rent": "facility_usd_per_kw", "own": "rent_usd_per_kw_month"}[facility]
+    assert f"finance.{other}" not in {item["path"] for item in design.assumptions}
+
+
 def test_nothing_that_pays_is_no_build(study: Study, catalog: Catalog) -> None:
     """At a thousandth of a cent for a million tokens the best build is none: said so, not a crash of ratios."""
     cheap = {path: 1e-5 for path in PRICED}

@@ -95,16 +95,24 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
     _demand(draw, objective)
     if draw.changes["demand.mode"] == "mix":
         works = [dataclasses.replace(work, unmet_usd_per_request=None) for work in works]
+    finance = Finance(*(draw.between(*b) for b in ((0.0, 0.1), (3.0, 6.0), (8.0, 15.0), (0.0, 0.08), (0.0, 1.0))))
     of = scenario(
         draw.changes | {"objective.name": objective, "objective.power": power, "build.whole_replicas": whole},
         works,
-        finance=Finance(*(draw.between(*b) for b in ((0.0, 0.1), (3.0, 6.0), (8.0, 15.0), (0.0, 0.08), (0.0, 1.0)))),
+        finance=dataclasses.replace(finance, **_lives(draw)),
         network=(1.0, draw.between(0.0, 40.0), draw.between(0.0, 200.0)),
         electricity_usd_per_j=draw.between(0.0, 0.3) / 3.6e6,
         carbon_kg_per_j=draw.between(0.0, 0.5) / 3.6e6,
         of=model(state_bytes=draw.pick([0.0, 0.0, 3e7])),
     )
     return model_data(of, draw.columns, draw.housings, draw.kept)
+
+
+def _lives(draw: Draw) -> dict[str, float]:
+    """Lives of memory and network, what IT is sold for in the end, and the load factor."""
+    bounds = {"memory_life_years": (2.0, 8.0), "network_life_years": (4.0, 10.0), "residual_frac": (0.0, 0.3),
+              "load_factor": (0.4, 1.0)}  # fmt: skip
+    return {name: float(draw.more.uniform(*ends)) for name, ends in bounds.items()}
 
 
 def _accelerators(draw: Draw) -> int:
@@ -147,10 +155,12 @@ def _configured(
 ) -> Configuration:
     chip = accelerator(tdp_w=draw.between(200, 900), idle_w=draw.between(20, 150))
     size = max(1, part.accelerators)
-    return configuration(
+    made = configuration(
         part, label, tiers=tiers, chip=chip, bought=bought, provisioned_w=size * 950.0 + draw.between(200, 1500),
         host_drawn_w=draw.between(50, 400), price_usd=size * draw.between(500, 3000) + draw.between(100, 2000),
     )  # fmt: skip
+    share = float(draw.more.uniform(0.1, 0.6)) if bought else 0.0
+    return dataclasses.replace(made, devices_usd=share * made.price_usd)
 
 
 def _pools(draw: Draw, part: Platform) -> None:

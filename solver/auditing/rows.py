@@ -35,9 +35,21 @@ class Money:
     carbon_kg_per_j: float
     wacc_frac: float
     maintenance_frac: float
-    it_life_years: float
-    rack_life_years: float
-    rent_usd_per_w_year: float
+    life_years: dict[str, float]
+    residual_frac: float
+    load_factor: float
+    building_usd_per_w_year: float
+
+    def yearly(self, kind: str) -> float:
+        """Return the yearly cost of a dollar in lines of a kind: annuity less residual value, and maintenance."""
+        years = self.life_years[kind if kind in self.life_years else "it"]
+        kept = 0.0 if kind == "rack" else self.residual_frac / (1.0 + self.wacc_frac) ** years
+        return (1.0 - kept) * annuity(self.wacc_frac, years) + self.maintenance_frac
+
+
+def annuity(rate: float, years: float) -> float:
+    """Return the yearly payment per dollar, ``r / (1 - (1 + r) ** -n)``."""
+    return rate / (1.0 - (1.0 + rate) ** -years) if rate else 1.0 / years
 
 
 class Facts:
@@ -87,20 +99,27 @@ class Facts:
     @cached_property
     def money(self) -> Money:
         """Prices of energy and capital."""
+        spec = self.study.finance
         finance = {
-            name: float(self.setting(f"finance.{name}", getattr(self.study.finance, name)))
-            for name in type(self.study.finance).model_fields
+            name: float(self.setting(f"finance.{name}", getattr(spec, name)))
+            for name in type(spec).model_fields
+            if name != "facility"
         }
+        wacc = finance["wacc_percent"] / 100.0
+        building = finance["rent_usd_per_kw_month"] * 12.0
+        if spec.facility == "own":
+            building = finance["facility_usd_per_kw"] * annuity(wacc, finance["facility_life_years"])
         electricity = self.setting("site.electricity_usd_per_mwh", self.site["electricity_usd_per_mwh"])
         carbon = self.setting("site.carbon_g_per_kwh", self.site["carbon_g_per_kwh"])
         return Money(
             electricity_usd_per_j=electricity * SUFFIXES["_usd_per_mwh"][1],
             carbon_kg_per_j=carbon * SUFFIXES["_g_per_kwh"][1],
-            wacc_frac=finance["wacc_percent"] / 100.0,
+            wacc_frac=wacc,
             maintenance_frac=finance["maintenance_percent"] / 100.0,
-            it_life_years=finance["it_life_years"],
-            rack_life_years=finance["rack_life_years"],
-            rent_usd_per_w_year=finance["rent_usd_per_kw_month"] * 12.0 / 1e3,
+            life_years={kind: finance[f"{kind}_life_years"] for kind in ("it", "memory", "network", "rack")},
+            residual_frac=finance["residual_percent"] / 100.0,
+            load_factor=finance["load_factor"],
+            building_usd_per_w_year=building / 1e3,
         )
 
     @cached_property

@@ -95,16 +95,17 @@ def add_up(facts: Facts, nodes: dict[str, Node], entries: list[Entry]) -> Sums:
     served, works, money = served_rates(entries), facts.workloads, facts.money
     fixed_w = facts.study.site.fixed_mw * 1e6
     counted = {w.id: counted_tokens(facts, w) for w in works.values()}
-    year = SECONDS_PER_YEAR
-    drawn = fixed_w + sum(_standing_w(n) for n in nodes.values())
-    drawn += sum(float(e.record["drawn_above_idle_meter_w"]) for e in entries)
+    year = SECONDS_PER_YEAR * money.load_factor
+    working = sum(float(e.record["drawn_above_idle_meter_w"]) for e in entries)
+    standing = fixed_w + sum(_standing_w(n) for n in nodes.values())
+    drawn = standing + working
     it_w = sum(n.quantity * n.it_w for n in nodes.values())
-    yearly = capex = 0.0
+    yearly = (standing + money.load_factor * working) * SECONDS_PER_YEAR * money.electricity_usd_per_j
+    capex = 0.0
     for line in wanted_lines(facts, nodes).values():
         usd = line.quantity * line.unit_usd
         capex += usd
-        life = money.rack_life_years if line.kind == "rack" else money.it_life_years
-        yearly += usd * (annuity(money.wacc_frac, life) + money.maintenance_frac)
+        yearly += usd * money.yearly(line.kind)
     stands = [(n, s) for n in nodes.values() for s in n.stands]
     return Sums(
         requests=sum(served.values()),
@@ -120,7 +121,7 @@ def add_up(facts: Facts, nodes: dict[str, Node], entries: list[Entry]) -> Sums:
         meter_w=fixed_w + sum(s.nodes * n.it_w * s.cooling.pue_peak for n, s in stands),
         drawn_w=drawn,
         capex_usd=capex,
-        tco_usd=yearly + drawn * SECONDS_PER_YEAR * money.electricity_usd_per_j + it_w * money.rent_usd_per_w_year,
+        tco_usd=yearly + it_w * money.building_usd_per_w_year,
         revenue_usd=year * sum(rate * counted[w] * (works[w].price_usd_per_token or 0.0) for w, rate in served.items()),
         unmet_usd=year * sum((w.unmet_usd_per_request or 0.0) * max(0.0, w.requests_per_s - served.get(w.id, 0.0))
                              for w in works.values() if facts.study.demand.mode == "fixed"),
@@ -136,11 +137,6 @@ def counted_tokens(facts: Facts, work: Workload) -> float:
     if how == "value":
         return work.osl * work.value_per_token
     return work.osl + (work.isl * (1.0 - work.reuse_frac_max) if how == "all" else 0.0)
-
-
-def annuity(rate: float, years: float) -> float:
-    """Return the yearly payment per dollar, ``r / (1 - (1 + r) ** -n)``."""
-    return rate / (1.0 - (1.0 + rate) ** -years) if rate else 1.0 / years
 
 
 def check_limits(facts: Facts, sums: Sums, checks: Checks) -> None:
@@ -193,7 +189,7 @@ def check_stated_limits(facts: Facts, nodes: dict[str, Node], entries: list[Entr
 def check_kpis(facts: Facts, sums: Sums, nodes: dict[str, Node], entries: list[Entry], checks: Checks) -> None:
     """Check every key figure that can be recomputed, and the tokens by model."""
     power_mw = facts.site["power_mw"]
-    tokens, year = sums.tokens, SECONDS_PER_YEAR
+    tokens, year = sums.tokens, SECONDS_PER_YEAR * facts.money.load_factor
     lines = wanted_lines(facts, nodes).values()
     watts = sum(b.quantity * b.unit_w for b in lines)
     rough_usd = sum(b.quantity * b.unit_usd for b in lines if b.confidence_price == "estimate")
@@ -251,12 +247,12 @@ def check_objective(facts: Facts, sums: Sums, checks: Checks) -> None:
     objective: Record = facts.design.objective
     name, sense = facts.study.objective.name, objective["sense"]
     used_w = sums.meter_w if facts.study.objective.power == "provisioned" else sums.drawn_w
-    power_mw = facts.site["power_mw"]
+    power_mw, year = facts.site["power_mw"], SECONDS_PER_YEAR * facts.money.load_factor
     true = {
         "tokens": (sums.tokens, "max"),
         "tokens_per_mw": (sums.tokens / power_mw if power_mw else 0.0, "max"),
         "tokens_per_used_mw": (sums.tokens / (used_w / 1e6), "max"),
-        "tokens_per_tco_dollar": (sums.tokens * SECONDS_PER_YEAR / sums.tco_usd if sums.tco_usd else 0.0, "max"),
+        "tokens_per_tco_dollar": (sums.tokens * year / sums.tco_usd if sums.tco_usd else 0.0, "max"),
         "tco": (sums.tco_usd, "min"),
         "power": (used_w / 1e6, "min"),
         "profit": (sums.revenue_usd - sums.unmet_usd - sums.tco_usd, "max"),

@@ -77,9 +77,14 @@ def revenue_per_request(scenario: Scenario) -> dict[str, float]:
     return {w.id: tokens[w.id] * (w.price_usd_per_token or 0.0) for w in scenario.workloads}
 
 
+def seconds_of_load(scenario: Scenario) -> float:
+    """Seconds of the promised load in a year: all of them, times the load factor."""
+    return SECONDS_PER_YEAR * scenario.finance.load_factor
+
+
 def yearly_profit(block: pyo.Block, data: ModelData) -> object:
     """Thousand USD a year: what tokens earn, less what unmet requests cost, less the yearly cost."""
-    earned, thousand = revenue_per_request(data.scenario), SECONDS_PER_YEAR / 1e3
+    earned, thousand = revenue_per_request(data.scenario), seconds_of_load(data.scenario) / 1e3
     lost = {w.id: w.unmet_usd_per_request or 0.0 for w in data.workloads}
     revenue = pyo.quicksum(thousand * earned[w] * block.served[w] for w in block.CLASSES)
     penalty = pyo.quicksum(thousand * usd * block.unmet[w] for w, usd in lost.items() if usd)
@@ -165,7 +170,7 @@ register(Objective(
 ))  # fmt: skip
 register(Objective(
     id="tokens_per_tco_dollar", name="Tokens per dollar of yearly cost", unit="tokens/USD", sense=1,
-    numerator=token_rate, per_unit=lambda s: SECONDS_PER_YEAR, denominator=lambda s: "tco", refuse=_no_floor,
+    numerator=token_rate, per_unit=seconds_of_load, denominator=lambda s: "tco", refuse=_no_floor,
 ))  # fmt: skip
 register(Objective(
     id="power", name="Power at the utility meter", unit="MW", sense=-1,

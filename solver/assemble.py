@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from importlib import metadata
 
+from solver.bill import bill_of_materials
 from solver.candidates import CandidateSet, Dropped
 from solver.design import Design, Record
 from solver.embed import used_rows
-from solver.holdings import bill_of_materials, buy_what_is_used, pool_record
+from solver.holdings import buy_what_is_used, pool_record
 from solver.kpis import compute_kpis
 from solver.optimise import Solved
 from solver.polishing import Polished

@@ -64,7 +64,7 @@ class Configuration:
     host_drawn_w : float
         Average draw of everything in the node but the accelerators, without traffic.
     price_usd : float
-        Node with these devices at the study's price quarter.
+        Node with these devices at the study's price quarter, less discounts, plus tax.
     devices_usd : float
         Of which the devices that are bought apart.
     """
@@ -110,7 +110,7 @@ def _cheapest(scenario: Scenario, devices: list[MemoryDevice]) -> MemoryDevice |
 
 
 def _usd_per_byte(scenario: Scenario, device: MemoryDevice) -> float:
-    return memory_usd_per_byte(device, scenario.site.price_quarter, scenario.prices)
+    return scenario.landed_usd(scenario.device_usd(device), device.vendor) / device.capacity_bytes
 
 
 def _host_upgrades(scenario: Scenario, platform: Platform) -> list[tuple[MemoryDevice, int]]:
@@ -150,7 +150,7 @@ def _configuration(
 ) -> Configuration:
     """Price, power and tiers of one platform with one population."""
     bought = [*([host] if host else []), *extra]
-    price = _base_price(scenario, platform, without_memory=host is not None)
+    price = scenario.landed_usd(base_price_usd(scenario, platform, without_memory=host is not None), platform.vendor)
     devices_usd = sum(_usd_per_byte(scenario, d) * d.capacity_bytes * count for d, count in bought)
     accelerator = scenario.accelerators.get(platform.accelerator_id or "")
     base_w = platform.host_w if accelerator is None else (platform.node_peak_w or platform.node_max_w)
@@ -171,13 +171,14 @@ def _configuration(
     )
 
 
-def _base_price(scenario: Scenario, platform: Platform, *, without_memory: bool) -> float:
-    """Platform at the quarter; without its standard memory where another population takes the slots."""
+def base_price_usd(scenario: Scenario, platform: Platform, *, without_memory: bool) -> float:
+    """List price of a platform at the quarter; without its standard memory where other modules take the slots."""
     if not platform.host_mem_id:
         return platform.price_central_usd or 0.0
     device, quarter = scenario.device(platform.host_mem_id), scenario.site.price_quarter
+    list_usd = memory_usd_per_byte(device, quarter, scenario.prices)
     price = platform_usd(platform, quarter, scenario.prices, device)
-    return price - (platform.host_mem_std_bytes * _usd_per_byte(scenario, device) if without_memory else 0.0)
+    return price - (platform.host_mem_std_bytes * list_usd if without_memory else 0.0)
 
 
 def _standard_w(scenario: Scenario, platform: Platform, host: tuple[MemoryDevice, int] | None) -> float:

@@ -1,4 +1,4 @@
-"""What a design buys: pools with their racks and watts, and the bill of materials."""
+"""What a design holds: nodes bought and at work, pools with their racks and watts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import pyomo.environ as pyo
 
 from solver.design import Record
 from solver.model.data import Housing, ModelData, Pool
-from solver.physics.cost import memory_usd_per_byte
-from solver.resources import it_w, network_endpoints, standing_w
+from solver.resources import it_w, standing_w
 from solver.scenario import Scenario
 
 
@@ -93,106 +92,3 @@ def _rack_record(block: pyo.Block, housing: Housing, nodes: int) -> Record:
         "pue_mean": housing.pue_mean,
         "floor_m2": racks * housing.rack.floor_m2,
     }
-
-
-def bill_of_materials(data: ModelData, model: pyo.ConcreteModel) -> list[Record]:
-    """What to order: platforms, devices bought apart, racks, network endpoints."""
-    scenario, quarter = data.scenario, data.scenario.site.price_quarter
-    configs = {p.config.id: p.config for p in data.pools}
-    lines: dict[str, Record] = {}
-    endpoints = 0.0
-    for unit, config in configs.items():
-        count = round(sum(held(model.bought[unit, v]) for v in model.PERIODS))
-        if count == 0:
-            continue
-        devices = {d: scenario.device(d) for d, _ in config.bought}
-        extra = sum(
-            memory_usd_per_byte(d, quarter, scenario.prices) * d.capacity_bytes * n
-            for (i, n) in config.bought
-            for d in [devices[i]]
-        )
-        extra_w = sum((devices[i].max_w or 0.0) * n for i, n in config.bought)
-        extra_drawn_w = sum((devices[i].idle_w or 0.0) * n for i, n in config.bought)
-        key = config.platform.id + (" without memory" if config.removed_bytes else "")
-        _add(
-            lines,
-            key,
-            "platform" if config.accelerator else "storage",
-            config.platform,
-            config.platform.vendor,
-            count,
-            config.price_usd - extra,
-            config.provisioned_w - extra_w,
-            config.host_drawn_w - extra_drawn_w,
-        )
-        for device_id, number in config.bought:
-            device = devices[device_id]
-            usd = memory_usd_per_byte(device, quarter, scenario.prices) * device.capacity_bytes
-            _add(
-                lines,
-                device_id,
-                "memory",
-                device,
-                device.vendor,
-                count * number,
-                usd,
-                device.max_w or 0.0,
-                device.idle_w or 0.0,
-            )
-        endpoints += count * network_endpoints(scenario, config)
-    racks = {h.rack.id: h.rack for h in data.housings if not h.own}
-    for rack_id, rack in racks.items():
-        count = round(sum(held(model.racks_bought[rack_id, v]) for v in model.PERIODS))
-        if count:
-            _add(lines, rack_id, "rack", rack, "", count, rack.price_central_usd, 0.0, 0.0)
-    if endpoints:
-        net = scenario.network
-        _add(
-            lines,
-            net.id,
-            "network",
-            net,
-            net.vendor,
-            endpoints,
-            net.endpoint_usd or 0.0,
-            net.endpoint_w or 0.0,
-            net.endpoint_w or 0.0,
-        )
-    return list(lines.values())
-
-
-def _add(
-    lines: dict[str, Record],
-    key: str,
-    kind: str,
-    part: Any,
-    vendor: str,
-    count: float,
-    usd: float,
-    provisioned: float,
-    drawn: float,
-) -> None:
-    """Add a quantity of one part to the bill."""
-    line = lines.setdefault(
-        key,
-        {
-            "id": key,
-            "part": part.id,
-            "kind": kind,
-            "vendor": vendor,
-            "name": part.name,
-            "quantity": 0,
-            "unit_usd": usd,
-            "capex_usd": 0.0,
-            "provisioned_w": 0.0,
-            "drawn_w": 0.0,
-            "lead_time_weeks": None,
-            "confidence_price": getattr(part, "confidence_price", part.confidence),
-            "confidence_power": getattr(part, "confidence_power", part.confidence),
-            "source": part.source,
-        },
-    )
-    line["quantity"] += count
-    line["capex_usd"] += count * usd
-    line["provisioned_w"] += count * provisioned
-    line["drawn_w"] += count * drawn

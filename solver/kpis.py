@@ -207,7 +207,7 @@ def drawn_meter_w(design: Design, scenario: Scenario) -> float:
     return float(standing + sum(item["drawn_above_idle_meter_w"] for item in design.load)) + scenario.site.fixed_w
 
 
-@kpi("capex_usd", "Capital outlay", "USD", "platforms, memory, racks, network; no building, no tax")
+@kpi("capex_usd", "Capital outlay", "USD", "platforms, memory, racks, network, with tax; no building")
 def capex_usd(design: Design, scenario: Scenario) -> float:
     """Dollars to buy the bill of materials."""
     return float(sum(line["capex_usd"] for line in design.bill_of_materials))

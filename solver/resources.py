@@ -105,7 +105,8 @@ def node_usd(scenario: Scenario, config: Configuration) -> float:
 
 def network_usd(scenario: Scenario, config: Configuration) -> float:
     """Price of a node's share of the network."""
-    return network_endpoints(scenario, config) * (scenario.network.endpoint_usd or 0.0)
+    part = scenario.network
+    return network_endpoints(scenario, config) * scenario.landed_usd(part.endpoint_usd or 0.0, part.vendor)
 
 
 def node_usd_per_year(scenario: Scenario, config: Configuration) -> float:
@@ -137,11 +138,11 @@ register(Resource(
     per_replica=lambda s, c, pue: working_w(c) * pue,
 ))  # fmt: skip
 register(Resource(
-    id="capex", name="Capital outlay for IT, racks and network", unit="USD", scale=1e3,
+    id="capex", name="Capital outlay for IT, racks and network, with tax", unit="USD", scale=1e3,
     limit_path="site.budget_usd",
     limit=lambda s: s.site.budget_usd,
     per_node_bought=node_usd,
-    per_rack_bought=lambda s, rack: rack.price_central_usd,
+    per_rack_bought=lambda s, rack: s.landed_usd(rack.price_central_usd),
 ))  # fmt: skip
 register(Resource(
     id="floor", name="Floor with aisles", unit="m2", scale=1.0,
@@ -168,7 +169,7 @@ register(Resource(
     id="tco", name="Yearly cost of owning and running", unit="USD/year", scale=1e3,
     fixed=lambda s: s.site.fixed_w * _energy_usd_per_w(s),
     per_node_bought=node_usd_per_year,
-    per_rack_bought=lambda s, rack: rack.price_central_usd * s.finance.yearly("rack"),
+    per_rack_bought=lambda s, rack: s.landed_usd(rack.price_central_usd) * s.finance.yearly("rack"),
     per_node=lambda s, h: (
         standing_w(s, h) * h.pue_mean * _energy_usd_per_w(s) + it_w(s, h) * s.finance.rent_usd_per_w_year
     ),

@@ -6,14 +6,14 @@ came from a default is kept as an assumption.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from solver.catalog import Catalog
 from solver.errors import InputError, Problem, closest
 from solver.parts import Accelerator, Cooling, Link, MemoryDevice, Model, NetworkPart, Platform, Precision, Rack
-from solver.physics.cost import annuity, price_table
+from solver.physics.cost import annuity, memory_usd_per_byte, price_table
 from solver.study import Study, WorkloadSpec
 from solver.units import si_name
 from solver.workload import Workload
@@ -21,7 +21,7 @@ from solver.workload import Workload
 
 @dataclass(frozen=True)
 class Site:
-    """Limits and prices of the place; None means no limit."""
+    """Limits and prices of the place, money in USD; None means no limit."""
 
     power_w: float | None
     usable_power_frac: float
@@ -35,6 +35,8 @@ class Site:
     electricity_usd_per_j: float
     carbon_kg_per_j: float
     cooling: tuple[str, ...] | None
+    tax_frac: float = 0.0
+    discount_frac: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,15 @@ class Scenario:
     def device(self, device_id: str) -> MemoryDevice:
         """Return a memory device by id, whether or not it may be bought apart."""
         return self.catalog.typed(MemoryDevice, device_id)
+
+    def landed_usd(self, list_usd: float, vendor: str = "") -> float:
+        """Return what is paid for a list price: less the vendor's discount, plus tax."""
+        site = self.site
+        return list_usd * (1.0 - site.discount_frac.get(vendor, 0.0)) * (1.0 + site.tax_frac)
+
+    def device_usd(self, device: MemoryDevice) -> float:
+        """Return the list price of one memory device at the study's quarter."""
+        return memory_usd_per_byte(device, self.site.price_quarter, self.prices) * device.capacity_bytes
 
 
 class _Resolver:
@@ -228,6 +239,12 @@ def _check_ids(todo: _Resolver) -> None:
         for name in names:
             if name not in todo.catalog.tables["memory"]:
                 todo.check("platforms", name, path)
+    vendors = {str(row["vendor"]) for table in ("platforms", "memory", "network") for row in todo.catalog.rows(table)}
+    todo.problems += [
+        Problem(study.name, "site", "discount_percent", vendor, "no vendor of the catalog",
+                ", ".join(sorted(vendors)), closest(vendor, vendors))
+        for vendor in study.site.discount_percent if vendor not in vendors
+    ]  # fmt: skip
     quarters = sorted({str(row["quarter"]) for row in todo.catalog.rows("memory_prices")})
     if study.site.price_quarter not in quarters:
         todo.problems.append(
@@ -253,7 +270,7 @@ def _site(todo: _Resolver) -> Site:
         power_w=_si("power_mw", merged["power_mw"]),
         usable_power_frac=spec.usable_power_frac,
         fixed_w=spec.fixed_mw * 1e6,
-        budget_usd=merged["budget_usd"],
+        budget_usd=merged["budget_usd"] if spec.budget is None else spec.budget / (spec.fx or 1.0),
         floor_m2=merged["floor_m2"],
         water_l_per_s=merged["water_l_per_s"],
         co2_kg_per_s=merged["co2_kg_per_s"],
@@ -262,6 +279,8 @@ def _site(todo: _Resolver) -> Site:
         electricity_usd_per_j=electricity * si_name("electricity_usd_per_mwh")[1],
         carbon_kg_per_j=carbon * si_name("carbon_g_per_kwh")[1],
         cooling=None if spec.cooling is None else tuple(spec.cooling),
+        tax_frac=spec.tax_percent / 100.0,
+        discount_frac={vendor: percent / 100.0 for vendor, percent in spec.discount_percent.items()},
     )
 
 

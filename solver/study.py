@@ -31,7 +31,10 @@ class Spec(BaseModel):
 
 
 class SiteSpec(Spec):
-    """The place: power at the utility meter, money, floor, energy; `id` takes the rest from the catalog."""
+    """The place: power at the utility meter, money, floor, energy; `id` takes the rest from the catalog.
+
+    `budget` is in `currency`, of which `fx` are a dollar. Discounts are off list prices, by vendor; tax comes on top.
+    """
 
     id: str | None = None
     power_mw: Positive | None = None
@@ -44,8 +47,21 @@ class SiteSpec(Spec):
     electricity_usd_per_mwh: NonNegative | None = None
     carbon_g_per_kwh: NonNegative | None = None
     cooling: list[str] | None = None
+    budget: Positive | None = None
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    fx: Positive | None = None
+    tax_percent: NonNegative = 0.0
+    discount_percent: dict[str, Annotated[float, Field(ge=0, lt=100)]] = {}
     usable_power_frac: Annotated[float, Field(gt=0, le=1)] = 1.0
     fixed_mw: NonNegative = 0.0
+
+    @model_validator(mode="after")
+    def _one_money(self) -> SiteSpec:
+        if self.budget is not None and self.budget_usd is not None:
+            raise ValueError("give either budget (in site.currency) or budget_usd")
+        if (self.currency == "USD") != (self.fx is None):
+            raise ValueError("currency and fx go together: fx is how much of a currency other than USD a dollar buys")
+        return self
 
 
 class SupplySpec(Spec):
@@ -237,7 +253,7 @@ def _assign(data: dict[str, Any], path: str, value: Any) -> Problem | None:
         place = found
     if not isinstance(place, dict):
         return Problem("changes", path, last, "", "names a list, not a value", "a dotted path to a value")
-    if last not in place and parents[:1] != ["supply"]:
+    if last not in place and parents[:1] != ["supply"] and parents != ["site", "discount_percent"]:
         return Problem("changes", path, last, "", "no such key", ", ".join(place), closest(last, place))
     place[last] = value
     return None

@@ -11,6 +11,8 @@ GB = 1e9
 
 HOURS_PER_YEAR = 8760.0
 
+SECONDS_PER_WEEK = 7 * 86400.0
+
 SUFFIXES: dict[str, tuple[str, float]] = {
     "_pj_per_bit": ("_j_per_byte", 8e-12),
     "_usd_per_million_tokens": ("_usd_per_token", 1e-6),
@@ -27,7 +29,7 @@ SUFFIXES: dict[str, tuple[str, float]] = {
     "_ms": ("_s", 1e-3),
     "_musd": ("_usd", 1e6),
     "_percent": ("_frac", 1e-2),
-    "_weeks": ("_s", 7 * 86400.0),
+    "_weeks": ("_s", SECONDS_PER_WEEK),
     "_b": ("", 1e9),
 }
 """Catalog suffix -> (SI suffix, factor); the longest matching suffix wins. `_b` is 1e9 parameters."""

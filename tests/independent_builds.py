@@ -46,9 +46,20 @@ def standing_it_w(s: Scenario, pool: Pool) -> float:
     return config.host_drawn_w + idle + endpoints(s, config) * (s.network.endpoint_w or 0.0)
 
 
+def taxed(s: Scenario, usd: float) -> float:
+    """An amount with tax."""
+    return usd + usd * s.study.site.tax_percent / 100.0
+
+
+def endpoints_usd(s: Scenario, config: Configuration) -> float:
+    """A node's endpoints, less the discount of whoever makes the fabric, taxed; nodes' own prices are so already."""
+    left = 1.0 - s.study.site.discount_percent.get(s.network.vendor, 0.0) / 100.0
+    return taxed(s, endpoints(s, config) * (s.network.endpoint_usd or 0.0) * left)
+
+
 def price_usd(s: Scenario, config: Configuration) -> float:
     """A node with its memory and its endpoints."""
-    return config.price_usd + endpoints(s, config) * (s.network.endpoint_usd or 0.0)
+    return config.price_usd + endpoints_usd(s, config)
 
 
 def yearly(s: Scenario, usd: float, years: float, kept: float = 0.0) -> float:
@@ -62,11 +73,10 @@ def yearly(s: Scenario, usd: float, years: float, kept: float = 0.0) -> float:
 def node_per_year(s: Scenario, config: Configuration) -> float:
     """Server, memory bought apart and endpoints, each over its own life; all three are sold in the end."""
     f = s.finance
-    endpoints_usd = endpoints(s, config) * (s.network.endpoint_usd or 0.0)
     classes = [
         (config.price_usd - config.devices_usd, f.it_life_years),
         (config.devices_usd, f.memory_life_years or f.it_life_years),
-        (endpoints_usd, f.network_life_years or f.it_life_years),
+        (endpoints_usd(s, config), f.network_life_years or f.it_life_years),
     ]
     return sum(yearly(s, usd, years, f.residual_frac) for usd, years in classes)
 
@@ -151,7 +161,7 @@ def builds(data: ModelData) -> Builds:
     kind_top = [sum(rack_top[i] for i in np.flatnonzero(of_kind[:, q])) for q in range(len(kinds))]
     bought, racks, kinds_bought = grid(unit_top), grid(rack_top), grid(kind_top)
     dollars = np.asarray([price_usd(s, u) for u in units])
-    rack_dollars = np.asarray([q.price_central_usd for q in kinds])
+    rack_dollars = np.asarray([taxed(s, q.price_central_usd) for q in kinds])
     bought = bought[_in_supply(data, units, bought) & at_most(bought @ dollars, site.budget_usd)]
 
     # Racks used and racks bought, then with nodes bought: the purchases.

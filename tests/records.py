@@ -180,7 +180,8 @@ def scenario(
             usable_power_frac=spec.usable_power_frac, fixed_w=spec.fixed_mw * 1e6, budget_usd=spec.budget_usd,
             floor_m2=spec.floor_m2, water_l_per_s=spec.water_l_per_s, co2_kg_per_s=spec.co2_kg_per_s,
             price_quarter="2026Q3", available_by="2026-12", electricity_usd_per_j=electricity_usd_per_j,
-            carbon_kg_per_j=carbon_kg_per_j, cooling=None,
+            carbon_kg_per_j=carbon_kg_per_j, cooling=None, tax_frac=spec.tax_percent / 100.0,
+            discount_frac={vendor: percent / 100.0 for vendor, percent in spec.discount_percent.items()},
         ),
         finance=finance or Finance(0.0, 1.0, 1.0, 0.0, 0.0),
         workloads=tuple(workloads) or (workload(),),
@@ -189,7 +190,7 @@ def scenario(
         precisions={"bf16": Precision(id="bf16", **SOURCE, weight_bytes_per_param=2.0, kv_bytes_per_element=2.0,
                                       compute_order=("bf16",), quality_gate=False)},
         racks=(), cooling={}, links={},
-        network=NetworkPart(id="fabric", **SOURCE, kind="fabric_bundle", vendor="", name="", port_bytes_per_s=network[0],
+        network=NetworkPart(id="fabric", **SOURCE, kind="fabric_bundle", vendor="maker", name="", port_bytes_per_s=network[0],
                             endpoint_w=network[1], endpoint_usd=network[2]),
         nic_link=link, host_mem_usable_frac=1.0, host_draw_frac=0.5, prices={}, filtered=(), assumptions=(),
     )  # fmt: skip

@@ -58,6 +58,20 @@ def test_within_limit(resource: str) -> None:
     proves(capped(changes), "within_limit", right, 6000.0)
 
 
+def test_tax_and_discounts_on_ports_and_racks() -> None:
+    """Proves what is paid for racks and ports: 10% tax, half the price off for the maker of the fabric.
+
+    A node at 1,000 USD net, 2 ports of 200 list for 220 in all, a rack of 800 for 880: 2,100 USD. 4,300 USD buy two,
+    at list prices (2,200) they would buy one; 4,100 USD buy one, untaxed (2,000) they would buy two.
+    """
+    node = platform(nic_count=2, nic_bytes_per_s=1.0)
+    inside = housing(Pool(configuration(node), 1.0), within=rack(price_usd=800.0), own=False)
+    for budget, right in ((4300.0, 2000.0), (4100.0, 1000.0)):
+        money = {"site.budget_usd": budget, "site.tax_percent": 10.0, "site.discount_percent.maker": 50.0}
+        of = scenario(money, [workload(demand=100.0)], network=(1.0, 0.0, 200.0))
+        assert optimum(model_data(of, [(candidate(), None)], [inside])) == pytest.approx(right)
+
+
 def test_supply_of_a_platform() -> None:
     """Proves within_platform_supply: 6 nodes to be had make 6,000 tokens/s; else all that is asked, 10,000."""
     proves(capped({}), "within_platform_supply", 6000.0, 10000.0)

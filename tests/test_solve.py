@@ -242,6 +242,35 @@ def test_objectives_of_a_buyer(name: str, kpi: str, changes: dict[str, Any], stu
     assert design.objective["value"] == pytest.approx(design.kpis[kpi]["value"] / unit, rel=1e-9)
 
 
+MONEY = {"site.budget_usd": None, "site.budget": 8.1e6, "site.currency": "EUR", "site.fx": 0.9, "site.tax_percent": 10.0,
+         "site.discount_percent": {"AMD": 20.0}}  # fmt: skip
+
+
+def test_tax_discounts_and_currency(study: Study, catalog: Catalog) -> None:
+    """8.1 MEUR at 0.9 are 9 MUSD; AMD's servers cost 0.8 x 1.1 of their list price, others 1.1; printed in EUR."""
+    from solver.report import render
+
+    design = solve(study.with_changes(MONEY), catalog)
+    budget = next(limit for limit in design.limits if limit["id"] == "site.budget_usd")
+    assert design.audit["ok"] and budget["value"] == pytest.approx(9e6) and budget["used"] <= 9e6
+    paid = {line["vendor"]: line["unit_usd"] / line["list_usd"] for line in design.bill_of_materials}
+    assert paid["AMD"] == pytest.approx(0.88) and all(paid[v] == pytest.approx(1.1) for v in paid if v != "AMD")
+    screen = render(design)
+    assert (
+        "unit EUR" in screen and "8.10 MEUR" in screen and "USD/year" not in screen.split("\nmoney")[1].split("\n")[0]
+    )
+
+
+def test_money_is_refused_where_it_is_ambiguous(study: Study, catalog: Catalog) -> None:
+    """Two budgets, a currency without a rate, and a vendor nobody knows are problems with a hint, not guesses."""
+    for changes in ({"site.budget": 1e6}, {"site.currency": "EUR"}, {"site.fx": 0.9}):
+        with pytest.raises(InputError, match="budget|currency"):
+            study.with_changes(changes)
+    with pytest.raises(InputError, match="discount_percent.*no vendor.*AMD") as caught:
+        resolve(study.with_changes({"site.discount_percent.AMDD": 5.0}), catalog)
+    assert "AMD" in caught.value.problems[0].hint
+
+
 @pytest.mark.parametrize("facility", ["rent", "own"])
 def test_the_building_is_rented_or_owned(facility: str, study: Study, catalog: Catalog) -> None:
     """A kW of IT costs 12 x 110 USD a year rented, 12,000 over 15 years at 9 percent owned; the audit agrees."""

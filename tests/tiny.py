@@ -93,6 +93,7 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
         draw.kept[work.id] = _curve(draw)
     _limits(draw, objective, power)
     _demand(draw, objective)
+    _orders(draw)
     if draw.changes["demand.mode"] == "mix":
         works = [dataclasses.replace(work, unmet_usd_per_request=None) for work in works]
     finance = Finance(*(draw.between(*b) for b in ((0.0, 0.1), (3.0, 6.0), (8.0, 15.0), (0.0, 0.08), (0.0, 1.0))))
@@ -266,6 +267,13 @@ def _limits(draw: Draw, objective: str, power: str) -> None:
         draw.changes["objective.tokens"] = "all" if objective == "profit" or draw.more.random() < 0.5 else "value"
     if draw.chance(0.15):
         draw.changes["build.max_platforms"] = 1
+
+
+def _orders(draw: Draw) -> None:
+    """Draw what comes on top of prices."""
+    if draw.more.random() < 0.3:
+        draw.changes["site.tax_percent"] = float(draw.more.uniform(1.0, 25.0))
+        draw.changes["site.discount_percent.maker"] = float(draw.more.uniform(1.0, 40.0))
 
 
 def _demand(draw: Draw, objective: str) -> None:

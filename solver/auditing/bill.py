@@ -17,11 +17,12 @@ PLATFORMS = ("platform", "storage")
 
 @dataclass(frozen=True)
 class Wanted:
-    """A line as the pools demand it: quantity, and dollars and watts of one piece."""
+    """A line as the pools demand it: quantity, and list price, dollars paid and watts of one piece."""
 
     part: str
     kind: str
     quantity: float
+    list_usd: float
     unit_usd: float
     unit_w: float
     unit_drawn_w: float
@@ -32,6 +33,7 @@ class Wanted:
 def wanted_lines(facts: Facts, nodes: dict[str, Node]) -> dict[str, Wanted]:
     """Return what the pools, their racks and their network ports need, by id of the bill's line."""
     lines: dict[str, Wanted] = {}
+    paid = facts.paid_usd
 
     def add(key: str, line: Wanted) -> None:
         before = lines[key].quantity if key in lines else 0.0
@@ -40,18 +42,20 @@ def wanted_lines(facts: Facts, nodes: dict[str, Node]) -> dict[str, Wanted]:
     for node in nodes.values():
         p, n = node.platform, node.quantity
         kind = "platform" if p.accelerators else "storage"
-        add(node.bill_id, Wanted(p.id, kind, n, node.base_usd, node.base_w, node.base_drawn_w,
+        usd = node.base_usd
+        add(node.bill_id, Wanted(p.id, kind, n, usd, paid(usd, p.vendor), node.base_w, node.base_drawn_w,
                                  p.confidence_price, p.confidence_power))  # fmt: skip
         for d, each in node.devices:
-            add(d.id, Wanted(d.id, "memory", n * each, facts.device_usd(d), d.max_w or 0.0, d.idle_w or 0.0,
+            usd = facts.device_usd(d)
+            add(d.id, Wanted(d.id, "memory", n * each, usd, paid(usd, d.vendor), d.max_w or 0.0, d.idle_w or 0.0,
                              d.confidence_price, d.confidence))  # fmt: skip
         for stand in node.stands:
             r = stand.rack
             if not stand.own:
                 usd, words = r.price_central_usd, (r.confidence_price, r.confidence)
-                add(r.id, Wanted(r.id, "rack", stand.racks, usd, 0.0, 0.0, *words))
-        net = facts.network
-        add(net.id, Wanted(net.id, "network", n * node.endpoints, net.endpoint_usd or 0.0, node.endpoint_w,
+                add(r.id, Wanted(r.id, "rack", stand.racks, usd, paid(usd), 0.0, 0.0, *words))
+        net, usd = facts.network, facts.network.endpoint_usd or 0.0
+        add(net.id, Wanted(net.id, "network", n * node.endpoints, usd, paid(usd, net.vendor), node.endpoint_w,
                            node.endpoint_w, net.confidence, net.confidence))  # fmt: skip
     return {key: line for key, line in lines.items() if line.quantity > 0}
 
@@ -85,7 +89,8 @@ def _check_line(line: Record, wanted: Wanted | None, checks: Checks) -> None:
     checks.true(f"{what}: stands for part {line['part']}, not {wanted.part}", line["part"] == wanted.part)
     checks.true(f"{what}: is a {wanted.kind}, not a {line['kind']}", line["kind"] == wanted.kind)
     checks.equal(f"{what}: quantity against what the pools use", quantity, wanted.quantity, "pieces")
-    checks.equal(f"{what}: unit price", line["unit_usd"], wanted.unit_usd, "USD")
+    checks.equal(f"{what}: list price", line["list_usd"], wanted.list_usd, "USD")
+    checks.equal(f"{what}: unit price with discount and tax", line["unit_usd"], wanted.unit_usd, "USD")
     checks.equal(f"{what}: capital outlay", line["capex_usd"], quantity * wanted.unit_usd, "USD")
     checks.equal(f"{what}: provisioned watts", line["provisioned_w"], quantity * wanted.unit_w, "W")
     checks.equal(f"{what}: drawn watts", line["drawn_w"], quantity * wanted.unit_drawn_w, "W")

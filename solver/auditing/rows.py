@@ -94,7 +94,10 @@ class Facts:
         spec = self.study.site
         row = self.row("sites", spec.id) if spec.id else {}
         given = {name: getattr(spec, name) for name in type(spec).model_fields}
-        return {name: row.get(name) if value is None else value for name, value in given.items()}
+        merged = {name: row.get(name) if value is None else value for name, value in given.items()}
+        if spec.budget is not None:
+            merged["budget_usd"] = spec.budget / (spec.fx or 1.0)
+        return merged
 
     @cached_property
     def money(self) -> Money:
@@ -177,6 +180,12 @@ class Facts:
         """USD per byte by series and quarter."""
         rows = self.rows("memory_prices")
         return {(str(r["series"]), str(r["quarter"])): float(r["price_usd_per_gb"]) / 1e9 for r in rows}
+
+    def paid_usd(self, list_usd: float, vendor: str = "") -> float:
+        """Return what a list price comes to: the vendor's discount off, tax on what is left."""
+        spec = self.study.site
+        off = spec.discount_percent.get(vendor, 0.0) / 100.0
+        return (list_usd - off * list_usd) * (1.0 + spec.tax_percent / 100.0)
 
     def device_usd(self, device: MemoryDevice, quarter: str | None = None) -> float:
         """Return the price of one memory device at a quarter, by default the study's."""

@@ -1,0 +1,105 @@
+"""The bill of materials: what to order, what is paid for it, and the watts of what is at work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyomo.environ as pyo
+
+from solver.configurations import Configuration, base_price_usd
+from solver.design import Record
+from solver.holdings import held
+from solver.model.data import ModelData
+from solver.parts import MemoryDevice, NetworkPart, Platform, Rack
+from solver.resources import network_endpoints
+from solver.scenario import Scenario
+from solver.units import SECONDS_PER_WEEK
+
+AnyPart = Platform | MemoryDevice | Rack | NetworkPart
+
+
+@dataclass(frozen=True)
+class Line:
+    """Pieces of one part: how many, their list price, and watts of one piece."""
+
+    key: str
+    kind: str
+    part: AnyPart
+    quantity: float
+    list_usd: float
+    provisioned_w: float = 0.0
+    drawn_w: float = 0.0
+
+
+def bill_of_materials(data: ModelData, model: pyo.ConcreteModel) -> list[Record]:
+    """What to order: platforms, devices bought apart, racks, network endpoints."""
+    scenario = data.scenario
+    lines: dict[str, Record] = {}
+    endpoints = 0.0
+    for unit, config in {p.config.id: p.config for p in data.pools}.items():
+        count = round(sum(held(model.bought[unit, v]) for v in model.PERIODS))
+        if count:
+            for line in node_lines(scenario, config, count):
+                _add(lines, scenario, line)
+        endpoints += count * network_endpoints(scenario, config)
+    for rack_id, rack in {h.rack.id: h.rack for h in data.housings if not h.own}.items():
+        count = round(sum(held(model.racks_bought[rack_id, v]) for v in model.PERIODS))
+        if count:
+            _add(lines, scenario, Line(rack_id, "rack", rack, count, rack.price_central_usd))
+    if endpoints:
+        net = scenario.network
+        watts = net.endpoint_w or 0.0
+        _add(lines, scenario, Line(net.id, "network", net, endpoints, net.endpoint_usd or 0.0, watts, watts))
+    return list(lines.values())
+
+
+def node_lines(scenario: Scenario, config: Configuration, count: int) -> Iterator[Line]:
+    """Lines of some nodes: the platform, with or without its standard memory, and the devices bought for it."""
+    platform, swapped = config.platform, bool(config.removed_bytes)
+    devices = [(scenario.device(device_id), number) for device_id, number in config.bought]
+    yield Line(
+        platform.id + (" without memory" if swapped else ""),
+        "platform" if config.accelerator else "storage",
+        platform,
+        count,
+        base_price_usd(scenario, platform, without_memory=swapped),
+        config.provisioned_w - sum((d.max_w or 0.0) * n for d, n in devices),
+        config.host_drawn_w - sum((d.idle_w or 0.0) * n for d, n in devices),
+    )
+    for device, number in devices:
+        usd = scenario.device_usd(device)
+        yield Line(device.id, "memory", device, count * number, usd, device.max_w or 0.0, device.idle_w or 0.0)
+
+
+def _add(lines: dict[str, Record], scenario: Scenario, line: Line) -> None:
+    """Add a quantity of one part to the bill."""
+    part = line.part
+    vendor = getattr(part, "vendor", "")
+    usd = scenario.landed_usd(line.list_usd, vendor)
+    record = lines.setdefault(
+        line.key,
+        {
+            "id": line.key,
+            "part": part.id,
+            "kind": line.kind,
+            "vendor": vendor,
+            "name": part.name,
+            "quantity": 0,
+            "list_usd": line.list_usd,
+            "discount_frac": scenario.site.discount_frac.get(vendor, 0.0),
+            "tax_frac": scenario.site.tax_frac,
+            "unit_usd": usd,
+            "capex_usd": 0.0,
+            "provisioned_w": 0.0,
+            "drawn_w": 0.0,
+            "lead_time_weeks": None if part.lead_time_s is None else part.lead_time_s / SECONDS_PER_WEEK,
+            "confidence_price": getattr(part, "confidence_price", part.confidence),
+            "confidence_power": getattr(part, "confidence_power", part.confidence),
+            "source": part.source,
+        },
+    )
+    record["quantity"] += line.quantity
+    record["capex_usd"] += line.quantity * usd
+    record["provisioned_w"] += line.quantity * line.provisioned_w
+    record["drawn_w"] += line.quantity * line.drawn_w

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from solver.errors import InputError, Problem, closest
 from solver.parts import Accelerator, MemoryDevice, Platform
 from solver.physics.cost import memory_usd_per_byte, platform_usd
 from solver.scenario import Scenario
@@ -92,14 +93,36 @@ class Configuration:
 
 
 def configurations(scenario: Scenario) -> tuple[Configuration, ...]:
-    """Build the menu of every platform of a scenario."""
+    """Build the menu of every platform of a scenario; of one that is only owned, what is owned.
+
+    Raises
+    ------
+    InputError
+        If a fleet names a configuration that is not on the menu.
+    """
     menu: list[Configuration] = []
     for platform in scenario.platforms:
         hosts = [None] if not scenario.study.build.tiers else [None, *_host_upgrades(scenario, platform)]
         extras = [()] if not scenario.study.build.tiers else _extras(scenario, platform)
         menu += [_configuration(scenario, platform, host, ()) for host in hosts if platform.accelerators]
         menu += [_configuration(scenario, platform, None, extra) for extra in extras if extra]
-    return tuple(menu)
+    _check_fleet(scenario, menu)
+    return tuple(c for c in menu if c.platform.id not in scenario.only_owned or c.id in scenario.fleet)
+
+
+def _check_fleet(scenario: Scenario, menu: list[Configuration]) -> None:
+    """Raise where an owned configuration is none that the platform can have."""
+    known = {c.id for c in menu}
+    problems = []
+    for spec in scenario.study.fleet:
+        labels = [c.id.removeprefix(f"{spec.platform}/") for c in menu if c.platform.id == spec.platform]
+        if f"{spec.platform}/{spec.configuration}" not in known:
+            problems.append(
+                Problem(scenario.study.name, f"fleet {spec.platform}", "configuration", spec.configuration,
+                        "not on the platform's menu", ", ".join(labels), closest(spec.configuration, labels))
+            )  # fmt: skip
+    if problems:
+        raise InputError(problems)
 
 
 def _cheapest(scenario: Scenario, devices: list[MemoryDevice]) -> MemoryDevice | None:
@@ -172,7 +195,12 @@ def _configuration(
 
 
 def base_price_usd(scenario: Scenario, platform: Platform, *, without_memory: bool) -> float:
-    """List price of a platform at the quarter; without its standard memory where other modules take the slots."""
+    """List price of a platform at the quarter; without its standard memory where other modules take the slots.
+
+    What is only owned has no price to be paid.
+    """
+    if platform.id in scenario.only_owned:
+        return 0.0
     if not platform.host_mem_id:
         return platform.price_central_usd or 0.0
     device, quarter = scenario.device(platform.host_mem_id), scenario.site.price_quarter

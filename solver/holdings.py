@@ -37,9 +37,17 @@ def buy_what_is_used(data: ModelData, model: pyo.ConcreteModel) -> None:
             racks[housing.rack.id] += needed
             block.racks[housing.id].set_value(needed)
     for unit in model.UNITS:
-        model.bought[unit, period].set_value(nodes[unit])
+        model.bought[unit, period].set_value(max(0, nodes[unit] - data.scenario.fleet.get(unit, 0)))
     for rack in model.RACKS:
         model.racks_bought[rack, period].set_value(racks[rack])
+
+
+def nodes_at_work(data: ModelData, block: pyo.Block) -> dict[str, int]:
+    """Nodes that stand in racks, by configuration."""
+    nodes: dict[str, int] = defaultdict(int)
+    for housing in data.housings:
+        nodes[housing.pool.config.id] += round(held(block.housed[housing.id]))
+    return nodes
 
 
 def _role_shares(load: list[Record], pool: Pool) -> dict[str, float]:

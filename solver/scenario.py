@@ -99,7 +99,10 @@ class Filtered:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Study and catalog brought together."""
+    """Study and catalog brought together.
+
+    `fleet` counts owned nodes by configuration id; platforms of `only_owned` may be used and not bought.
+    """
 
     catalog: Catalog
     study: Study
@@ -121,6 +124,19 @@ class Scenario:
     prices: dict[tuple[str, str], float]
     filtered: tuple[Filtered, ...]
     assumptions: tuple[Assumption, ...]
+    fleet: Mapping[str, int] = field(default_factory=dict)
+    only_owned: frozenset[str] = frozenset()
+
+    def most_bought(self, platform_id: str) -> int | None:
+        """Return how many of a platform may be bought: none of those that are only owned; None for no limit."""
+        if platform_id in self.only_owned:
+            return 0
+        supply = self.study.supply.platform.get(platform_id)
+        return None if supply is None else supply.quantity
+
+    def owned(self, platform_id: str) -> int:
+        """Return how many nodes of a platform are owned already."""
+        return sum(n for unit, n in self.fleet.items() if unit.split("/")[0] == platform_id)
 
     def device(self, device_id: str) -> MemoryDevice:
         """Return a memory device by id, whether or not it may be bought apart."""
@@ -213,7 +229,18 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
         prices=price_table(catalog.rows("memory_prices")),
         filtered=tuple([*filtered, *more]),
         assumptions=tuple(todo.assumptions),
+        fleet=fleet_of(study),
+        only_owned=frozenset(f.part for f in filtered) & {p.id for p in platforms},
     )  # fmt: skip
+
+
+def fleet_of(study: Study) -> dict[str, int]:
+    """Owned nodes by configuration id."""
+    owned: dict[str, int] = {}
+    for spec in study.fleet:
+        unit = f"{spec.platform}/{spec.configuration}"
+        owned[unit] = owned.get(unit, 0) + spec.quantity
+    return owned
 
 
 def _check_ids(todo: _Resolver) -> None:
@@ -222,6 +249,7 @@ def _check_ids(todo: _Resolver) -> None:
     tables: list[tuple[str, str, Iterable[str]]] = [
         ("platforms", "supply.platform", study.supply.platform),
         ("memory", "supply.memory", study.supply.memory),
+        ("platforms", "fleet.platform", [owned.platform for owned in study.fleet]),
         ("cooling", "site.cooling", study.site.cooling or ()),
         ("workloads", "workload.id", [w.id for w in study.workload]),
         ("models", "workload.model_id", [w.model_id for w in study.workload if w.model_id]),
@@ -351,13 +379,14 @@ def _workload(todo: _Resolver, spec: WorkloadSpec, total_share: float) -> Worklo
 
 
 def _platforms(study: Study, catalog: Catalog, site: Site) -> tuple[tuple[Platform, ...], list[Filtered]]:
-    """Platforms that may be bought, and why the others may not."""
+    """Platforms that may be bought or are owned, and why the others may not be bought."""
     kept, removed = [], []
+    owned = {spec.platform for spec in study.fleet}
     for platform in catalog.all(Platform):
         reason = _why_not(platform, study, site, catalog)
         if reason:
             removed.append(Filtered(platform.id, reason))
-        else:
+        if not reason or platform.id in owned:
             kept.append(platform)
     return tuple(kept), removed
 

@@ -87,6 +87,14 @@ class SupplySection(Spec):
     memory: dict[str, Supply] = {}
 
 
+class FleetSpec(Spec):
+    """Nodes that are owned already: `configuration` as the menu calls it, such as ``standard`` or ``8xDRIVE``."""
+
+    platform: str
+    quantity: Annotated[int, Field(ge=1)]
+    configuration: str = "standard"
+
+
 class WorkloadSpec(Spec):
     """One class: a catalog id, its demand, and whatever the study changes of the catalog's row."""
 
@@ -192,6 +200,7 @@ class Study(Spec):
     description: str = ""
     site: SiteSpec
     supply: SupplySection = SupplySection()
+    fleet: list[FleetSpec] = []
     workload: Annotated[list[WorkloadSpec], Field(min_length=1)]
     demand: DemandSpec = DemandSpec()
     objective: ObjectiveSpec = ObjectiveSpec()
@@ -241,8 +250,8 @@ def _assign(data: dict[str, Any], path: str, value: Any) -> Problem | None:
     for depth, key in enumerate(parents):
         known: list[str]
         if isinstance(place, list):
-            known = [item["id"] for item in place]
-            found = next((item for item in place if item["id"] == key), None)
+            known = [str(item.get("id", item.get("platform"))) for item in place]
+            found = next((item for item, name in zip(place, known, strict=True) if name == key), None)
         else:
             known = list(place)
             found = place.get(key)
@@ -279,7 +288,7 @@ def _problems(error: ValidationError, origin: str) -> list[Problem]:
 def _fields_at(path: tuple[int | str, ...]) -> list[str]:
     """Names of the keys allowed at a place in the study."""
     sections: dict[str, type[Spec]] = {
-        "site": SiteSpec, "supply": SupplySection, "workload": WorkloadSpec, "demand": DemandSpec,
+        "site": SiteSpec, "supply": SupplySection, "fleet": FleetSpec, "workload": WorkloadSpec, "demand": DemandSpec,
         "objective": ObjectiveSpec, "build": BuildSpec, "finance": FinanceSpec, "solver": SolverSpec,
     }  # fmt: skip
     if not path:

@@ -123,14 +123,14 @@ def at_most(left: FloatArray, right: float | None) -> NDArray[np.bool_]:
 def most_nodes(data: ModelData, h: Housing) -> int:
     """Bound of nodes in a housing by supply, power and budget."""
     s = data.scenario
-    bounds = []
+    bounds, here = [], s.fleet.get(h.pool.config.id, 0)
     if h.pool.config.platform.id in s.study.supply.platform:
-        bounds.append(float(s.study.supply.platform[h.pool.config.platform.id].quantity))
+        bounds.append(float(s.study.supply.platform[h.pool.config.platform.id].quantity + here))
     if s.site.power_w is not None:
         left = s.site.power_w * s.site.usable_power_frac - s.site.fixed_w
         bounds.append(left / (provisioned_it_w(s, h.pool) * h.pue_peak))
     if s.site.budget_usd is not None:
-        bounds.append(s.site.budget_usd / price_usd(s, h.pool.config))
+        bounds.append(s.site.budget_usd / price_usd(s, h.pool.config) + here)
     return max(0, math.floor(min(bounds) + SLACK))
 
 
@@ -152,7 +152,9 @@ def builds(data: ModelData) -> Builds:
     own_floor = np.asarray([h.rack.floor_m2 * h.own for h in data.housings])
     limit = None if site.power_w is None else site.power_w * site.usable_power_frac
     housed = housed[at_most(housed @ meter + site.fixed_w, limit) & at_most(housed @ water, site.water_l_per_s)]
-    housed = housed[_in_supply(data, [h.pool.config for h in data.housings], housed) & _few_kinds(data, housed)]
+    if not s.fleet:
+        housed = housed[_in_supply(data, [h.pool.config for h in data.housings], housed)]
+    housed = housed[_few_kinds(data, housed)]
 
     unit_top = [
         min(sum(top[k] for k in np.flatnonzero(of_unit[:, u])) + 1, _supply(data, units[u])) for u in range(len(units))
@@ -180,7 +182,7 @@ def builds(data: ModelData) -> Builds:
     for n, a in enumerate(apart):
         fits &= housed[:, None, a] <= fit[n] * racks[None, :, n]
     for u in range(len(units)):
-        fits &= (housed @ of_unit[:, u])[:, None] <= bought[None, :, u]
+        fits &= (housed @ of_unit[:, u])[:, None] <= bought[None, :, u] + s.fleet.get(units[u].id, 0)
     floor = kinds_bought @ np.asarray([q.floor_m2 for q in kinds]) if kinds else np.zeros(len(bought))
     fits &= at_most((housed @ own_floor)[:, None] + floor[None, :], site.floor_m2)
 

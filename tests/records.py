@@ -17,7 +17,7 @@ from solver.configurations import Configuration, TierStock
 from solver.model.data import Column, Housing, ModelData, Place, Pool
 from solver.parts import Accelerator, Link, Model, NetworkPart, Platform, Precision, Rack
 from solver.physics.reuse import Retention
-from solver.scenario import Finance, Scenario, Site
+from solver.scenario import Finance, Scenario, Site, fleet_of
 from solver.study import Study, study_from_dict
 from solver.workload import Workload
 
@@ -193,6 +193,7 @@ def scenario(
         network=NetworkPart(id="fabric", **SOURCE, kind="fabric_bundle", vendor="maker", name="", port_bytes_per_s=network[0],
                             endpoint_w=network[1], endpoint_usd=network[2]),
         nic_link=link, host_mem_usable_frac=1.0, host_draw_frac=0.5, prices={}, filtered=(), assumptions=(),
+        fleet=fleet_of(asked),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pyomo.environ as pyo
 import pytest
 
+from solver.audit import audit
 from solver.catalog import Catalog, load_catalog
 from solver.design import Design
 from solver.errors import InputError
@@ -240,6 +241,38 @@ def test_objectives_of_a_buyer(name: str, kpi: str, changes: dict[str, Any], stu
     assert design.status == "optimal" and design.audit["ok"] and design.objective["gap"] <= GAP * (1 + 1e-6)
     unit = {"utility_meter_w": 1e6, "value_tokens_per_s": 0.5}.get(kpi, 1.0)
     assert design.objective["value"] == pytest.approx(design.kpis[kpi]["value"] / unit, rel=1e-9)
+
+
+FLEET = [{"platform": "hgx_h200_8", "quantity": 3}, {"platform": "hgx_h100_8", "quantity": 2}]
+
+
+def test_a_fleet_is_used_and_not_paid(study: Study, catalog: Catalog) -> None:
+    """Three owned servers of a kind that is sold and two of one that the study excludes: more tokens for the budget.
+
+    The excluded kind is never ordered, owned nodes stand on lines of their own at 0 USD, and the audit holds them to
+    their number.
+    """
+    poor = study.with_changes({"site.budget_usd": 1.5e6})
+    design = solve(poor.with_changes({"fleet": FLEET}), catalog)
+    assert design.audit["ok"] and design.objective["value"] > 1.2 * solve(poor, catalog).objective["value"]
+    owned = [line for line in design.bill_of_materials if line["owned"]]
+    used = {line["part"]: line["quantity"] for line in owned if line["kind"] == "platform"}
+    assert used and all(used[part] <= next(f["quantity"] for f in FLEET if f["platform"] == part) for part in used)
+    assert all(line["capex_usd"] == 0.0 and line["id"].endswith("(owned)") for line in owned)
+    assert not any(line["part"] == "hgx_h100_8" and not line["owned"] for line in design.bill_of_materials)
+    assert any(f["part"] == "hgx_h100_8" and "excluded" in f["reason"] for f in design.filtered)
+    more = design.replace(study=design.study | {"fleet": []})
+    assert any("(owned)" in text for text in audit(more)["violations"])
+
+
+def test_an_owned_configuration_must_be_on_the_menu(study: Study, catalog: Catalog) -> None:
+    """An owned population that the platform cannot have is named with those it can."""
+    changes = {"fleet": [{"platform": "hgx_h200_8", "quantity": 1, "configuration": "standart"}]}
+    with pytest.raises(InputError, match="menu.*standard") as caught:
+        prepare(resolve(study.with_changes(changes), catalog))
+    assert "standard" in caught.value.problems[0].hint
+    with pytest.raises(InputError, match="fleet"):
+        resolve(study.with_changes({"fleet": [{"platform": "hgx_h2000_8", "quantity": 1}]}), catalog)
 
 
 MONEY = {"site.budget_usd": None, "site.budget": 8.1e6, "site.currency": "EUR", "site.fx": 0.9, "site.tax_percent": 10.0,

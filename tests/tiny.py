@@ -270,7 +270,11 @@ def _limits(draw: Draw, objective: str, power: str) -> None:
 
 
 def _orders(draw: Draw) -> None:
-    """Draw what comes on top of prices."""
+    """Draw what comes on top of prices, and what is owned already."""
+    configs = list({p.config.id: p.config for p in draw.pools}.values())
+    if draw.more.random() < 0.25:
+        part, label = configs[int(draw.more.integers(len(configs)))].id.split("/")
+        draw.changes["fleet"] = [{"platform": part, "quantity": int(draw.more.integers(1, 3)), "configuration": label}]
     if draw.more.random() < 0.3:
         draw.changes["site.tax_percent"] = float(draw.more.uniform(1.0, 25.0))
         draw.changes["site.discount_percent.maker"] = float(draw.more.uniform(1.0, 40.0))

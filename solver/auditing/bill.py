@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from solver.auditing.checks import Checks
@@ -17,11 +19,12 @@ PLATFORMS = ("platform", "storage")
 
 @dataclass(frozen=True)
 class Wanted:
-    """A line as the pools demand it: quantity, and list price, dollars paid and watts of one piece."""
+    """A line as the pools demand it: pieces to order and at work, list price, dollars paid and watts of one piece."""
 
     part: str
     kind: str
     quantity: float
+    in_use: float
     list_usd: float
     unit_usd: float
     unit_w: float
@@ -31,33 +34,47 @@ class Wanted:
 
 
 def wanted_lines(facts: Facts, nodes: dict[str, Node]) -> dict[str, Wanted]:
-    """Return what the pools, their racks and their network ports need, by id of the bill's line."""
+    """Return what the pools, their racks and their network ports need, by id of the bill's line.
+
+    Owned nodes at work stand on lines of their own, at no price.
+    """
     lines: dict[str, Wanted] = {}
-    paid = facts.paid_usd
 
     def add(key: str, line: Wanted) -> None:
-        before = lines[key].quantity if key in lines else 0.0
-        lines[key] = Wanted(**(vars(line) | {"quantity": before + line.quantity}))
+        found = lines.get(key)
+        quantity, in_use = (found.quantity, found.in_use) if found else (0.0, 0.0)
+        lines[key] = dataclasses.replace(line, quantity=quantity + line.quantity, in_use=in_use + line.in_use)
 
+    left = dict(facts.fleet)
     for node in nodes.values():
-        p, n = node.platform, node.quantity
-        kind = "platform" if p.accelerators else "storage"
-        usd = node.base_usd
-        add(node.bill_id, Wanted(p.id, kind, n, usd, paid(usd, p.vendor), node.base_w, node.base_drawn_w,
-                                 p.confidence_price, p.confidence_power))  # fmt: skip
-        for d, each in node.devices:
-            usd = facts.device_usd(d)
-            add(d.id, Wanted(d.id, "memory", n * each, usd, paid(usd, d.vendor), d.max_w or 0.0, d.idle_w or 0.0,
-                             d.confidence_price, d.confidence))  # fmt: skip
+        owned = min(node.quantity, left.get(node.configuration, 0))
+        left[node.configuration] = left.get(node.configuration, 0) - owned
+        for key, line in _node_lines(facts, node, node.quantity - owned):
+            add(key, line)
+        for key, line in _node_lines(facts, node, owned):
+            add(f"{key} (owned)", dataclasses.replace(line, list_usd=0.0, unit_usd=0.0))
         for stand in node.stands:
-            r = stand.rack
+            r, n = stand.rack, stand.racks
             if not stand.own:
                 usd, words = r.price_central_usd, (r.confidence_price, r.confidence)
-                add(r.id, Wanted(r.id, "rack", stand.racks, usd, paid(usd), 0.0, 0.0, *words))
-        net, usd = facts.network, facts.network.endpoint_usd or 0.0
-        add(net.id, Wanted(net.id, "network", n * node.endpoints, usd, paid(usd, net.vendor), node.endpoint_w,
-                           node.endpoint_w, net.confidence, net.confidence))  # fmt: skip
+                add(r.id, Wanted(r.id, "rack", n, n, usd, facts.paid_usd(usd), 0.0, 0.0, *words))
     return {key: line for key, line in lines.items() if line.quantity > 0}
+
+
+def _node_lines(facts: Facts, node: Node, n: int) -> Iterator[tuple[str, Wanted]]:
+    """Lines of some of a pool's nodes, as if all were bought: platform, devices, ports."""
+    p, usd, paid = node.platform, node.base_usd, facts.paid_usd
+    kind = "platform" if p.accelerators else "storage"
+    yield node.bill_id, Wanted(p.id, kind, n, n, usd, paid(usd, p.vendor), node.base_w, node.base_drawn_w,
+                               p.confidence_price, p.confidence_power)  # fmt: skip
+    for d, each in node.devices:
+        usd = facts.device_usd(d)
+        pieces, watts = n * each, (d.max_w or 0.0, d.idle_w or 0.0)
+        yield d.id, Wanted(d.id, "memory", pieces, pieces, usd, paid(usd, d.vendor), *watts,
+                           d.confidence_price, d.confidence)  # fmt: skip
+    net, usd, ports = facts.network, facts.network.endpoint_usd or 0.0, n * node.endpoints
+    yield net.id, Wanted(net.id, "network", ports, ports, usd, paid(usd, net.vendor), node.endpoint_w, node.endpoint_w,
+                         net.confidence, net.confidence)  # fmt: skip
 
 
 def check_bill(facts: Facts, nodes: dict[str, Node], checks: Checks) -> None:
@@ -86,14 +103,16 @@ def _check_line(line: Record, wanted: Wanted | None, checks: Checks) -> None:
     if wanted is None:
         checks.true(f"{what}: ordered, but no pool uses it", quantity == 0)
         return
+    checks.true(f"{what}: owned or not", line["owned"] == line["id"].endswith(" (owned)"))
     checks.true(f"{what}: stands for part {line['part']}, not {wanted.part}", line["part"] == wanted.part)
     checks.true(f"{what}: is a {wanted.kind}, not a {line['kind']}", line["kind"] == wanted.kind)
     checks.equal(f"{what}: quantity against what the pools use", quantity, wanted.quantity, "pieces")
     checks.equal(f"{what}: list price", line["list_usd"], wanted.list_usd, "USD")
     checks.equal(f"{what}: unit price with discount and tax", line["unit_usd"], wanted.unit_usd, "USD")
     checks.equal(f"{what}: capital outlay", line["capex_usd"], quantity * wanted.unit_usd, "USD")
-    checks.equal(f"{what}: provisioned watts", line["provisioned_w"], quantity * wanted.unit_w, "W")
-    checks.equal(f"{what}: drawn watts", line["drawn_w"], quantity * wanted.unit_drawn_w, "W")
+    checks.equal(f"{what}: pieces at work", line["in_use"], wanted.in_use, "pieces")
+    checks.equal(f"{what}: provisioned watts", line["provisioned_w"], wanted.in_use * wanted.unit_w, "W")
+    checks.equal(f"{what}: drawn watts", line["drawn_w"], wanted.in_use * wanted.unit_drawn_w, "W")
     words = (line["confidence_price"], line["confidence_power"])
     checks.true(f"{what}: confidence differs from its row", words == (wanted.confidence_price, wanted.confidence_power))
 
@@ -101,8 +120,10 @@ def _check_line(line: Record, wanted: Wanted | None, checks: Checks) -> None:
 def _check_admission(facts: Facts, nodes: dict[str, Node], checks: Checks) -> None:
     """Check sale, date, price and the study's exclusions of every part."""
     study, by = facts.study, facts.study.site.available_by
-    platforms: dict[str, Platform] = {n.platform.id: n.platform for n in nodes.values() if n.quantity}
-    devices: dict[str, MemoryDevice] = {d.id: d for n in nodes.values() if n.quantity for d, _ in n.devices}
+    ordered = {line["part"] for line in facts.design.bill_of_materials if line["quantity"] and not line["owned"]}
+    kinds = {n.platform.id for n in nodes.values() if n.quantity}
+    platforms: dict[str, Platform] = {n.platform.id: n.platform for n in nodes.values() if n.platform.id in ordered}
+    devices: dict[str, MemoryDevice] = {d.id: d for n in nodes.values() for d, _ in n.devices if d.id in ordered}
     for p in platforms.values():
         for_sale = p.buyable == "yes" or p.id in study.allow
         checks.true(f"bill, {p.id}: not for sale ({p.buyable}), and the study does not allow it", for_sale)
@@ -112,7 +133,7 @@ def _check_admission(facts: Facts, nodes: dict[str, Node], checks: Checks) -> No
         checks.true(f"bill, {part.id}: available {part.year_available}, wanted by {by}", part.year_available <= by)
         checks.true(f"bill, {part.id}: excluded by the study", part.id not in study.exclude)
     if study.build.max_platforms is not None:
-        checks.at_most("bill: kinds of platforms", len(platforms), study.build.max_platforms)
+        checks.at_most("bill: kinds of platforms", len(kinds), study.build.max_platforms)
     for rack in {s.rack.id: s.rack for n in nodes.values() for s in n.stands}.values():
         allowed = study.site.cooling is None or rack.cooling in study.site.cooling
         checks.true(f"rack {rack.id}: the site has no {rack.cooling} cooling", allowed)
@@ -123,7 +144,7 @@ def _check_supply(facts: Facts, checks: Checks) -> None:
     ordered: dict[tuple[str, str], float] = defaultdict(float)
     for line in facts.design.bill_of_materials:
         table = MemoryDevice.TABLE if line["kind"] == "memory" else Platform.TABLE
-        if line["kind"] != Rack.TABLE.rstrip("s"):
+        if line["kind"] != Rack.TABLE.rstrip("s") and not line["owned"]:
             ordered[table, line["part"]] += line["quantity"]
     supply = facts.study.supply
     for table, limits in ((Platform.TABLE, supply.platform), (MemoryDevice.TABLE, supply.memory)):

@@ -57,6 +57,7 @@ class Node:
     """
 
     pool_id: str
+    configuration: str
     platform: Platform
     accelerator: Accelerator | None
     cap: float
@@ -109,6 +110,9 @@ def read_nodes(facts: Facts, checks: Checks) -> dict[str, Node]:
         offered = node.cap in facts.study.build.power_caps or node.accelerator is None
         checks.true(f"pool {pool_id}: cap {node.cap:g} is not one the study offers", offered)
         _check_slots(node, checks)
+        label = "+".join(f"{n}x{d.id}" for d, n in node.devices) or "standard"
+        named = pool["configuration"] == f"{node.platform.id}/{label}"
+        checks.true(f"pool {pool_id}: holds other devices than configuration {pool['configuration']}", named)
     return nodes
 
 
@@ -134,6 +138,7 @@ def _node(facts: Facts, pool: Record) -> Node:
     drawn_w = host_w + sum((d.idle_w or 0.0) * n for d, n in devices)
     return Node(
         pool_id=pool["pool_id"],
+        configuration=str(pool["configuration"]),
         platform=platform,
         accelerator=accelerator,
         cap=cap,

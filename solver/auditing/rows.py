@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -98,6 +99,14 @@ class Facts:
         if spec.budget is not None:
             merged["budget_usd"] = spec.budget / (spec.fx or 1.0)
         return merged
+
+    @cached_property
+    def fleet(self) -> dict[str, int]:
+        """Owned nodes by configuration id."""
+        found: dict[str, int] = defaultdict(int)
+        for spec in self.study.fleet:
+            found[f"{spec.platform}/{spec.configuration}"] += spec.quantity
+        return dict(found)
 
     @cached_property
     def money(self) -> Money:

@@ -191,9 +191,9 @@ def check_kpis(facts: Facts, sums: Sums, nodes: dict[str, Node], entries: list[E
     power_mw = facts.site["power_mw"]
     tokens, year = sums.tokens, SECONDS_PER_YEAR * facts.money.load_factor
     lines = wanted_lines(facts, nodes).values()
-    watts = sum(b.quantity * b.unit_w for b in lines)
+    watts = sum(b.in_use * b.unit_w for b in lines)
     rough_usd = sum(b.quantity * b.unit_usd for b in lines if b.confidence_price == "estimate")
-    rough_w = sum(b.quantity * b.unit_w for b in lines if b.confidence_power == "estimate")
+    rough_w = sum(b.in_use * b.unit_w for b in lines if b.confidence_power == "estimate")
     near = [e for e in entries if e.role != "prefill" and e.evidence == "measured"]
     measured = sum(e.record["requests_per_s"] * e.work.osl for e in near)
     true = {

@@ -172,7 +172,8 @@ def model_data(scenario: Scenario, configs: Sequence[Configuration], candidates:
     """Lay out pools, columns, housings and places for a set of candidates.
 
     Only pools that some column can use exist: the standard configuration for every family with candidates,
-    other configurations where a column needs their memory, storage servers where a hit can be loaded from them.
+    other configurations where a column needs their memory or nodes of them are owned, storage servers where a hit can
+    be loaded from them.
     """
     by_platform = _group(configs, lambda config: config.platform.id)
     pools: dict[str, Pool] = {}
@@ -184,7 +185,8 @@ def model_data(scenario: Scenario, configs: Sequence[Configuration], candidates:
 
     for candidate in candidates:
         menu = by_platform[candidate.platform_id]
-        pool(menu[0], candidate.power_cap)
+        for config in [menu[0], *(c for c in menu if c.id in scenario.fleet)]:
+            pool(config, candidate.power_cap)
         if candidate.spill_bytes > 0:
             at: list[Pool | None] = [pool(c, candidate.power_cap) for c in menu if any(not s.pooled for s in c.tiers)]
         elif candidate.cache == HIT and not _pooled(configs, candidate.tier):

@@ -28,9 +28,10 @@ def add_limits(block: pyo.Block, data: ModelData) -> None:
         doc=within_limit.__doc__,
     )
     supply = data.scenario.study.supply
+    most = {p: data.scenario.most_bought(p) for p in sorted({pool.config.platform.id for pool in data.pools})}
     block.within_platform_supply = pyo.Constraint(
-        list(supply.platform),
-        rule=lambda b, p: within_platform_supply(b, data, p, supply.platform[p].quantity),
+        [p for p, quantity in most.items() if quantity is not None],
+        rule=lambda b, p: within_platform_supply(b, data, p, int(most[p] or 0)),
         doc=within_platform_supply.__doc__,
     )
     block.within_device_supply = pyo.Constraint(
@@ -59,11 +60,12 @@ def within_limit(block: pyo.Block, resource: str, limit: float) -> object:
 
 
 def within_platform_supply(block: pyo.Block, data: ModelData, platform: str, quantity: int) -> object:
-    """``sum over configurations of bought[p,c] <= supply[p]``. The dual is the value of one more of the part."""
+    """``sum over configurations of bought[p,c] <= supply[p]``. The dual is the value of one more of the part.
+
+    Of a platform that is owned and no longer sold, ``supply[p] = 0``.
+    """
     m = block.model()
     units = {p.config.id for p in data.pools if p.config.platform.id == platform}
-    if not units:
-        return pyo.Constraint.Skip
     return pyo.quicksum(m.bought[u, v] for u in sorted(units) for v in m.PERIODS) <= quantity
 
 

@@ -46,17 +46,19 @@ def choose_few(block: pyo.Block, limit: int) -> object:
 def most_nodes(data: ModelData, pool: str) -> float:
     """Nodes of a pool that the limits of the study allow when nothing else is built."""
     housings: list[Housing] = data.housings_of_pool.get(pool, [])
-    supply = data.scenario.study.supply.platform
-    best = 0.0
+    s, best = data.scenario, 0.0
     for housing in housings:
-        platform = housing.pool.config.platform
-        most = float(supply[platform.id].quantity) if platform.id in supply else 1e6
+        config = housing.pool.config
+        supply = s.most_bought(config.platform.id)
+        stand, buy = 1e6, 1e6 if supply is None else float(supply)
         for resource in RESOURCES.values():
-            limit = resource.limit(data.scenario)
-            each = resource.per_node(data.scenario, housing) + resource.per_node_bought(
-                data.scenario, housing.pool.config
-            )
-            if limit is not None and each > 0:
-                most = min(most, (limit - resource.fixed(data.scenario)) / each)
-        best = max(best, math.floor(max(0.0, most)))
+            limit = resource.limit(s)
+            if limit is None:
+                continue
+            left = max(0.0, limit - resource.fixed(s))
+            if (each := resource.per_node(s, housing)) > 0:
+                stand = min(stand, left / each)
+            if (each := resource.per_node_bought(s, config)) > 0:
+                buy = min(buy, left / each)
+        best = max(best, math.floor(min(stand, math.floor(buy) + s.fleet.get(config.id, 0))))
     return best

@@ -51,12 +51,19 @@ def bill_of_materials(data: ModelData, model: pyo.ConcreteModel) -> list[Record]
         owned = min(working[unit], scenario.fleet.get(unit, 0))
         for line in node_lines(scenario, config, count, working[unit] - owned):
             _add(lines, scenario, line)
+            if line.kind in KINDS[:2] and count:
+                lines[line.key]["configurations"].append({"configuration": unit, "quantity": count})
         for line in node_lines(scenario, config, 0, owned):
             _add(lines, scenario, line.owned(line.in_use), owned=True)
+    for device_id in model.LOOSE:
+        device, count = scenario.device(device_id), round(sum(held(model.loose[device_id, v]) for v in model.PERIODS))
+        if count:
+            _add(lines, scenario, Line(device_id, "memory", device, count, 0, scenario.device_usd(device)))
     for rack_id, rack in {h.rack.id: h.rack for h in data.housings if not h.own}.items():
         count = round(sum(held(model.racks_bought[rack_id, v]) for v in model.PERIODS))
         if count:
-            _add(lines, scenario, Line(rack_id, "rack", rack, count, count, rack.price_central_usd))
+            in_use = sum(round(held(model.period[0].racks[h.id])) for h in data.housings if h.rack.id == rack_id)
+            _add(lines, scenario, Line(rack_id, "rack", rack, count, in_use, rack.price_central_usd))
     order = {kind: n for n, kind in enumerate(KINDS)}
     return sorted((line for line in lines.values() if line["quantity"]), key=lambda line: order[line["kind"]])
 
@@ -98,6 +105,7 @@ def _add(lines: dict[str, Record], scenario: Scenario, line: Line, *, owned: boo
             "vendor": vendor,
             "name": part.name,
             "owned": owned,
+            "configurations": [],
             "quantity": 0,
             "in_use": 0,
             "list_usd": line.list_usd,

@@ -10,6 +10,8 @@ import pyomo.environ as pyo
 
 from solver.design import Record
 from solver.model.data import Housing, ModelData, Pool
+from solver.model.orders import order_of, orders_with_rules
+from solver.parts import Platform
 from solver.resources import it_w, standing_w
 from solver.scenario import Scenario
 
@@ -20,26 +22,42 @@ def held(component: Any) -> float:
 
 
 def buy_what_is_used(data: ModelData, model: pyo.ConcreteModel) -> None:
-    """Lower what is bought in a single period to what is at work there.
+    """Lower what is bought in a single period to what is at work there, in orders that suppliers take.
 
     Where money is slack nothing in the model keeps it from buying nodes and racks that stand idle.
     """
     if len(model.PERIODS) > 1:
         return
     block, period = model.period[0], model.PERIODS.first()
-    nodes: dict[str, int] = defaultdict(int)
+    orders = orders_with_rules(data)
     racks: dict[str, int] = defaultdict(int)
     for housing in data.housings:
-        count = round(held(block.housed[housing.id]))
-        nodes[housing.pool.config.id] += count
         if not housing.own:
-            needed = math.ceil(count / housing.fit)
+            needed = math.ceil(round(held(block.housed[housing.id])) / housing.fit)
             racks[housing.rack.id] += needed
             block.racks[housing.id].set_value(needed)
-    for unit in model.UNITS:
-        model.bought[unit, period].set_value(max(0, nodes[unit] - data.scenario.fleet.get(unit, 0)))
-    for rack in model.RACKS:
-        model.racks_bought[rack, period].set_value(racks[rack])
+    for rack in {h.rack.id: h.rack for h in data.housings if not h.own}.values():
+        model.racks_bought[rack.id, period].set_value(order_of(rack).least(racks[rack.id]))
+    working = nodes_at_work(data, block)
+    for platform in {p.config.platform.id: p.config.platform for p in data.pools}.values():
+        _buy_nodes(data, model, platform, working)
+    for device in model.LOOSE:
+        pieces = {p.config.id: dict(p.config.bought).get(device, 0) for p in data.pools}
+        need = round(sum(n * held(model.bought[unit, period]) for unit, n in pieces.items()))
+        model.loose[device, period].set_value(orders[f"memory:{device}"].least(need) - need)
+
+
+def _buy_nodes(data: ModelData, model: pyo.ConcreteModel, platform: Platform, working: dict[str, int]) -> None:
+    """Lower the nodes bought of a platform to an order that covers what is at work; what it leaves over is cheap."""
+    period, fleet = model.PERIODS.first(), data.scenario.fleet
+    configs = {p.config.id: p.config for p in data.pools if p.config.platform.id == platform.id}
+    least = {unit: max(0, working[unit] - fleet.get(unit, 0)) for unit in configs}
+    room = {unit: round(held(model.bought[unit, period])) - n for unit, n in least.items()}
+    beyond = order_of(platform).least(sum(least.values())) - sum(least.values())
+    for unit in sorted(configs, key=lambda unit: configs[unit].price_usd):
+        more = min(beyond, max(0, room[unit]))
+        model.bought[unit, period].set_value(least[unit] + more)
+        beyond -= more
 
 
 def nodes_at_work(data: ModelData, block: pyo.Block) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """What can be consumed, capped, minimised or reported: one registered row each.
 
-A resource is linear in four kinds of things: nodes bought, racks bought, nodes at work in a rack, replicas at
-work. The model sums these contributions, caps them where the study names a limit, and reports them; a new
+A resource is linear in what is bought (nodes, racks, loose devices) and in what is at work (racks that stand, nodes in
+them, replicas). The model sums these contributions, caps them where the study names a limit, and reports them; a new
 resource is one entry here.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from solver.candidates import Candidate
 from solver.configurations import Configuration
 from solver.model.data import Housing
-from solver.parts import Rack
+from solver.parts import MemoryDevice, Rack
 from solver.scenario import Scenario
 
 SECONDS_PER_YEAR = 8760.0 * 3600.0
@@ -39,7 +39,10 @@ class Resource:
         The cap.
     fixed : callable(scenario) -> float
         Consumed whatever is built.
-    per_node_bought, per_rack_bought : callable(scenario, configuration or rack) -> float
+    per_node_bought, per_rack_bought, per_device_bought : callable(scenario, configuration, rack or device) -> float
+        Devices are those beyond what nodes need, where they come in lots.
+    per_rack : callable(scenario, rack) -> float
+        Per rack that stands, bought apart.
     per_node : callable(scenario, housing) -> float
         Per node at work in a rack.
     per_replica : callable(scenario, candidate, pue) -> float
@@ -55,6 +58,8 @@ class Resource:
     fixed: Callable[[Scenario], float] = _nothing
     per_node_bought: Callable[[Scenario, Configuration], float] = _nothing
     per_rack_bought: Callable[[Scenario, Rack], float] = _nothing
+    per_device_bought: Callable[[Scenario, MemoryDevice], float] = _nothing
+    per_rack: Callable[[Scenario, Rack], float] = _nothing
     per_node: Callable[[Scenario, Housing], float] = _nothing
     per_replica: Callable[[Scenario, Candidate, float], float] = _nothing
 
@@ -103,6 +108,11 @@ def node_usd(scenario: Scenario, config: Configuration) -> float:
     return config.price_usd + network_usd(scenario, config)
 
 
+def device_usd(scenario: Scenario, device: MemoryDevice) -> float:
+    """What is paid for one memory device."""
+    return scenario.landed_usd(scenario.device_usd(device), device.vendor)
+
+
 def network_usd(scenario: Scenario, config: Configuration) -> float:
     """Price of a node's share of the network."""
     part = scenario.network
@@ -143,13 +153,14 @@ register(Resource(
     limit=lambda s: s.site.budget_usd,
     per_node_bought=node_usd,
     per_rack_bought=lambda s, rack: s.landed_usd(rack.price_central_usd),
+    per_device_bought=device_usd,
 ))  # fmt: skip
 register(Resource(
     id="floor", name="Floor with aisles", unit="m2", scale=1.0,
     limit_path="site.floor_m2",
     limit=lambda s: s.site.floor_m2,
     per_node=lambda s, h: h.rack.floor_m2 if h.own else 0.0,
-    per_rack_bought=lambda s, rack: rack.floor_m2,
+    per_rack=lambda s, rack: rack.floor_m2,
 ))  # fmt: skip
 register(Resource(
     id="water", name="Water for cooling", unit="L/s", scale=1e-3,
@@ -170,6 +181,7 @@ register(Resource(
     fixed=lambda s: s.site.fixed_w * _energy_usd_per_w(s),
     per_node_bought=node_usd_per_year,
     per_rack_bought=lambda s, rack: s.landed_usd(rack.price_central_usd) * s.finance.yearly("rack"),
+    per_device_bought=lambda s, device: device_usd(s, device) * s.finance.yearly("memory"),
     per_node=lambda s, h: (
         standing_w(s, h) * h.pue_mean * _energy_usd_per_w(s) + it_w(s, h) * s.finance.rent_usd_per_w_year
     ),

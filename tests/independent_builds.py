@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from solver.candidate import Candidate
 from solver.configurations import Configuration
 from solver.model.data import Housing, ModelData, Pool
+from solver.parts import Platform, Rack
 from solver.scenario import Scenario
 
 FloatArray = NDArray[np.float64]
@@ -157,14 +158,24 @@ def builds(data: ModelData) -> Builds:
     housed = housed[_few_kinds(data, housed)]
 
     unit_top = [
-        min(sum(top[k] for k in np.flatnonzero(of_unit[:, u])) + 1, _supply(data, units[u])) for u in range(len(units))
+        min(sum(top[k] for k in np.flatnonzero(of_unit[:, u])) + _beyond(units[u].platform), _supply(data, units[u]))
+        for u in range(len(units))
     ]
     rack_top = [math.ceil(top[k] / data.housings[k].fit) + 1 for k in apart]
-    kind_top = [sum(rack_top[i] for i in np.flatnonzero(of_kind[:, q])) for q in range(len(kinds))]
+    kind_top = [
+        sum(rack_top[i] for i in np.flatnonzero(of_kind[:, q])) + _beyond(kinds[q]) - 1 for q in range(len(kinds))
+    ]
     bought, racks, kinds_bought = grid(unit_top), grid(rack_top), grid(kind_top)
     dollars = np.asarray([price_usd(s, u) for u in units])
     rack_dollars = np.asarray([taxed(s, q.price_central_usd) for q in kinds])
-    bought = bought[_in_supply(data, units, bought) & at_most(bought @ dollars, site.budget_usd)]
+    bought = bought[
+        _taken(bought, [(u.platform.id, u.platform.order_multiple, u.platform.order_minimum) for u in units])
+    ]
+    loose, loose_usd = _loose(data, units, bought)
+    cost_of_nodes = bought @ dollars + loose @ loose_usd
+    good = _in_supply(data, units, bought, loose) & at_most(cost_of_nodes, site.budget_usd)
+    bought, loose, cost_of_nodes = bought[good], loose[good], cost_of_nodes[good]
+    kinds_bought = kinds_bought[_taken(kinds_bought, [(q.id, q.order_multiple, q.order_minimum) for q in kinds])]
 
     # Racks used and racks bought, then with nodes bought: the purchases.
     pairs = (
@@ -172,10 +183,10 @@ def builds(data: ModelData) -> Builds:
     )
     i, k = np.nonzero(pairs)
     racks, kinds_bought = racks[i], kinds_bought[k]
-    outlay = (bought @ dollars)[:, None] + (kinds_bought @ rack_dollars)[None, :]
+    outlay = cost_of_nodes[:, None] + (kinds_bought @ rack_dollars)[None, :]
     b, r = np.nonzero(at_most(outlay, site.budget_usd))
     assert len(housed) * len(b) <= MOST_BUILDS, ("not tiny", len(housed), len(bought), len(racks), len(b))
-    bought, racks, kinds_bought = bought[b], racks[r], kinds_bought[r]
+    bought, loose, racks, kinds_bought = bought[b], loose[b], racks[r], kinds_bought[r]
 
     fit = np.asarray([data.housings[a].fit for a in apart])
     fits = np.ones((len(housed), len(bought)), dtype=bool)
@@ -183,15 +194,47 @@ def builds(data: ModelData) -> Builds:
         fits &= housed[:, None, a] <= fit[n] * racks[None, :, n]
     for u in range(len(units)):
         fits &= (housed @ of_unit[:, u])[:, None] <= bought[None, :, u] + s.fleet.get(units[u].id, 0)
-    floor = kinds_bought @ np.asarray([q.floor_m2 for q in kinds]) if kinds else np.zeros(len(bought))
+    floor = racks @ np.asarray([data.housings[a].rack.floor_m2 for a in apart]) if kinds else np.zeros(len(bought))
     fits &= at_most((housed @ own_floor)[:, None] + floor[None, :], site.floor_m2)
 
     per_year = bought @ np.asarray([node_per_year(s, u) for u in units])
+    memory_years = s.finance.memory_life_years or s.finance.it_life_years
+    per_year = per_year + loose @ np.asarray(
+        [yearly(s, usd, memory_years, s.finance.residual_frac) for usd in loose_usd]
+    )
     if kinds:
         per_year = per_year + kinds_bought @ np.asarray([yearly(s, d, s.finance.rack_life_years) for d in rack_dollars])
     cost = np.where(fits, per_year[None, :], np.inf).min(axis=1, initial=np.inf)
     held = np.isfinite(cost)
     return Builds(housed[held], cost[held])
+
+
+def _beyond(part: Platform | Rack) -> int:
+    """Pieces that an order may hold beyond those at work."""
+    return max(part.order_multiple, part.order_minimum)
+
+
+def _taken(bought: IntArray, terms: list[tuple[str, int, int]]) -> NDArray[np.bool_]:
+    """Whether every order is one that the supplier takes: columns of one part make one order."""
+    good = np.ones(len(bought), dtype=bool)
+    for part, multiple, minimum in dict.fromkeys(terms):
+        pieces = bought[:, [name == part for name, _, _ in terms]].sum(axis=1)
+        good &= (pieces % multiple == 0) & ((pieces == 0) | (pieces >= minimum))
+    return good
+
+
+def _loose(data: ModelData, units: list[Configuration], bought: IntArray) -> tuple[IntArray, FloatArray]:
+    """Devices that fill up the last lot of each purchase, and their price."""
+    s = data.scenario
+    loose = np.zeros((len(bought), len(s.devices)), dtype=np.int64)
+    usd = np.zeros(len(s.devices))
+    for k, device in enumerate(s.devices):
+        need = bought @ np.asarray([sum(n for d, n in u.bought if d == device.id) for u in units])
+        pieces = np.where(need > 0, np.maximum(need, device.order_minimum), 0)
+        loose[:, k] = -(-pieces // device.order_multiple) * device.order_multiple - need
+        left = 1.0 - s.study.site.discount_percent.get(device.vendor, 0.0) / 100.0
+        usd[k] = taxed(s, s.prices[device.price_series, "2026Q3"] * device.capacity_bytes / 1e9 * left)
+    return loose, usd
 
 
 def _few_kinds(data: ModelData, housed: IntArray) -> NDArray[np.bool_]:
@@ -208,12 +251,18 @@ def _supply(data: ModelData, config: Configuration) -> int:
     return known[config.platform.id].quantity if config.platform.id in known else 10**6
 
 
-def _in_supply(data: ModelData, units: list[Configuration], bought: IntArray) -> NDArray[np.bool_]:
+def _in_supply(
+    data: ModelData, units: list[Configuration], bought: IntArray, loose: IntArray | None = None
+) -> NDArray[np.bool_]:
     """Supply of platforms over their configurations, and of devices."""
     supply = data.scenario.study.supply
     good = np.ones(len(bought), dtype=bool)
     for part, spec in supply.platform.items():
         good &= bought @ np.asarray([int(u.platform.id == part) for u in units]) <= spec.quantity
     for device, spec in supply.memory.items():
-        good &= bought @ np.asarray([sum(n for d, n in u.bought if d == device) for u in units]) <= spec.quantity
+        pieces = bought @ np.asarray([sum(n for d, n in u.bought if d == device) for u in units])
+        for k, known in enumerate(data.scenario.devices):
+            if loose is not None and known.id == device:
+                pieces = pieces + loose[:, k]
+        good &= pieces <= spec.quantity
     return good

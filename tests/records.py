@@ -15,7 +15,7 @@ from solver.candidate import HIT, MISS, NONE, Candidate
 from solver.catalog import Catalog
 from solver.configurations import Configuration, TierStock
 from solver.model.data import Column, Housing, ModelData, Place, Pool
-from solver.parts import Accelerator, Link, Model, NetworkPart, Platform, Precision, Rack
+from solver.parts import Accelerator, Link, MemoryDevice, Model, NetworkPart, Platform, Precision, Rack
 from solver.physics.reuse import Retention
 from solver.scenario import Finance, Scenario, Site, fleet_of
 from solver.study import Study, study_from_dict
@@ -84,6 +84,17 @@ def rack(part_id: str = "rack", *, floor_m2: float = 0.0, price_usd: float = 0.0
     return Rack(
         id=part_id, **SOURCE, name=part_id, use="servers", usable_w=1e5, peak_w=1e5, rack_units=42, cooling="air",
         floor_m2=floor_m2, price_central_usd=price_usd, confidence_price="estimate",
+    )  # fmt: skip
+
+
+def memory_device(part_id: str = "drive", *, usd: float = 100.0, order_multiple: int = 1) -> MemoryDevice:
+    """Return a memory device of which only the price and the lot matter."""
+    return MemoryDevice(
+        id=part_id, **SOURCE, tier="ddr", vendor="maker of memory", name=part_id, year_available="2025-01", form_factor="",
+        bay="nvme", cxl_lanes=0, capacity_bytes=GB, read_bw_bytes_per_s=1e9, write_bw_bytes_per_s=1e9, latency_s=0.0,
+        energy_read_j_per_byte=None, energy_write_j_per_byte=None, idle_w=None, max_w=None, price_series=part_id,
+        price_central_usd_per_byte=usd / GB, price_quarter="2026Q3", confidence_price="estimate", endurance_dwpd=None,
+        order_multiple=order_multiple,
     )  # fmt: skip
 
 
@@ -165,8 +176,9 @@ def scenario(
     electricity_usd_per_j: float = 0.0,
     carbon_kg_per_j: float = 0.0,
     of: Model | None = None,
+    devices: Sequence[MemoryDevice] = (),
 ) -> Scenario:
-    """Return a scenario; `network` is (bytes/s a port, W an endpoint, USD an endpoint)."""
+    """Return a scenario; devices are for sale at their central price; `network` is (bytes/s a port, W an endpoint, USD an endpoint)."""
     asked = study(changes)
     spec = asked.site
     link = Link(
@@ -186,13 +198,14 @@ def scenario(
         finance=finance or Finance(0.0, 1.0, 1.0, 0.0, 0.0),
         workloads=tuple(workloads) or (workload(),),
         models={"model": of or model()},
-        accelerators={}, platforms=(), devices=(),
+        accelerators={}, platforms=(), devices=tuple(devices),
         precisions={"bf16": Precision(id="bf16", **SOURCE, weight_bytes_per_param=2.0, kv_bytes_per_element=2.0,
                                       compute_order=("bf16",), quality_gate=False)},
         racks=(), cooling={}, links={},
         network=NetworkPart(id="fabric", **SOURCE, kind="fabric_bundle", vendor="maker", name="", port_bytes_per_s=network[0],
                             endpoint_w=network[1], endpoint_usd=network[2]),
-        nic_link=link, host_mem_usable_frac=1.0, host_draw_frac=0.5, prices={}, filtered=(), assumptions=(),
+        nic_link=link, host_mem_usable_frac=1.0, host_draw_frac=0.5,
+        prices={(d.price_series, "2026Q3"): (d.price_central_usd_per_byte or 0.0) * GB for d in devices}, filtered=(), assumptions=(),
         fleet=fleet_of(asked),
     )  # fmt: skip
 

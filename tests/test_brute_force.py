@@ -77,7 +77,7 @@ ROWS = {
         "fit_kv_cache", "stay_on_own_node", "read_over_own_link", "park_somewhere", "keep_in_order", "park_on_own_nodes",
         "hit_what_is_kept", "fit_tier", "read_tier", "use_what_is_owned", "use_bought_racks", "within_limit",
         "within_platform_supply", "within_device_supply", "meet_demand", "keep_floor", "keep_mix", "choose_few",
-        "build_only_chosen",
+        "build_only_chosen", "order_whole_lots", "order_enough", "order_only_if_placed",
     ],
 }  # fmt: skip
 

@@ -275,6 +275,30 @@ def test_an_owned_configuration_must_be_on_the_menu(study: Study, catalog: Catal
         resolve(study.with_changes({"fleet": [{"platform": "hgx_h2000_8", "quantity": 1}]}), catalog)
 
 
+def in_lots(catalog: Catalog) -> Catalog:
+    """Servers in fours, racks in fives, every device in hundreds."""
+    return catalog.overlay({
+        "platforms": [{"id": part, "order_multiple": 4, "order_minimum": 6} for part in KEPT],
+        "racks": [{"id": row.id, "order_multiple": 5} for row in catalog.rows("racks")],
+        "memory": [{"id": row.id, "order_multiple": 100} for row in catalog.rows("memory")],
+    })  # fmt: skip
+
+
+def test_orders_are_whole_lots(study: Study, catalog: Catalog) -> None:
+    """Every line is a multiple of its lot, no lot too many, and the audit names an order that breaks it."""
+    design = solve(study.with_changes({"supply.platform.hgx_h200_8": 100}), in_lots(catalog))
+    assert design.audit["ok"] and design.status == "optimal"
+    lots = {"platform": 4, "storage": 4, "rack": 5, "memory": 100}
+    for line in design.bill_of_materials:
+        assert line["quantity"] % lots.get(line["kind"], 1e-9) < 1e-6 and line["in_use"] <= line["quantity"], line["id"]
+    servers = [line for line in design.bill_of_materials if line["kind"] == "platform"]
+    assert servers and all(line["quantity"] >= 6 for line in servers)
+    bill = [dict(line) for line in design.bill_of_materials]
+    first = next(line for line in bill if line["kind"] == "platform")
+    first["configurations"] = [{**first["configurations"][0], "quantity": first["quantity"] + 1}]
+    assert any("whole lots" in text for text in audit(design.replace(bill_of_materials=bill))["violations"])
+
+
 MONEY = {"site.budget_usd": None, "site.budget": 8.1e6, "site.currency": "EUR", "site.fx": 0.9, "site.tax_percent": 10.0,
          "site.discount_percent": {"AMD": 20.0}}  # fmt: skip
 

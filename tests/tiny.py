@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from records import (
@@ -18,6 +18,7 @@ from records import (
     candidate,
     configuration,
     housing,
+    memory_device,
     model,
     model_data,
     platform,
@@ -31,10 +32,12 @@ from records import (
 from solver.candidate import Candidate
 from solver.configurations import Configuration, TierStock
 from solver.model.data import Housing, ModelData, Pool
-from solver.parts import Platform
+from solver.parts import MemoryDevice, Platform, Rack
 from solver.physics.reuse import Retention
 from solver.scenario import Finance
 from solver.workload import Workload
+
+Ordered = TypeVar("Ordered", Platform, Rack)
 
 
 @dataclass
@@ -80,7 +83,7 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
     key = [seed, *objective.encode()]
     draw = Draw(np.random.default_rng(key), np.random.default_rng([*key, 1]), whole, objective)
     works = [_class(draw, name) for name in ("a", "b")[: 1 if whole or draw.chance(0.4) else 2]]
-    platforms = [platform(name, accelerators=_accelerators(draw), **_ports(draw)) for name in ("p", "q")]
+    platforms = [_terms(draw, platform(n, accelerators=_accelerators(draw), **_ports(draw))) for n in ("p", "q")]
     for part in platforms[: 1 if whole or draw.chance(0.5) else 2]:
         _pools(draw, part)
     reuse = [w for w in works if w.reuse_frac_max > 0]
@@ -104,6 +107,7 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
         network=(1.0, draw.between(0.0, 40.0), draw.between(0.0, 200.0)),
         electricity_usd_per_j=draw.between(0.0, 0.3) / 3.6e6,
         carbon_kg_per_j=draw.between(0.0, 0.5) / 3.6e6,
+        devices=_devices(draw),
         of=model(state_bytes=draw.pick([0.0, 0.0, 3e7])),
     )
     return model_data(of, draw.columns, draw.housings, draw.kept)
@@ -114,6 +118,21 @@ def _lives(draw: Draw) -> dict[str, float]:
     bounds = {"memory_life_years": (2.0, 8.0), "network_life_years": (4.0, 10.0), "residual_frac": (0.0, 0.3),
               "load_factor": (0.4, 1.0)}  # fmt: skip
     return {name: float(draw.more.uniform(*ends)) for name, ends in bounds.items()}
+
+
+def _devices(draw: Draw) -> list[MemoryDevice]:
+    """Return the device that nodes of configuration `more` take, at times in boxes."""
+    boxed = draw.more.random() < 0.3
+    multiple = int(draw.more.integers(2, 7)) if boxed else 1
+    return [memory_device("extra", usd=float(draw.more.uniform(20, 400)), order_multiple=multiple)]
+
+
+def _terms(draw: Draw, part: Ordered) -> Ordered:
+    """Draw lots and minimums of a few."""
+    if draw.more.random() < 0.75:
+        return part
+    multiple, minimum = (int(draw.more.integers(1, 3)) for _ in range(2))
+    return dataclasses.replace(part, order_multiple=multiple, order_minimum=minimum)
 
 
 def _accelerators(draw: Draw) -> int:
@@ -193,7 +212,9 @@ def _storage(draw: Draw) -> None:
 
 def _housings(draw: Draw) -> None:
     """Draw one or two kinds of rack for each pool; an own rack cannot be chosen apart."""
-    racks = [rack(name, floor_m2=draw.between(1, 4), price_usd=draw.between(100, 3000)) for name in ("r1", "r2")]
+    racks = [
+        _terms(draw, rack(n, floor_m2=draw.between(1, 4), price_usd=draw.between(100, 3000))) for n in ("r1", "r2")
+    ]
     cooling = [(draw.between(1.05, 1.6), draw.between(1.02, 1.3), draw.between(0, 2) / 3.6e6) for _ in range(3)]
     apart = 0
     for pool in draw.pools:
@@ -270,7 +291,7 @@ def _limits(draw: Draw, objective: str, power: str) -> None:
 
 
 def _orders(draw: Draw) -> None:
-    """Draw what comes on top of prices, and what is owned already."""
+    """Draw what comes on top of prices, what is owned already, and the terms of orders."""
     configs = list({p.config.id: p.config for p in draw.pools}.values())
     if draw.more.random() < 0.25:
         part, label = configs[int(draw.more.integers(len(configs)))].id.split("/")

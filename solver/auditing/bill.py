@@ -9,12 +9,17 @@ from dataclasses import dataclass
 
 from solver.auditing.checks import Checks
 from solver.auditing.nodes import Node
+from solver.auditing.orders import check_orders, examples, ordered_nodes, whole_order, working_nodes
 from solver.auditing.rows import Facts
 from solver.design import Record
 from solver.parts import MemoryDevice, Platform, Rack
 
 PLATFORMS = ("platform", "storage")
 """Kinds of lines that order platforms."""
+LOTS: dict[str, type[MemoryDevice | Rack]] = {"memory": MemoryDevice, "rack": Rack}
+"""Kinds of lines of which more may be ordered than nodes need, so that lots are whole."""
+OWNED = " (owned)"
+"""What the id of a line ends in that orders nothing."""
 
 
 @dataclass(frozen=True)
@@ -45,36 +50,39 @@ def wanted_lines(facts: Facts, nodes: dict[str, Node]) -> dict[str, Wanted]:
         quantity, in_use = (found.quantity, found.in_use) if found else (0.0, 0.0)
         lines[key] = dataclasses.replace(line, quantity=quantity + line.quantity, in_use=in_use + line.in_use)
 
-    left = dict(facts.fleet)
-    for node in nodes.values():
-        owned = min(node.quantity, left.get(node.configuration, 0))
-        left[node.configuration] = left.get(node.configuration, 0) - owned
-        for key, line in _node_lines(facts, node, node.quantity - owned):
+    working, ordered = working_nodes(nodes), ordered_nodes(facts)
+    for configuration, node in examples(facts, nodes).items():
+        at_work = working.get(configuration, 0)
+        owned = min(at_work, facts.fleet.get(configuration, 0))
+        for key, line in _node_lines(facts, node, ordered.get(configuration, 0), at_work - owned):
             add(key, line)
-        for key, line in _node_lines(facts, node, owned):
-            add(f"{key} (owned)", dataclasses.replace(line, list_usd=0.0, unit_usd=0.0))
-        for stand in node.stands:
-            r, n = stand.rack, stand.racks
-            if not stand.own:
-                usd, words = r.price_central_usd, (r.confidence_price, r.confidence)
-                add(r.id, Wanted(r.id, "rack", n, n, usd, facts.paid_usd(usd), 0.0, 0.0, *words))
-    return {key: line for key, line in lines.items() if line.quantity > 0}
+        for key, line in _node_lines(facts, node, owned, owned):
+            add(key + OWNED, dataclasses.replace(line, list_usd=0.0, unit_usd=0.0))
+    for stand in (stand for node in nodes.values() for stand in node.stands if not stand.own):
+        r, n = stand.rack, stand.racks
+        usd, words = r.price_central_usd, (r.confidence_price, r.confidence)
+        add(r.id, Wanted(r.id, "rack", n, n, usd, facts.paid_usd(usd), 0.0, 0.0, *words))
+    for key, line in lines.items():
+        if line.kind in LOTS and not key.endswith(OWNED):
+            quantity = whole_order(facts.part(LOTS[line.kind], line.part), int(line.quantity))
+            lines[key] = dataclasses.replace(line, quantity=quantity)
+    return {key: line for key, line in lines.items() if line.quantity > 0 or line.in_use > 0}
 
 
-def _node_lines(facts: Facts, node: Node, n: int) -> Iterator[tuple[str, Wanted]]:
-    """Lines of some of a pool's nodes, as if all were bought: platform, devices, ports."""
+def _node_lines(facts: Facts, node: Node, n: int, at_work: int) -> Iterator[tuple[str, Wanted]]:
+    """Lines of some nodes of a configuration, as if all were bought: platform, devices, ports."""
     p, usd, paid = node.platform, node.base_usd, facts.paid_usd
     kind = "platform" if p.accelerators else "storage"
-    yield node.bill_id, Wanted(p.id, kind, n, n, usd, paid(usd, p.vendor), node.base_w, node.base_drawn_w,
+    yield node.bill_id, Wanted(p.id, kind, n, at_work, usd, paid(usd, p.vendor), node.base_w, node.base_drawn_w,
                                p.confidence_price, p.confidence_power)  # fmt: skip
     for d, each in node.devices:
         usd = facts.device_usd(d)
-        pieces, watts = n * each, (d.max_w or 0.0, d.idle_w or 0.0)
-        yield d.id, Wanted(d.id, "memory", pieces, pieces, usd, paid(usd, d.vendor), *watts,
+        watts = (d.max_w or 0.0, d.idle_w or 0.0)
+        yield d.id, Wanted(d.id, "memory", n * each, at_work * each, usd, paid(usd, d.vendor), *watts,
                            d.confidence_price, d.confidence)  # fmt: skip
-    net, usd, ports = facts.network, facts.network.endpoint_usd or 0.0, n * node.endpoints
-    yield net.id, Wanted(net.id, "network", ports, ports, usd, paid(usd, net.vendor), node.endpoint_w, node.endpoint_w,
-                         net.confidence, net.confidence)  # fmt: skip
+    net, usd, ports = facts.network, facts.network.endpoint_usd or 0.0, node.endpoints
+    yield net.id, Wanted(net.id, "network", n * ports, at_work * ports, usd, paid(usd, net.vendor), node.endpoint_w,
+                         node.endpoint_w, net.confidence, net.confidence)  # fmt: skip
 
 
 def check_bill(facts: Facts, nodes: dict[str, Node], checks: Checks) -> None:
@@ -87,6 +95,7 @@ def check_bill(facts: Facts, nodes: dict[str, Node], checks: Checks) -> None:
     checks.true("bill: two lines with the same id", len(set(ordered)) == len(ordered))
     for key in sorted(set(wanted) - set(ordered)):
         checks.true(f"bill: orders no {key}, of which the pools use {wanted[key].quantity:g}", False)
+    check_orders(facts, nodes, checks)
     _check_admission(facts, nodes, checks)
     _check_supply(facts, checks)
 
@@ -103,7 +112,7 @@ def _check_line(line: Record, wanted: Wanted | None, checks: Checks) -> None:
     if wanted is None:
         checks.true(f"{what}: ordered, but no pool uses it", quantity == 0)
         return
-    checks.true(f"{what}: owned or not", line["owned"] == line["id"].endswith(" (owned)"))
+    checks.true(f"{what}: owned or not", line["owned"] == line["id"].endswith(OWNED))
     checks.true(f"{what}: stands for part {line['part']}, not {wanted.part}", line["part"] == wanted.part)
     checks.true(f"{what}: is a {wanted.kind}, not a {line['kind']}", line["kind"] == wanted.kind)
     checks.equal(f"{what}: quantity against what the pools use", quantity, wanted.quantity, "pieces")
@@ -122,8 +131,9 @@ def _check_admission(facts: Facts, nodes: dict[str, Node], checks: Checks) -> No
     study, by = facts.study, facts.study.site.available_by
     ordered = {line["part"] for line in facts.design.bill_of_materials if line["quantity"] and not line["owned"]}
     kinds = {n.platform.id for n in nodes.values() if n.quantity}
-    platforms: dict[str, Platform] = {n.platform.id: n.platform for n in nodes.values() if n.platform.id in ordered}
-    devices: dict[str, MemoryDevice] = {d.id: d for n in nodes.values() for d, _ in n.devices if d.id in ordered}
+    known = examples(facts, nodes).values()
+    platforms: dict[str, Platform] = {n.platform.id: n.platform for n in known if n.platform.id in ordered}
+    devices: dict[str, MemoryDevice] = {d.id: d for n in known for d, _ in n.devices if d.id in ordered}
     for p in platforms.values():
         for_sale = p.buyable == "yes" or p.id in study.allow
         checks.true(f"bill, {p.id}: not for sale ({p.buyable}), and the study does not allow it", for_sale)

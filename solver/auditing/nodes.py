@@ -116,6 +116,17 @@ def read_nodes(facts: Facts, checks: Checks) -> dict[str, Node]:
     return nodes
 
 
+def node_of(facts: Facts, configuration: str) -> Node:
+    """Return a node of a configuration that stands in no pool: a spare, read from its name."""
+    platform, _, label = configuration.partition("/")
+    devices = []
+    for part in label.split("+") if label != "standard" else []:
+        count, _, device = part.partition("x")
+        devices.append({"device": device, "count": int(count)})
+    return _node(facts, {"pool_id": "", "configuration": configuration, "platform": platform, "devices": devices,
+                         "cap": 1.0, "quantity": 0, "racks": []})  # fmt: skip
+
+
 def _node(facts: Facts, pool: Record) -> Node:
     """Read one pool's node."""
     platform = facts.part(Platform, pool["platform"])

@@ -49,6 +49,9 @@ def use(block: pyo.Block, data: ModelData, resource: Resource) -> object:
     pue = data.pue_of_family
     terms = [(m.bought[u, v], resource.per_node_bought(s, configs[u])) for u in m.UNITS for v in m.PERIODS]
     terms += [(m.racks_bought[q, v], resource.per_rack_bought(s, racks[q])) for q in m.RACKS for v in m.PERIODS]
+    devices = {d.id: d for d in s.devices}
+    terms += [(m.loose[d, v], resource.per_device_bought(s, devices[d])) for d in m.LOOSE for v in m.PERIODS]
+    terms += [(block.racks[h.id], resource.per_rack(s, h.rack)) for h in data.housings if not h.own]
     terms += [(block.housed[h.id], resource.per_node(s, h)) for h in data.housings]
     terms += [(block.replicas[c.index], resource.per_replica(s, c.candidate, pue[c.family])) for c in data.columns]
     return resource.fixed(s) / scale + pyo.quicksum(amount / scale * var for var, amount in terms if amount)
@@ -70,8 +73,9 @@ def within_platform_supply(block: pyo.Block, data: ModelData, platform: str, qua
 
 
 def within_device_supply(block: pyo.Block, data: ModelData, device: str, quantity: int) -> object:
-    """``sum_c q[c,m] bought[c] <= supply[m]``. The dual is the value of one more device."""
+    """``sum_c q[c,m] bought[c] + loose[m] <= supply[m]``. The dual is the value of one more device."""
     m = block.model()
     counts = {p.config.id: dict(p.config.bought).get(device, 0) for p in data.pools}
     terms = [count * m.bought[u, v] for u, count in counts.items() if count for v in m.PERIODS]
+    terms += [m.loose[device, v] for v in m.PERIODS if terms and device in m.LOOSE]
     return pyo.quicksum(terms) <= quantity if terms else pyo.Constraint.Skip

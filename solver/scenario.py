@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from solver.catalog import Catalog
+from solver.delivery import Delivery
 from solver.errors import InputError, Problem, closest
+from solver.finance import Finance as Finance
 from solver.parts import Accelerator, Cooling, Link, MemoryDevice, Model, NetworkPart, Platform, Precision, Rack
 from solver.physics.cost import annuity, memory_usd_per_byte, price_table
 from solver.study import Study, WorkloadSpec
@@ -37,45 +39,6 @@ class Site:
     cooling: tuple[str, ...] | None
     tax_frac: float = 0.0
     discount_frac: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Finance:
-    """How capital becomes a yearly cost.
-
-    Attributes
-    ----------
-    wacc_frac : float
-        Cost of capital a year.
-    it_life_years, memory_life_years, network_life_years, rack_life_years : float
-        Lives of the asset classes; memory bought apart and network live as long as servers unless given.
-    maintenance_frac : float
-        Of the outlay, a year.
-    rent_usd_per_w_year : float
-        Building, per provisioned IT watt: rent, or the annuity of an own one.
-    residual_frac : float
-        Of the price of IT, at the end of its life.
-    load_factor : float
-        Mean load over the promised one, over a year.
-    """
-
-    wacc_frac: float
-    it_life_years: float
-    rack_life_years: float
-    maintenance_frac: float
-    rent_usd_per_w_year: float
-    memory_life_years: float | None = None
-    network_life_years: float | None = None
-    residual_frac: float = 0.0
-    load_factor: float = 1.0
-
-    def yearly(self, kind: str) -> float:
-        """Yearly cost of a dollar of an asset class (kind of a line in the bill): annuity and maintenance."""
-        if kind == "rack":
-            return float(annuity(self.wacc_frac, self.rack_life_years)) + self.maintenance_frac
-        lives = {"memory": self.memory_life_years, "network": self.network_life_years}
-        years = lives.get(kind) or self.it_life_years
-        return float(annuity(self.wacc_frac, years, self.residual_frac)) + self.maintenance_frac
 
 
 @dataclass(frozen=True)
@@ -205,7 +168,14 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
         raise InputError(todo.problems)
     platforms, filtered = _platforms(study, catalog, site)
     devices, more = _devices(study, catalog, site)
+    delivery, own_racks = Delivery.of(study.site), {p.own_rack_id for p in platforms}
+    more += [Filtered(r.id, reason) for r in catalog.all(Rack) if r.id not in own_racks
+             and (reason := delivery.too_late(r.lead_time_s))]  # fmt: skip
     network = catalog.typed(NetworkPart, todo.default("build.network", study.build.network))
+    if late := delivery.too_late(network.lead_time_s):
+        raise InputError([
+            Problem(study.name, "", "build.network", network.id, late, "a later site.energised_by, or another network")
+        ])  # fmt: skip
     nic_link = catalog.typed(Link, todo.default("build.nic_link", study.build.nic_link))
     return Scenario(
         catalog=catalog,
@@ -219,7 +189,8 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
         platforms=platforms,
         devices=devices,
         precisions={p.id: p for p in catalog.all(Precision)},
-        racks=tuple(r for r in catalog.all(Rack) if site.cooling is None or r.cooling in site.cooling),
+        racks=tuple(r for r in catalog.all(Rack) if (site.cooling is None or r.cooling in site.cooling)
+                    and (r.id in own_racks or not delivery.too_late(r.lead_time_s))),
         cooling={c.id: c for c in catalog.all(Cooling)},
         links={link.id: link for link in catalog.all(Link)},
         network=network,
@@ -402,6 +373,8 @@ def _why_not(platform: Platform, study: Study, site: Site, catalog: Catalog) -> 
         return f"available {platform.year_available}, wanted by {site.available_by}"
     if platform.price_central_usd is None:
         return "no price"
+    if late := Delivery.of(study.site).too_late(platform.lead_time_s):
+        return late
     if site.cooling is not None and not any(
         platform.cooling in catalog.typed(Cooling, c).accepts for c in site.cooling
     ):
@@ -417,6 +390,8 @@ def _devices(study: Study, catalog: Catalog, site: Site) -> tuple[tuple[MemoryDe
             removed.append(Filtered(device.id, "excluded by the study"))
         elif device.year_available > site.available_by:
             removed.append(Filtered(device.id, f"available {device.year_available}, wanted by {site.available_by}"))
+        elif late := Delivery.of(study.site).too_late(device.lead_time_s):
+            removed.append(Filtered(device.id, late))
         else:
             kept.append(device)
     return tuple(kept), removed

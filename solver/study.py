@@ -5,6 +5,7 @@ A study holds what the user wrote and the defaults; ids are resolved against a c
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import tomllib
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from solver.errors import InputError, Problem, closest
 
@@ -21,6 +22,15 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Month = Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
 Quarter = Annotated[str, Field(pattern=r"^20\d\dQ[1-4]$")]
+
+
+def _real_day(text: str) -> str:
+    """Refuse a day that the calendar does not have."""
+    datetime.date.fromisoformat(text)
+    return text
+
+
+Day = Annotated[str, Field(pattern=r"^20\d\d-\d\d-\d\d$"), AfterValidator(_real_day)]
 Role = Literal["prefill", "decode", "mixed"]
 
 
@@ -44,6 +54,8 @@ class SiteSpec(Spec):
     co2_kg_per_s: Positive | None = None
     price_quarter: Quarter = "2026Q3"
     available_by: Month = "2026-12"
+    order_date: Day | None = None
+    energised_by: Day | None = None
     electricity_usd_per_mwh: NonNegative | None = None
     carbon_g_per_kwh: NonNegative | None = None
     cooling: list[str] | None = None
@@ -54,6 +66,14 @@ class SiteSpec(Spec):
     discount_percent: dict[str, Annotated[float, Field(ge=0, lt=100)]] = {}
     usable_power_frac: Annotated[float, Field(gt=0, le=1)] = 1.0
     fixed_mw: NonNegative = 0.0
+
+    @model_validator(mode="after")
+    def _both_days(self) -> SiteSpec:
+        if (self.order_date is None) != (self.energised_by is None):
+            raise ValueError("order_date and energised_by go together: lead times are checked between them")
+        if self.order_date and self.energised_by and self.order_date >= self.energised_by:
+            raise ValueError("energised_by must be after order_date")
+        return self
 
     @model_validator(mode="after")
     def _one_money(self) -> SiteSpec:

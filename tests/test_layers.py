@@ -15,7 +15,7 @@ RANKS = [
     {"schema"}, {"tables"}, {"draft"}, {"parts"}, {"catalog"},
     {"workload", "study", "settings"},
     {"physics"}, {"points"}, {"evaluation"}, {"performance"}, {"fitting"}, {"calibrate"},
-    {"scenario"}, {"configurations"}, {"candidate"}, {"menu", "pruning"}, {"enumeration"}, {"candidates"},
+    {"delivery", "finance"}, {"scenario"}, {"configurations"}, {"candidate"}, {"menu", "pruning"}, {"enumeration"}, {"candidates"},
     {"model.data"}, {"resources"}, {"model"}, {"highs"}, {"search"}, {"optimise"}, {"polishing"},
     {"design"}, {"embed", "kpis", "holdings"}, {"bill", "servings", "slacks"}, {"assemble"},
     {"auditing"}, {"audit"}, {"baselines"}, {"solve"},

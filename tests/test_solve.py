@@ -299,6 +299,36 @@ def test_orders_are_whole_lots(study: Study, catalog: Catalog) -> None:
     assert any("whole lots" in text for text in audit(design.replace(bill_of_materials=bill))["violations"])
 
 
+def test_what_comes_too_late_is_not_ordered(study: Study, catalog: Catalog) -> None:
+    """26 weeks between order and power: a server of 30 weeks is filtered with its weeks, one of 26 is not."""
+    slow = catalog.overlay(
+        {"platforms": [{"id": KEPT[0], "lead_time_weeks": 30}, {"id": KEPT[1], "lead_time_weeks": 26}]}
+    )
+    days = {"site.order_date": "2026-01-05", "site.energised_by": "2026-07-06"}
+    design = solve(study.with_changes(days), slow)
+    assert design.audit["ok"]
+    assert {line["part"] for line in design.bill_of_materials if line["kind"] == "platform"} == {KEPT[1]}
+    assert any(f["part"] == KEPT[0] and "30 weeks" in f["reason"] and "26.0" in f["reason"] for f in design.filtered)
+    assert all(line["lead_time_weeks"] is not None for line in design.bill_of_materials)
+    sooner = design.study | {"site": design.study["site"] | {"energised_by": "2026-07-05"}}
+    assert any("1 days after" in text for text in audit(design.replace(study=sooner))["violations"])
+
+
+def test_days_are_refused_where_they_make_no_sense(study: Study, catalog: Catalog) -> None:
+    """One day without the other, an order after power, a day that is none, and a fabric that comes too late."""
+    for days in (
+        ("2026-01-05", None),
+        (None, "2026-01-05"),
+        ("2026-02-01", "2026-01-01"),
+        ("2026-02-31", "2026-07-01"),
+    ):
+        with pytest.raises(InputError, match="site"):
+            study.with_changes(dict(zip(("site.order_date", "site.energised_by"), days, strict=True)))
+    soon = study.with_changes({"site.order_date": "2026-01-01", "site.energised_by": "2026-01-15"})
+    with pytest.raises(InputError, match="network.*within 2.0"):
+        resolve(soon, catalog)
+
+
 MONEY = {"site.budget_usd": None, "site.budget": 8.1e6, "site.currency": "EUR", "site.fx": 0.9, "site.tax_percent": 10.0,
          "site.discount_percent": {"AMD": 20.0}}  # fmt: skip
 

@@ -6,18 +6,23 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 
 from solver.auditing.checks import Checks
 from solver.auditing.nodes import Node
 from solver.auditing.orders import check_orders, examples, ordered_nodes, whole_order, working_nodes
 from solver.auditing.rows import Facts
 from solver.design import Record
-from solver.parts import MemoryDevice, Platform, Rack
+from solver.parts import MemoryDevice, NetworkPart, Part, Platform, Rack
 
 PLATFORMS = ("platform", "storage")
 """Kinds of lines that order platforms."""
 LOTS: dict[str, type[MemoryDevice | Rack]] = {"memory": MemoryDevice, "rack": Rack}
 """Kinds of lines of which more may be ordered than nodes need, so that lots are whole."""
+TABLES: dict[tuple[str, ...], type[Part]] = {
+    PLATFORMS: Platform, ("memory",): MemoryDevice, ("rack",): Rack, ("network",): NetworkPart,
+}  # fmt: skip
+"""Kinds of lines, and where their rows are."""
 OWNED = " (owned)"
 """What the id of a line ends in that orders nothing."""
 
@@ -142,11 +147,26 @@ def _check_admission(facts: Facts, nodes: dict[str, Node], checks: Checks) -> No
     for part in parts:
         checks.true(f"bill, {part.id}: available {part.year_available}, wanted by {by}", part.year_available <= by)
         checks.true(f"bill, {part.id}: excluded by the study", part.id not in study.exclude)
+    _check_delivery(facts, checks)
     if study.build.max_platforms is not None:
         checks.at_most("bill: kinds of platforms", len(kinds), study.build.max_platforms)
     for rack in {s.rack.id: s.rack for n in nodes.values() for s in n.stands}.values():
         allowed = study.site.cooling is None or rack.cooling in study.site.cooling
         checks.true(f"rack {rack.id}: the site has no {rack.cooling} cooling", allowed)
+
+
+def _check_delivery(facts: Facts, checks: Checks) -> None:
+    """Check the lead time of each line, and that what is ordered comes in time."""
+    site = facts.study.site
+    for line in facts.design.bill_of_materials:
+        table = next((kind.TABLE for kinds, kind in TABLES.items() if line["kind"] in kinds), "")
+        weeks = facts.row(table, line["part"]).get("lead_time_weeks")
+        stated, ordered = line["lead_time_weeks"], not line["owned"]
+        same = stated is None if weeks is None or not ordered else abs(stated - weeks) < 1e-9 * max(1.0, weeks)
+        checks.true(f"bill, {line['id']}: lead time {stated} is not that of its row, {weeks} weeks", same)
+        if ordered and weeks is not None and site.order_date and site.energised_by:
+            late = 7.0 * weeks - (date.fromisoformat(site.energised_by) - date.fromisoformat(site.order_date)).days
+            checks.true(f"bill, {line['id']}: comes {late:g} days after the site is energised", late <= 0)
 
 
 def _check_supply(facts: Facts, checks: Checks) -> None:

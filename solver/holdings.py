@@ -10,7 +10,8 @@ import pyomo.environ as pyo
 
 from solver.design import Record
 from solver.model.data import Housing, ModelData, Pool
-from solver.model.orders import order_of, orders_with_rules
+from solver.model.orders import SLACK, order_of, orders_with_rules
+from solver.model.practical import spare_shares
 from solver.parts import Platform
 from solver.resources import it_w, standing_w
 from solver.scenario import Scenario
@@ -47,13 +48,22 @@ def buy_what_is_used(data: ModelData, model: pyo.ConcreteModel) -> None:
         model.loose[device, period].set_value(orders[f"memory:{device}"].least(need) - need)
 
 
+def nodes_kept(data: ModelData, platform: Platform, working: dict[str, int]) -> int:
+    """Nodes of a platform that must be owned for those at work: themselves, spares, and one more."""
+    build = data.scenario.study.build
+    at_work = sum(working[unit] for unit in {p.config.id for p in data.pools if p.config.platform.id == platform.id})
+    share = spare_shares(data)[platform.id]
+    return math.ceil((1.0 + share) * at_work + (build.n_plus_one and at_work > 0) - SLACK)
+
+
 def _buy_nodes(data: ModelData, model: pyo.ConcreteModel, platform: Platform, working: dict[str, int]) -> None:
     """Lower the nodes bought of a platform to an order that covers what is at work; what it leaves over is cheap."""
     period, fleet = model.PERIODS.first(), data.scenario.fleet
     configs = {p.config.id: p.config for p in data.pools if p.config.platform.id == platform.id}
     least = {unit: max(0, working[unit] - fleet.get(unit, 0)) for unit in configs}
     room = {unit: round(held(model.bought[unit, period])) - n for unit, n in least.items()}
-    beyond = order_of(platform).least(sum(least.values())) - sum(least.values())
+    need = max(sum(least.values()), nodes_kept(data, platform, working) - data.scenario.owned(platform.id))
+    beyond = order_of(platform).least(need) - sum(least.values())
     for unit in sorted(configs, key=lambda unit: configs[unit].price_usd):
         more = min(beyond, max(0, room[unit]))
         model.bought[unit, period].set_value(least[unit] + more)

@@ -89,6 +89,19 @@ class Scenario:
     assumptions: tuple[Assumption, ...]
     fleet: Mapping[str, int] = field(default_factory=dict)
     only_owned: frozenset[str] = frozenset()
+    accelerator_afr_frac: float = 0.0
+    platform_afr_frac: float = 0.0
+
+    def spare_share(self, platform: Platform, accelerator: Accelerator | None) -> float:
+        """Return the share of a platform's nodes that is away for repair, on average.
+
+        Failures a year of the accelerators and of everything else, times the days until a node is back, over 365.
+        """
+        afr = self.platform_afr_frac if platform.afr_frac is None else platform.afr_frac
+        if accelerator is not None:
+            each = self.accelerator_afr_frac if accelerator.afr_frac is None else accelerator.afr_frac
+            afr += platform.accelerators * each
+        return afr * self.study.build.spares_days / 365.0
 
     def most_bought(self, platform_id: str) -> int | None:
         """Return how many of a platform may be bought: none of those that are only owned; None for no limit."""
@@ -201,8 +214,16 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
         filtered=tuple([*filtered, *more]),
         assumptions=tuple(todo.assumptions),
         fleet=fleet_of(study),
+        accelerator_afr_frac=_afr_frac(todo, "accelerator_afr_percent"),
+        platform_afr_frac=_afr_frac(todo, "platform_afr_percent"),
         only_owned=frozenset(f.part for f in filtered) & {p.id for p in platforms},
     )  # fmt: skip
+
+
+def _afr_frac(todo: _Resolver, name: str) -> float:
+    """Failures a year, which only a study that keeps spares asks for."""
+    build = todo.study.build
+    return todo.default(f"build.{name}", getattr(build, name)) / 100.0 if build.spares_days else 0.0
 
 
 def fleet_of(study: Study) -> dict[str, int]:

@@ -24,6 +24,7 @@ from solver.scenario import Scenario, resolve
 from solver.search import relative_gap
 from solver.study import Study
 
+NOTHING = "serving nothing is best: no build is worth what it costs, or the limits leave room for none"
 LAYOUT_ROUNDS = 8
 """How often replicas that find no room in whole nodes may be taken off, before the design is given up."""
 
@@ -95,7 +96,7 @@ def solve_prepared(data: ModelData, candidates: CandidateSet, clock: Clock) -> D
             return unbuilt(scenario, candidates, INFEASIBLE, ["the limits and the demand clash"])
         return unbuilt(scenario, candidates, UNKNOWN, ["stopped before a design was found"], clock.stopped_by)
     if not _serves_any(solved):
-        return unbuilt(scenario, candidates, INFEASIBLE, ["serving nothing is best: no build is worth what it costs"])
+        return unbuilt(scenario, candidates, INFEASIBLE, [NOTHING])
     polished = polish(solved, clock)
     for _ in range(LAYOUT_ROUNDS):
         within = relative_gap(polished.value, solved.bound) <= scenario.study.solver.gap * (1 + 1e-6)

@@ -166,7 +166,10 @@ class ObjectiveSpec(Spec):
 
 
 class BuildSpec(Spec):
-    """Practical limits and the menu from which candidates are made."""
+    """Practical limits and the menu from which candidates are made.
+
+    `spares_days` is how long a failed node is away; 0 keeps no spares.
+    """
 
     power_caps: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)] = [1.0, 0.85, 0.7]
     roles: Annotated[list[Role], Field(min_length=1)] = ["prefill", "decode", "mixed"]
@@ -183,6 +186,11 @@ class BuildSpec(Spec):
     host_mem_usable_frac: Share | None = None
     host_draw_frac: Share | None = None
     whole_replicas: bool = False
+    spares_days: NonNegative = 0.0
+    accelerator_afr_percent: NonNegative | None = None
+    platform_afr_percent: NonNegative | None = None
+    n_plus_one: bool = False
+    max_share_per_vendor: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
 class FinanceSpec(Spec):

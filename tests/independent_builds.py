@@ -155,10 +155,15 @@ def builds(data: ModelData) -> Builds:
     housed = housed[at_most(housed @ meter + site.fixed_w, limit) & at_most(housed @ water, site.water_l_per_s)]
     if not s.fleet:
         housed = housed[_in_supply(data, [h.pool.config for h in data.housings], housed)]
-    housed = housed[_few_kinds(data, housed)]
+    housed = housed[_few_kinds(data, housed) & _spread(data, housed)]
 
+    spares = max((kept_nodes(s, u, np.asarray([max(top)]))[0] - max(top) for u in units), default=0.0)
+    extra = math.ceil(spares - SLACK)
     unit_top = [
-        min(sum(top[k] for k in np.flatnonzero(of_unit[:, u])) + _beyond(units[u].platform), _supply(data, units[u]))
+        min(
+            sum(top[k] for k in np.flatnonzero(of_unit[:, u])) + _beyond(units[u].platform) + extra,
+            _supply(data, units[u]),
+        )
         for u in range(len(units))
     ]
     rack_top = [math.ceil(top[k] / data.housings[k].fit) + 1 for k in apart]
@@ -194,6 +199,14 @@ def builds(data: ModelData) -> Builds:
         fits &= housed[:, None, a] <= fit[n] * racks[None, :, n]
     for u in range(len(units)):
         fits &= (housed @ of_unit[:, u])[:, None] <= bought[None, :, u] + s.fleet.get(units[u].id, 0)
+    for name in {u.platform.id for u in units}:
+        mine = [k for k, u in enumerate(units) if u.platform.id == name]
+        at_work = (housed @ of_unit[:, mine]).sum(axis=1)
+        kept = kept_nodes(s, units[mine[0]], at_work)
+        fits &= (
+            kept[:, None]
+            <= (bought[:, mine].sum(axis=1) + sum(s.fleet.get(units[k].id, 0) for k in mine))[None, :] + SLACK
+        )
     floor = racks @ np.asarray([data.housings[a].rack.floor_m2 for a in apart]) if kinds else np.zeros(len(bought))
     fits &= at_most((housed @ own_floor)[:, None] + floor[None, :], site.floor_m2)
 
@@ -207,6 +220,25 @@ def builds(data: ModelData) -> Builds:
     cost = np.where(fits, per_year[None, :], np.inf).min(axis=1, initial=np.inf)
     held = np.isfinite(cost)
     return Builds(housed[held], cost[held])
+
+
+def kept_nodes(s: Scenario, config: Configuration, at_work: IntArray) -> FloatArray:
+    """Nodes that must be owned for so many at work: a year's failures times the days each takes, and one more."""
+    b = s.study.build
+    failures = (b.platform_afr_percent or 0.0) + config.platform.accelerators * (b.accelerator_afr_percent or 0.0)
+    return at_work * (1.0 + failures / 100.0 * b.spares_days / 365.0) + (at_work > 0) * float(b.n_plus_one)
+
+
+def _spread(data: ModelData, housed: IntArray) -> NDArray[np.bool_]:
+    """Whether no vendor has more of the accelerators' watts than the study allows."""
+    limit = data.scenario.study.build.max_share_per_vendor or 1.0
+    chips = [(h.pool.config.accelerator, h.pool.cap * h.pool.config.platform.accelerators) for h in data.housings]
+    watts = np.asarray([chip.tdp_w * size if chip else 0.0 for chip, size in chips])
+    good = np.ones(len(housed), dtype=bool)
+    for vendor in {chip.vendor for chip, _ in chips if chip}:
+        mine = np.asarray([bool(chip and chip.vendor == vendor) for chip, _ in chips])
+        good &= housed @ (watts * mine) <= limit * (housed @ watts) + SLACK * 1e4
+    return good
 
 
 def _beyond(part: Platform | Rack) -> int:

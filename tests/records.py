@@ -27,10 +27,10 @@ KV_BYTES_PER_TOKEN = 1e5
 SOURCE = {"source": "made up", "confidence": "estimate"}
 
 
-def accelerator(part_id: str = "chip", *, tdp_w: float = 600.0, idle_w: float = 100.0) -> Accelerator:
+def accelerator(part_id: str = "chip", *, tdp_w: float = 600.0, idle_w: float = 100.0, vendor: str = "") -> Accelerator:
     """Return an accelerator of which only the watts matter."""
     return Accelerator(
-        id=part_id, **SOURCE, vendor="", name=part_id, year_available="2025-01", bf16_dense_flop_per_s=1e15,
+        id=part_id, **SOURCE, vendor=vendor, name=part_id, year_available="2025-01", bf16_dense_flop_per_s=1e15,
         fp8_dense_flop_per_s=None, fp4_dense_flop_per_s=None, mem_bytes=1e11, mem_usable_bytes=None,
         mem_bw_bytes_per_s=1e12, tdp_w=tdp_w, idle_w=idle_w, scaleup_bytes_per_s=1e11, scaleup_domain=8,
         confidence_power="estimate",
@@ -206,7 +206,8 @@ def scenario(
                             endpoint_w=network[1], endpoint_usd=network[2]),
         nic_link=link, host_mem_usable_frac=1.0, host_draw_frac=0.5,
         prices={(d.price_series, "2026Q3"): (d.price_central_usd_per_byte or 0.0) * GB for d in devices}, filtered=(), assumptions=(),
-        fleet=fleet_of(asked),
+        fleet=fleet_of(asked), accelerator_afr_frac=(asked.build.accelerator_afr_percent or 0.0) / 100.0,
+        platform_afr_frac=(asked.build.platform_afr_percent or 0.0) / 100.0,
     )  # fmt: skip
 
 

@@ -78,6 +78,7 @@ ROWS = {
         "hit_what_is_kept", "fit_tier", "read_tier", "use_what_is_owned", "use_bought_racks", "within_limit",
         "within_platform_supply", "within_device_supply", "meet_demand", "keep_floor", "keep_mix", "choose_few",
         "build_only_chosen", "order_whole_lots", "order_enough", "order_only_if_placed",
+        "keep_spares", "spread_over_vendors",
     ],
 }  # fmt: skip
 

@@ -329,6 +329,34 @@ def test_days_are_refused_where_they_make_no_sense(study: Study, catalog: Catalo
         resolve(soon, catalog)
 
 
+SPARE = {"build.spares_days": 30.0, "build.n_plus_one": True, "build.accelerator_afr_percent": 20.0}
+
+
+def test_spares_are_bought_and_lie_idle(study: Study, catalog: Catalog) -> None:
+    """8 x 20% + 5% failures a year, 30 days each: 13.6% more servers than work, and one; none draws or stands."""
+    design = solve(study.with_changes(SPARE), catalog)
+    assert design.audit["ok"] and design.status == "optimal"
+    for line in (line for line in design.bill_of_materials if line["kind"] == "platform"):
+        kept = line["in_use"] * (1.0 + 1.65 * 30.0 / 365.0) + 1.0
+        assert kept - 1e-6 <= line["quantity"] < kept + 1.0
+    nodes = sum(pool["quantity"] for pool in design.pools)
+    assert nodes == sum(line["in_use"] for line in design.bill_of_materials if line["kind"] in ("platform", "storage"))
+    none = design.study | {"build": design.study["build"] | {"spares_days": 60.0}}
+    assert any("with spares" in text for text in audit(design.replace(study=none))["violations"])
+
+
+def test_no_vendor_has_more_than_its_share(study: Study, catalog: Catalog) -> None:
+    """At most six tenths of the accelerators' watts from one maker; the audit names a build that has more."""
+    limited = solve(study.with_changes({"build.max_share_per_vendor": 0.6}), catalog)
+    watts: dict[str, float] = {}
+    for pool in limited.pools:
+        vendor = catalog.row("platforms", pool["platform"])["vendor"]
+        watts[vendor] = watts.get(vendor, 0.0) + pool["board_w"]
+    assert limited.audit["ok"] and max(watts.values()) <= 0.6 * sum(watts.values()) * (1 + 1e-6)
+    less = limited.study | {"build": limited.study["build"] | {"max_share_per_vendor": 0.5}}
+    assert any("vendors: accelerator watts" in text for text in audit(limited.replace(study=less))["violations"])
+
+
 MONEY = {"site.budget_usd": None, "site.budget": 8.1e6, "site.currency": "EUR", "site.fx": 0.9, "site.tax_percent": 10.0,
          "site.discount_percent": {"AMD": 20.0}}  # fmt: skip
 

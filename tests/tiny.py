@@ -173,7 +173,7 @@ def _stock(draw: Draw, name: str, pooled: bool = False) -> TierStock:
 def _configured(
     draw: Draw, part: Platform, label: str, tiers: list[TierStock], bought: list[tuple[str, int]]
 ) -> Configuration:
-    chip = accelerator(tdp_w=draw.between(200, 900), idle_w=draw.between(20, 150))
+    chip = accelerator(tdp_w=draw.between(200, 900), idle_w=draw.between(20, 150), vendor=f"maker of {part.id}")
     size = max(1, part.accelerators)
     made = configuration(
         part, label, tiers=tiers, chip=chip, bought=bought, provisioned_w=size * 950.0 + draw.between(200, 1500),
@@ -296,6 +296,14 @@ def _orders(draw: Draw) -> None:
     if draw.more.random() < 0.25:
         part, label = configs[int(draw.more.integers(len(configs)))].id.split("/")
         draw.changes["fleet"] = [{"platform": part, "quantity": int(draw.more.integers(1, 3)), "configuration": label}]
+    if draw.more.random() < 0.15:
+        draw.changes["build.n_plus_one"] = True
+    if draw.more.random() < 0.2:
+        draw.changes["build.spares_days"] = float(draw.more.uniform(10.0, 60.0))
+        draw.changes["build.accelerator_afr_percent"] = float(draw.more.uniform(1.0, 100.0))
+        draw.changes["build.platform_afr_percent"] = float(draw.more.uniform(1.0, 100.0))
+    if len({c.platform.id for c in configs if c.accelerator}) > 1 and draw.more.random() < 0.4:
+        draw.changes["build.max_share_per_vendor"] = float(draw.more.uniform(0.5, 0.9))
     if draw.more.random() < 0.3:
         draw.changes["site.tax_percent"] = float(draw.more.uniform(1.0, 25.0))
         draw.changes["site.discount_percent.maker"] = float(draw.more.uniform(1.0, 40.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 
 from solver.auditing.checks import Checks
@@ -45,14 +46,49 @@ def check_orders(facts: Facts, nodes: dict[str, Node], checks: Checks) -> None:
     ordered, working = ordered_nodes(facts), working_nodes(nodes)
     short: dict[str, int] = defaultdict(int)
     total: dict[str, int] = defaultdict(int)
-    platforms: dict[str, Platform] = {}
+    platforms: dict[str, Node] = {}
     for configuration, node in examples(facts, nodes).items():
         need = max(0, working.get(configuration, 0) - facts.fleet.get(configuration, 0))
         got = ordered.get(configuration, 0)
         checks.at_least(f"orders: nodes of {configuration} against those at work", got, need, "pieces", scale=1.0)
         short[node.platform.id] += need
         total[node.platform.id] += got
-        platforms[node.platform.id] = node.platform
-    for name, platform in platforms.items():
-        least = whole_order(platform, short[name])
-        checks.equal(f"orders: nodes of {name} in whole lots", total[name], least, "pieces", scale=1.0)
+        platforms[node.platform.id] = node
+    for name, node in platforms.items():
+        fleet = sum(n for configuration, n in facts.fleet.items() if configuration.partition("/")[0] == name)
+        at_work = sum(n.quantity for n in nodes.values() if n.platform.id == name)
+        need = max(short[name], math.ceil(nodes_to_keep(facts, node, at_work) - 1e-6) - fleet)
+        least = whole_order(node.platform, need)
+        checks.equal(f"orders: nodes of {name} with spares, in whole lots", total[name], least, "pieces", scale=1.0)
+    _check_vendors(facts, nodes, checks)
+
+
+def nodes_to_keep(facts: Facts, node: Node, at_work: int) -> float:
+    """Return the nodes of a platform that must be there: at work, away for repair on average, and one more."""
+    build, away = facts.study.build, 0.0
+    if build.spares_days:
+        platform, chip = node.platform, node.accelerator
+        failures = _afr(facts, "platform_afr_percent", platform.afr_frac)
+        if chip is not None:
+            failures += platform.accelerators * _afr(facts, "accelerator_afr_percent", chip.afr_frac)
+        away = at_work * failures * build.spares_days / 365.0
+    return at_work + away + (1 if build.n_plus_one and at_work else 0)
+
+
+def _afr(facts: Facts, name: str, of_row: float | None) -> float:
+    if of_row is not None:
+        return of_row
+    return float(facts.setting(f"build.{name}", getattr(facts.study.build, name))) / 100.0
+
+
+def _check_vendors(facts: Facts, nodes: dict[str, Node], checks: Checks) -> None:
+    """Check the share of accelerator watts that one vendor may have."""
+    limit = facts.study.build.max_share_per_vendor
+    watts: dict[str, float] = defaultdict(float)
+    for node in nodes.values():
+        if node.accelerator is not None:
+            board_w = node.accelerator.tdp_w * node.cap * node.platform.accelerators
+            watts[node.accelerator.vendor] += node.quantity * board_w
+    for vendor, mine in watts.items():
+        if limit is not None:
+            checks.at_most(f"vendors: accelerator watts of {vendor}", mine, limit * sum(watts.values()), "W")

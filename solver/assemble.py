@@ -11,7 +11,7 @@ from solver.bill import bill_of_materials
 from solver.candidates import CandidateSet, Dropped
 from solver.design import Design, Record
 from solver.embed import used_rows
-from solver.holdings import buy_what_is_used, pool_record
+from solver.holdings import buy_what_is_used, network_record, pool_record
 from solver.kpis import compute_kpis
 from solver.optimise import Solved
 from solver.polishing import Polished
@@ -75,6 +75,7 @@ def assemble(
         pools=[p for p in pools if p["quantity"] > 0],
         load=load,
         placement=placement_records(data, block, load),
+        network=network_record(data, block),
         limits=limit_records(data, polished.model, load),
         dropped=dropped_records(candidates.dropped),
         filtered=[{"part": f.part, "reason": f.reason} for f in scenario.filtered],

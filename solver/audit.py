@@ -14,6 +14,7 @@ from solver.auditing.checks import TOLERANCE, Checks
 from solver.auditing.entries import read_entries
 from solver.auditing.layout import check_racks, check_replicas
 from solver.auditing.memory import check_memory
+from solver.auditing.network import check_network
 from solver.auditing.nodes import read_nodes
 from solver.auditing.rows import Facts
 from solver.auditing.serving import check_entry
@@ -71,6 +72,7 @@ def _run(design: Design, checks: Checks) -> None:
         for entry in entries:
             check_entry(facts, entry, nodes, checks)
         check_replicas(nodes, entries, whole=facts.study.build.whole_replicas, checks=checks)
+        check_network(facts, nodes, entries, checks)
         check_demand(facts, entries, checks)
     with checks.subject("placement"):
         check_memory(facts, nodes, entries, checks)

@@ -10,10 +10,10 @@ import pyomo.environ as pyo
 
 from solver.configurations import Configuration, base_price_usd
 from solver.design import Record
-from solver.holdings import held, nodes_at_work
+from solver.holdings import held, network_record, nodes_at_work
 from solver.model.data import ModelData
 from solver.parts import MemoryDevice, NetworkPart, Platform, Rack
-from solver.resources import network_endpoints
+from solver.resources import optic_drawn_w, switch_drawn_w, switch_w
 from solver.scenario import Scenario
 from solver.units import SECONDS_PER_WEEK
 
@@ -42,7 +42,7 @@ class Line:
 
 
 def bill_of_materials(data: ModelData, model: pyo.ConcreteModel) -> list[Record]:
-    """What to order (platforms, devices bought apart, racks, network endpoints), and what is owned and at work."""
+    """What to order (platforms, devices bought apart, racks, switches and optics), and what is owned and at work."""
     scenario = data.scenario
     lines: dict[str, Record] = {}
     working = nodes_at_work(data, model.period[0])
@@ -64,12 +64,18 @@ def bill_of_materials(data: ModelData, model: pyo.ConcreteModel) -> list[Record]
         if count:
             in_use = sum(round(held(model.period[0].racks[h.id])) for h in data.housings if h.rack.id == rack_id)
             _add(lines, scenario, Line(rack_id, "rack", rack, count, in_use, rack.price_central_usd))
+    net, (switch, optic) = network_record(data, model.period[0]), (scenario.switch, scenario.optic)
+    switches, usd = net["leaves"] + net["spines"], switch.price_central_usd or 0.0
+    watts = (switch_w(scenario), switch_drawn_w(scenario))
+    _add(lines, scenario, Line(switch.id, "network", switch, switches, switches, usd, *watts))
+    optics, usd = net["optics"], optic.price_central_usd or 0.0
+    _add(lines, scenario, Line(optic.id, "network", optic, optics, optics, usd, 0.0, optic_drawn_w(scenario)))
     order = {kind: n for n, kind in enumerate(KINDS)}
     return sorted((line for line in lines.values() if line["quantity"]), key=lambda line: order[line["kind"]])
 
 
 def node_lines(scenario: Scenario, config: Configuration, count: int, in_use: int) -> Iterator[Line]:
-    """Lines of some nodes: the platform, with or without its standard memory, devices bought for it, ports."""
+    """Lines of some nodes: the platform, with or without its standard memory, devices bought for it."""
     platform, swapped = config.platform, bool(config.removed_bytes)
     devices = [(scenario.device(device_id), number) for device_id, number in config.bought]
     yield Line(
@@ -86,9 +92,6 @@ def node_lines(scenario: Scenario, config: Configuration, count: int, in_use: in
         usd = scenario.device_usd(device)
         pieces, working = count * number, in_use * number
         yield Line(device.id, "memory", device, pieces, working, usd, device.max_w or 0.0, device.idle_w or 0.0)
-    net, ports = scenario.network, network_endpoints(scenario, config)
-    watts = net.endpoint_w or 0.0
-    yield Line(net.id, "network", net, count * ports, in_use * ports, net.endpoint_usd or 0.0, watts, watts)
 
 
 def _add(lines: dict[str, Record], scenario: Scenario, line: Line, *, owned: bool = False) -> None:

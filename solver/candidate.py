@@ -48,6 +48,8 @@ class Candidate:
         Cached KV loaded a request.
     handover_bytes : float
         KV that leaves (prefill) or enters (decode) a request; 0 for mixed.
+    ports : float
+        Switch ports that the replica's network cards are wired to.
     evidence : int
         0 measured regime, 1 extrapolated, 2 none.
     """
@@ -77,6 +79,7 @@ class Candidate:
     spill_read_bytes_per_s: float
     load_bytes: float
     handover_bytes: float
+    ports: float
     evidence: int
 
     @property

@@ -92,6 +92,11 @@ class Catalog:
             A class of `solver.parts`; it names its table.
         part_id : str
             Row id.
+
+        Raises
+        ------
+        InputError
+            If there is no such row, or it lacks a figure that the record needs.
         """
         key = (kind.__name__, part_id)
         if key not in self._parts:
@@ -99,8 +104,12 @@ class Catalog:
         return cast("PartT", self._parts[key])
 
     def all(self, kind: type[PartT]) -> tuple[PartT, ...]:
-        """Return all rows of a kind's table as SI records, in the order of their ids."""
-        return tuple(self.typed(kind, part_id) for part_id in self._table(kind.TABLE))
+        """Return the rows of a kind's table that can be evaluated as SI records, in the order of their ids.
+
+        Rows of announced parts may lack figures; `kind.lacking` names those of a row.
+        """
+        rows = self._table(kind.TABLE)
+        return tuple(self.typed(kind, part_id) for part_id, row in rows.items() if not kind.lacking(row))
 
     @cached_property
     def hash(self) -> str:

@@ -37,6 +37,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
+catalog_app = typer.Typer(help="Change catalogs.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(catalog_app, name="catalog")
+
 Catalogs = Annotated[
     list[Path] | None,
     typer.Option("--catalog", metavar="DIR", help="Catalog folder; later ones override rows of earlier ones, and one "
@@ -120,14 +123,21 @@ def _root(
 
 
 def _catalog(folders: list[Path] | None) -> Catalog:
-    """Load the catalog; a first folder without a data dictionary lies over the one that comes with the program."""
-    from solver.catalog import default_folder, load_catalog
+    """Load the catalog."""
+    from solver.catalog import load_catalog
+
+    return load_catalog(*_folders(folders))
+
+
+def _folders(folders: list[Path] | None) -> list[Path]:
+    """Catalog folders; a first one without a data dictionary lies over the one that comes with the program."""
+    from solver.catalog import default_folder
     from solver.tables import SCHEMA_FILE
 
     given = list(folders or [])
-    if given and given[0].is_dir() and not (given[0] / SCHEMA_FILE).is_file():
+    if not given or (given[0].is_dir() and not (given[0] / SCHEMA_FILE).is_file()):
         given.insert(0, default_folder())
-    return load_catalog(*given)
+    return given
 
 
 @app.command()
@@ -332,3 +342,27 @@ def _checked_study(path: Path, catalog: Catalog) -> str:
     objective = find_objective(scenario)
     bought = f"{len(scenario.platforms)} platforms and {len(scenario.devices)} memory devices may be bought"
     return f"{path}: {len(scenario.workloads)} classes, {bought}, objective {objective.id}"
+
+
+@catalog_app.command("import")
+def import_quotes(
+    quotes: Annotated[Path, typer.Argument(metavar="QUOTES", help="Vendor's sheet: CSV, XLSX or ODS.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write, for --catalog.")],
+    table: Annotated[str | None, typer.Option(metavar="TABLE", help="Only parts of this table.")] = None,
+    fx: Annotated[list[str] | None, typer.Option(metavar="CODE=USD", help="USD of a unit of a currency.")] = None,
+    quarter: Annotated[str | None, typer.Option(metavar="Q", help="Quarter of rows that state none.")] = None,
+    sheet: Annotated[str | None, typer.Option(metavar="NAME", help="Sheet [default: the first].")] = None,
+    catalog: Catalogs = None,
+) -> int:
+    """Turn a vendor's quotes into a catalog folder that lies over the others, and show what they change."""
+    from solver import listing
+    from solver.quotes import exchange_rates, read_quotes
+    from solver.quoting.folder import write_folder
+
+    base = _folders(catalog)
+    rates = exchange_rates(fx or ())
+    found = read_quotes(quotes, _catalog(base), table=table, fx=rates, quarter=quarter, sheet=sheet)
+    files = write_folder(found.rows, out, base)
+    written = ", ".join(str(file) for file in files)
+    _say(f"{listing.quotes(found)}written: {written}; use it with --catalog {out}")
+    return SOLVED

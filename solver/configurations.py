@@ -7,11 +7,13 @@ configuration pays only for the difference.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from solver.errors import InputError, Problem, closest
 from solver.parts import Accelerator, MemoryDevice, Platform
 from solver.physics.cost import memory_usd_per_byte, platform_usd
+from solver.physics.wear import endurance_bytes_per_s
 from solver.scenario import Scenario
 
 
@@ -35,6 +37,8 @@ class TierStock:
         Device energy above idle.
     pooled : bool
         True where other nodes read it through the network.
+    endurance_bytes_per_s : float
+        Mean bytes/s that may be written without wearing the devices out before their rated life; infinite for memory.
     """
 
     tier: str
@@ -46,6 +50,7 @@ class TierStock:
     latency_s: float
     energy_read_j_per_byte: float
     pooled: bool
+    endurance_bytes_per_s: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -261,4 +266,7 @@ def _stock(
         latency_s=latency + (device.latency_s or 0.0),
         energy_read_j_per_byte=device.energy_read_j_per_byte or 0.0,
         pooled=pooled,
+        endurance_bytes_per_s=endurance_bytes_per_s(
+            capacity, device.endurance_dwpd, device.write_amplification or scenario.write_amplification
+        ),
     )

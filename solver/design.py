@@ -46,7 +46,7 @@ class Design:
         id -> {value, unit, basis, low, high, evidence}.
     tokens_by_model : dict
         Model id -> output tokens/s.
-    runner_up, audit, solver : dict
+    network, runner_up, audit, solver : dict
     """
 
     schema_version: str = SCHEMA_VERSION
@@ -62,6 +62,7 @@ class Design:
     pools: list[Record] = field(default_factory=list)
     load: list[Record] = field(default_factory=list)
     placement: list[Record] = field(default_factory=list)
+    network: Record = field(default_factory=dict)
     limits: list[Record] = field(default_factory=list)
     dropped: list[Record] = field(default_factory=list)
     filtered: list[Record] = field(default_factory=list)

@@ -139,15 +139,22 @@ class Draft:
         """Report required columns that a file with new rows lacks, once a file."""
         given = sheet.columns or ()
         known = self.schema.tables[sheet.table]
+        whole = [(entry, self._with_defaults(sheet.table, entry)) for entry in fresh]
         for name, column in known.items():
-            if column.required and column.default is None and name not in given:
+            needing = [entry for entry, values in whole if column.needed(values)]
+            if needing and column.default is None and name not in given:
                 strangers = [other for other in given if other and other not in known]
                 near = get_close_matches(name, strangers, n=1, cutoff=0.5)
                 hint = f"is {near[0]!r} meant to be it?" if near else ""
-                text = f"missing column, needed by {fresh[0].row}"
+                text = f"missing column, needed by {needing[0].row}"
                 self.problems.append(Problem(sheet.file, "line 1", name, "", text, column.rule, hint))
-                for entry in fresh:
+                for entry in needing:
                     entry.broken.add(name)
+
+    def _with_defaults(self, table: str, entry: Entry) -> Mapping[str, Value]:
+        """Return the values of an entry, with what its empty cells mean."""
+        defaults = {name: column.default for name, column in self.schema.tables[table].items()}
+        return {**defaults, **{name: value for name, value in entry.values.items() if value is not None}}
 
     def finish(self) -> Tables:
         """Check the rows together and return them frozen, by table and id.
@@ -175,11 +182,12 @@ class Draft:
 
     def _complete(self, table: str, entry: Entry) -> None:
         """Fill defaults and report required values that are missing."""
+        whole = self._with_defaults(table, entry)
         for name, column in self.schema.tables[table].items():
             if name in entry.broken or entry.values.get(name) is not None:
                 continue
             entry.values[name] = column.default
-            if column.required and column.default is None:
+            if column.needed(whole) and column.default is None:
                 entry.broken.add(name)
                 self.problems.append(Problem(entry.file, entry.row, name, "", "is empty", column.rule))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from solver.model.data import ModelData
 
-WHOLE_TABLES = ("precisions", "links", "cooling", "calibration", "defaults")
+WHOLE_TABLES = ("precisions", "links", "link_efficiency", "cooling", "calibration", "defaults")
 """Small tables that every design keeps whole."""
 
 
@@ -23,7 +23,7 @@ def used_rows(data: ModelData) -> dict[str, Any]:
         "accelerators": {p.accelerator_id for p in platforms.values() if p.accelerator_id},
         "memory": devices,
         "racks": {h.rack.id for h in data.housings},
-        "network": {scenario.network.id},
+        "network": {scenario.switch.id, scenario.optic.id},
         "models": set(scenario.models),
         "workloads": {w.id for w in scenario.workloads},
         "memory_prices": {str(r["id"]) for r in catalog.rows("memory_prices") if r["series"] in series},

@@ -12,6 +12,7 @@ from solver.candidate import HIT, MISS, NONE, Candidate, CandidateSet, Dropped
 from solver.configurations import Configuration
 from solver.menu import Menu, batch_grid, shapes
 from solver.performance import ROLE_DECODE, ROLE_MIXED, ROLE_PREFILL, Calibration, Performance, evaluate
+from solver.physics.kv import kv_layout
 from solver.physics.queueing import max_load, wait_quantile
 from solver.pruning import undominated
 from solver.scenario import Scenario
@@ -23,8 +24,9 @@ WEIGHTS = "weights do not fit in memory"
 KV_CACHE = "KV cache of the batch does not fit"
 KV_READS = "no tier takes the KV cache beyond local memory"
 LOADING = "cached KV arrives too slowly"
+HANDOVER = "KV is taken over too slowly"
 TPOT, TTFT = "TPOT above the promise", "TTFT above the promise"
-UNITS = {WEIGHTS: "B", KV_CACHE: "B", KV_READS: "B", LOADING: "B/s", TPOT: "s", TTFT: "s"}
+UNITS = {WEIGHTS: "B", KV_CACHE: "B", KV_READS: "B", LOADING: "B/s", HANDOVER: "s", TPOT: "s", TTFT: "s"}
 """Why candidates are dropped, and in which unit they fall short."""
 
 
@@ -36,6 +38,10 @@ class ClassCandidates:
     ) -> None:
         self.scenario, self.calibration, self.workload = scenario, calibration, workload
         self.configs = configs
+        width = scenario.precisions[workload.kv_precision].kv_bytes_per_element
+        prompt_bytes = float(kv_layout(scenario.models[workload.model_id]).stored_bytes(workload.isl, width))
+        self.handover_frac = float(scenario.nic_efficiency.at(prompt_bytes))
+        self.load_frac = float(scenario.nic_efficiency.at(prompt_bytes * workload.cached_on_hit / workload.isl))
         self.dropped: dict[str, Dropped] = {}
         self.raw_count = self.feasible_count = 0
         self.kept: list[Candidate] = []
@@ -123,8 +129,22 @@ class ClassCandidates:
         menu, perf = self._evaluated(code, cached)
         if not len(menu):
             return
+        if role == "prefill":
+            menu, perf = self._with_port_shares(menu, perf)
         for tier in tiers:
             self._prefilling_from(menu, perf, role, cache, tier, cached, prune)
+
+    def _with_port_shares(self, menu: Menu, perf: Performance) -> tuple[Menu, Performance]:
+        """Rows with each share of their ports wired: fewer switch ports, or a faster hand-over."""
+        shares = self.scenario.study.build.port_shares
+        rows = [np.flatnonzero(menu.wirable(share)) for share in shares]
+        share = np.repeat(shares, [len(part) for part in rows])
+        every = np.concatenate(rows)
+        return menu.take(every).wired(share), perf.take(every)
+
+    def _due_s(self) -> float:
+        """Seconds that taking over a prompt's KV may last on the side that receives it."""
+        return self.scenario.handover_ttft_frac * (self.workload.ttft_s or np.inf)
 
     def _prefilling_from(
         self, menu: Menu, perf: Performance, role: str, cache: str, tier: str, cached: float, prune: bool
@@ -136,14 +156,20 @@ class ClassCandidates:
         good = np.asarray(held <= perf.kv_free_bytes)
         self._drop(KV_CACHE, menu, ~good, held, perf.kv_free_bytes)
         load_bytes = perf.kv_transfer_bytes * (cached / self.workload.isl)
+        if role == "mixed":
+            offered = perf.requests_per_s * self.scenario.study.build.utilisation_cap
+            need = load_bytes / max(self.load_frac, 1e-9) * np.maximum(offered, 1.0 / max(self._due_s(), 1e-9))
+            menu = menu.wired_for(need * float(self._is_pooled(tier)), self.scenario.study.build.port_shares)
         speed, latency = self._load_path(menu, tier)
         good &= speed > 0
         load_s = latency + load_bytes / np.maximum(speed, 1e-3)
         out = perf.kv_transfer_bytes if role == "prefill" else np.zeros(len(menu))
         if role == "prefill":
-            handover_s = out / menu.nic_bytes_per_s + self.scenario.nic_link.latency_s
+            out_speed = np.maximum(menu.nic_bytes_per_s * self.handover_frac, 1e-3)
+            slower_side_s = min(self._due_s(), 1e6) if self.workload.ttft_s else 0.0
+            handover_s = np.maximum(out / out_speed, slower_side_s) + self.scenario.nic_link.latency_s
             rate, ttft = self._prefill_rate(perf, load_s + handover_s, lanes)
-            rate = np.minimum(rate, menu.nic_bytes_per_s / np.maximum(out, 1.0))
+            rate = np.minimum(rate, out_speed / np.maximum(out, 1.0))
             rate = np.minimum(rate, speed / np.maximum(load_bytes, 1.0))
             busy = rate / perf.requests_per_s
             drawn = perf.power_idle_w + busy * (perf.power_busy_w - perf.power_idle_w)
@@ -152,7 +178,7 @@ class ClassCandidates:
             ttft = self._mixed_ttft(perf, rate, load_s, lanes)
             drawn = perf.power_busy_w
         good &= self._keeps_ttft(menu, ttft, good) & (rate > 0)
-        slow = good & (rate * load_bytes > speed)
+        slow = good & (rate * load_bytes > speed * (1.0 + 1e-9))
         self._drop(LOADING, menu, slow, rate * load_bytes, speed)
         good &= ~slow
         if role == "mixed":
@@ -180,6 +206,9 @@ class ClassCandidates:
         wait = wait_quantile(np.minimum(load, 0.999), perf.prefill_s, work.isl_cv**2, work.percentile, lanes)
         return np.where(load < 0.999, wait + perf.prefill_s + perf.decode_step_s + load_s, np.inf)
 
+    def _is_pooled(self, tier: str) -> bool:
+        return any(s.pooled for c in self.configs for s in c.tiers if s.tier == tier)
+
     def _load_path(self, menu: Menu, tier: str) -> tuple[FloatArray, FloatArray]:
         """Bytes/s and latency of a tier seen by each replica over its own links and its share of the node.
 
@@ -190,7 +219,7 @@ class ClassCandidates:
         speed, latency = np.zeros(len(menu)), np.zeros(len(menu))
         remote = [s for c in self.configs for s in c.tiers if s.tier == tier and s.pooled]
         if remote:
-            speed, latency = menu.nic_bytes_per_s.copy(), np.full(len(menu), min(s.latency_s for s in remote))
+            speed, latency = menu.nic_bytes_per_s * self.load_frac, np.full(len(menu), min(s.latency_s for s in remote))
         for index, platform in enumerate(menu.platforms):
             stocks = [s for c in self.configs if c.platform.id == platform.id for s in c.tiers if s.tier == tier]
             if stocks:
@@ -212,7 +241,11 @@ class ClassCandidates:
         good = self._spill_possible(menu, perf, spill)
         good &= self._keeps_tpot(menu, perf.tpot_s, good)
         rate = perf.requests_per_s * self.scenario.study.build.utilisation_cap
-        rate = np.minimum(rate, menu.nic_bytes_per_s / perf.kv_transfer_bytes)
+        rate = np.minimum(rate, menu.nic_bytes_per_s * self.handover_frac / perf.kv_transfer_bytes)
+        due_s = self._due_s()
+        good &= self._takes_over_in_time(menu, perf, due_s, good)
+        need = perf.kv_transfer_bytes / self.handover_frac * np.maximum(rate, 1.0 / due_s)
+        menu = menu.wired_for(need * (1.0 - 1e-9), self.scenario.study.build.port_shares)
         ttft = np.full(len(menu), np.nan)
         self._keep(
             menu,
@@ -253,6 +286,17 @@ class ClassCandidates:
         return np.asarray(possible)
 
     # --- promises and records ----------------------------------------------------------------------------
+
+    def _takes_over_in_time(
+        self, menu: Menu, perf: Performance, due_s: float, so_far: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """A decoding replica takes over a prompt's KV within its share of the TTFT promise."""
+        if self.workload.ttft_s is None:
+            return np.ones(len(menu), dtype=bool)
+        seconds = perf.kv_transfer_bytes / np.maximum(menu.nic_bytes_per_s * self.handover_frac, 1e-3)
+        late = so_far & (seconds > due_s)
+        self._drop(HANDOVER, menu, late, seconds, np.full_like(seconds, due_s))
+        return np.asarray(~late)
 
     def _keeps_tpot(self, menu: Menu, tpot: FloatArray, so_far: NDArray[np.bool_]) -> NDArray[np.bool_]:
         promise = self.workload.tpot_s
@@ -324,6 +368,7 @@ class ClassCandidates:
                     spill_read_bytes_per_s=float(reads[i]),
                     load_bytes=float(load_bytes[i]),
                     handover_bytes=float(handover[i]),
+                    ports=float(menu.ports[i]),
                     evidence=int(perf.evidence[i]),
                 )
             )
@@ -340,13 +385,21 @@ class ClassCandidates:
     ) -> NDArray[np.intp]:
         """Rows (positions in `rows`) that no other row of the same pool dominates in the full vector.
 
-        Per request/s: accelerators, watts above idle, KV below HBM and its reads; and per accelerator the last
-        two again, because a replica reads only through its own links and from its own node.
+        Per request/s: accelerators, watts above idle, switch ports, KV below HBM and its reads; and per
+        accelerator the last two again, because a replica reads only through its own links and from its own node.
         """
         r, charge = rate[rows], menu.charge[rows]
         watts = drawn[rows] - charge / menu.count[rows] * idle[rows]
         cost = np.column_stack(
-            [charge / r, watts / r, spill[rows] / r, reads[rows] / r, spill[rows] / charge, reads[rows] / charge]
+            [
+                charge / r,
+                watts / r,
+                menu.ports[rows] / r,
+                spill[rows] / r,
+                reads[rows] / r,
+                spill[rows] / charge,
+                reads[rows] / charge,
+            ]
         )
         pool = [menu.platform[rows], menu.points.power_cap[rows]]
         if self.scenario.study.build.whole_replicas:

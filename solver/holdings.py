@@ -13,7 +13,7 @@ from solver.model.data import Housing, ModelData, Pool
 from solver.model.orders import SLACK, order_of, orders_with_rules
 from solver.model.practical import spare_shares
 from solver.parts import Platform
-from solver.resources import it_w, standing_w
+from solver.resources import it_w, optic_drawn_w, standing_w, switch_drawn_w, switch_w
 from solver.scenario import Scenario
 
 
@@ -25,7 +25,8 @@ def held(component: Any) -> float:
 def buy_what_is_used(data: ModelData, model: pyo.ConcreteModel) -> None:
     """Lower what is bought in a single period to what is at work there, in orders that suppliers take.
 
-    Where money is slack nothing in the model keeps it from buying nodes and racks that stand idle.
+    Where money and power are slack nothing in the model keeps it from buying nodes, racks and switches that stand
+    idle.
     """
     if len(model.PERIODS) > 1:
         return
@@ -46,6 +47,7 @@ def buy_what_is_used(data: ModelData, model: pyo.ConcreteModel) -> None:
         pieces = {p.config.id: dict(p.config.bought).get(device, 0) for p in data.pools}
         need = round(sum(n * held(model.bought[unit, period]) for unit, n in pieces.items()))
         model.loose[device, period].set_value(orders[f"memory:{device}"].least(need) - need)
+    _wire_what_is_used(data, block)
 
 
 def nodes_kept(data: ModelData, platform: Platform, working: dict[str, int]) -> int:
@@ -76,6 +78,40 @@ def nodes_at_work(data: ModelData, block: pyo.Block) -> dict[str, int]:
     for housing in data.housings:
         nodes[housing.pool.config.id] += round(held(block.housed[housing.id]))
     return nodes
+
+
+def _wire_what_is_used(data: ModelData, block: pyo.Block) -> None:
+    """Lower wired ports, leaves and spines to what nodes and replicas need, in the fabric that was chosen."""
+    built = next((f for f in data.fabrics if held(block.fabric[f.id]) > 0.5), None)
+    needed = held(block.ports)
+    for f in data.fabrics:
+        block.wired[f.id].set_value(needed if f is built else 0.0)
+    each_port = {"leaves": "leaves_per_port", "spines": "spines_per_port", "optics": "optics_per_port"}
+    for var, each in ((getattr(block, name), each) for name, each in each_port.items()):
+        var.set_value(math.ceil(needed * getattr(built, each) - 1e-6) if built else 0)
+
+
+def network_record(data: ModelData, block: pyo.Block) -> Record:
+    """The fabric: its tiers, ports, switches and optics, and its watts."""
+    scenario, cooling = data.scenario, data.scenario.network_cooling
+    built = next((f for f in data.fabrics if held(block.fabric[f.id]) > 0.5), None)
+    leaves, spines = round(held(block.leaves)), round(held(block.spines))
+    optics = round(held(block.optics))
+    drawn = (leaves + spines) * switch_drawn_w(scenario) + optics * optic_drawn_w(scenario)
+    watts = (leaves + spines) * switch_w(scenario)
+    return {
+        "switch": scenario.switch.id,
+        "optic": scenario.optic.id,
+        "tiers": built.tiers if built else 0,
+        "ports": held(block.ports),
+        "leaves": leaves,
+        "spines": spines,
+        "optics": optics,
+        "cooling": cooling.id,
+        "it_w": watts,
+        "meter_w": watts * cooling.pue_peak,
+        "drawn_meter_w": drawn * cooling.pue_central,
+    }
 
 
 def _role_shares(load: list[Record], pool: Pool) -> dict[str, float]:

@@ -153,7 +153,7 @@ def value_tokens_per_s(design: Design, scenario: Scenario) -> float:
 def tokens_per_mw(design: Design, scenario: Scenario) -> float:
     """Tokens a second per contracted megawatt; per used megawatt where nothing is contracted."""
     contracted = scenario.site.power_w or utility_meter_w(design, scenario)
-    return tokens_per_s(design, scenario) / (contracted / 1e6)
+    return tokens_per_s(design, scenario) / (contracted / 1e6) if contracted else 0.0
 
 
 @kpi(
@@ -165,7 +165,8 @@ def tokens_per_mw(design: Design, scenario: Scenario) -> float:
 )
 def tokens_per_used_mw(design: Design, scenario: Scenario) -> float:
     """Tokens a second per provisioned megawatt at the meter."""
-    return tokens_per_s(design, scenario) / (utility_meter_w(design, scenario) / 1e6)
+    used = utility_meter_w(design, scenario)
+    return tokens_per_s(design, scenario) / (used / 1e6) if used else 0.0
 
 
 @kpi("accelerators", "Accelerators", "pieces", "accelerator packages in all pools")
@@ -189,13 +190,14 @@ def node_wall_w(design: Design, scenario: Scenario) -> float:
 @kpi("it_w", "IT, provisioned", "W", "nodes and network outside nodes, boundary: IT")
 def it_provisioned_w(design: Design, scenario: Scenario) -> float:
     """Watts of all IT."""
-    return float(sum(pool["it_w"] for pool in design.pools))
+    return float(sum(pool["it_w"] for pool in design.pools)) + float(design.network.get("it_w", 0.0))
 
 
 @kpi("utility_meter_w", "Site, provisioned", "W", "IT x design-day PUE + fixed loads, boundary: utility meter")
 def utility_meter_w(design: Design, scenario: Scenario) -> float:
     """Watts at the meter that the site must be able to deliver."""
-    return float(sum(pool["meter_w"] for pool in design.pools)) + scenario.site.fixed_w
+    nodes = float(sum(pool["meter_w"] for pool in design.pools))
+    return nodes + float(design.network.get("meter_w", 0.0)) + scenario.site.fixed_w
 
 
 @kpi(
@@ -203,7 +205,7 @@ def utility_meter_w(design: Design, scenario: Scenario) -> float:
 )
 def drawn_meter_w(design: Design, scenario: Scenario) -> float:
     """Mean watts at the meter."""
-    standing = sum(pool["standing_meter_w"] for pool in design.pools)
+    standing = sum(pool["standing_meter_w"] for pool in design.pools) + design.network.get("drawn_meter_w", 0.0)
     return float(standing + sum(item["drawn_above_idle_meter_w"] for item in design.load)) + scenario.site.fixed_w
 
 
@@ -312,7 +314,7 @@ def floor_m2(design: Design, scenario: Scenario) -> float:
 def water_l_per_s(design: Design, scenario: Scenario) -> float:
     """Litres of water a second at full load."""
     racks = {rack.id: scenario.cooling[rack.cooling].wue_l_per_j for rack in scenario.racks}
-    total = 0.0
+    total = float(design.network.get("it_w", 0.0)) * scenario.network_cooling.wue_l_per_j
     for pool in design.pools:
         for rack in pool["racks"]:
             total += pool["it_w"] * rack["nodes"] / pool["quantity"] * racks[rack["rack"]]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from solver.catalog import Catalog
+from solver.quotes import Quotes
 from solver.words import WIDTH, amount, table
 
 MOST_ROWS = 40
@@ -19,12 +20,13 @@ MAIN = {
     "memory": ("tier", "year_available", "capacity_gb", "read_bw_gb_s", "price_central_usd_per_gb"),
     "memory_prices": ("series", "quarter", "price_usd_per_gb"),
     "links": ("peak_gb_s", "measured_frac", "latency_s", "energy_pj_per_bit"),
+    "link_efficiency": ("link_id", "bytes", "frac"),
     "racks": ("usable_kw", "rack_units", "cooling", "floor_m2", "price_central_usd"),
     "cooling": ("pue_central", "pue_peak", "wue_l_per_kwh"),
-    "network": ("kind", "port_gbit_s", "ports", "endpoint_w", "endpoint_usd"),
+    "network": ("kind", "port_gbit_s", "ports", "power_max_w", "price_central_usd"),
     "facility": ("group", "unit", "low", "central", "high"),
     "models": ("params_total_b", "params_active_b", "attention", "kv_bytes_per_token_fp8", "max_context"),
-    "workloads": ("model_id", "isl_tokens", "osl_tokens", "ttft_s", "tpot_s", "percentile"),
+    "workloads": ("kind", "model_id", "isl_tokens", "osl_tokens", "ttft_s", "tpot_s", "percentile"),
     "sites": ("power_mw", "budget_usd", "floor_m2", "electricity_usd_per_mwh"),
     "defaults": ("value", "ref", "source"),
     "calibration": ("value", "low", "high", "unit", "points"),
@@ -100,6 +102,16 @@ def _cell(value: Any) -> str:
         return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:,.6g}"
     text = str(value)
     return text if len(text) <= CELL else text[: CELL - 4] + " ..."
+
+
+def quotes(found: Quotes) -> str:
+    """Return what a sheet of quotes changes, and what of it was passed over."""
+    lines = [
+        (c.part, c.column, _cell(c.old), _cell(c.new), "" if c.frac is None else f"{100.0 * c.frac:+.1f}%")
+        for c in found.changes
+    ]
+    text = table(("part", "column", "old", "new", "change"), lines, (False, False, True, True, True))
+    return text + "".join(f"note: {note}\n" for note in found.notes)
 
 
 def prediction(record: Mapping[str, Any]) -> str:

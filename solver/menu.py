@@ -7,6 +7,7 @@ candidates.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +35,9 @@ class Menu:
     charge : (N,) array
         Accelerators a replica occupies, stranded ones included.
     nic_bytes_per_s : (N,) array
-        The replica's own share of its node's NICs, per direction.
+        Peak of the replica's own share of its node's NICs, per direction, as far as they are wired.
+    ports : (N,) array
+        Switch ports that share is wired to.
     coarse_batch : (N,) array of bool
         True on the coarse grid (one point an octave) that spilled KV uses.
     """
@@ -44,6 +47,7 @@ class Menu:
     platform: NDArray[np.int_]
     charge: FloatArray
     nic_bytes_per_s: FloatArray
+    ports: FloatArray
     coarse_batch: NDArray[np.bool_]
 
     def __len__(self) -> int:
@@ -82,6 +86,7 @@ class Menu:
             platform=self.platform[rows],
             charge=self.charge[rows],
             nic_bytes_per_s=self.nic_bytes_per_s[rows],
+            ports=self.ports[rows],
             coarse_batch=self.coarse_batch[rows],
         )
 
@@ -95,6 +100,30 @@ class Menu:
             f"{self.platforms[self.platform[row]].id}, {precision}, {shown}, batch {points.batch[row]:g}, "
             f"cap {points.power_cap[row]:g}"
         )
+
+    def wired(self, share: float | FloatArray) -> Menu:
+        """Return the rows with a share of their ports wired."""
+        return dataclasses.replace(self, nic_bytes_per_s=self.nic_bytes_per_s * share, ports=self.ports * share)
+
+    def wirable(self, share: float) -> NDArray[np.bool_]:
+        """Return which rows' nodes can wire a share of their ports: a node has whole ports."""
+        cards = np.asarray([p.nic_count for p in self.platforms])[self.platform] * share
+        return np.asarray(cards == np.rint(cards))
+
+    def wired_for(self, need_bytes_per_s: FloatArray, shares: Sequence[float]) -> Menu:
+        """Return the rows with the smallest share wired that carries what a replica needs; all of it if none does.
+
+        Parameters
+        ----------
+        need_bytes_per_s : (N,) array
+            Per direction; nothing is wired where it is zero.
+        shares : sequence of float
+        """
+        chosen = np.where(need_bytes_per_s > 0.0, 1.0, 0.0)
+        for share in sorted(shares, reverse=True):
+            enough = self.wirable(share) & (self.nic_bytes_per_s * share >= need_bytes_per_s)
+            chosen = np.where(enough & (chosen > 0.0), share, chosen)
+        return self.wired(chosen)
 
     @property
     def count(self) -> FloatArray:
@@ -188,13 +217,14 @@ def shapes(scenario: Scenario, workload: Workload, role: int, cached: float) -> 
         chunk=full(build.chunk_tokens),
     )
     size = np.asarray([p.accelerators for p in platforms], dtype=float)[platform]
-    nic = np.asarray([p.nic_count * p.nic_bytes_per_s for p in platforms])[platform]
+    nic = np.asarray([p.nic_count * p.nic_bytes_per_s for p in platforms])[platform] * (count / size)
     return Menu(
         points=points,
         platforms=platforms,
         platform=platform,
         charge=size / np.floor(size / count),
-        nic_bytes_per_s=nic * scenario.nic_link.measured_frac * (count / size),
+        nic_bytes_per_s=nic,
+        ports=nic / (scenario.switch.port_bytes_per_s or 1.0),
         coarse_batch=np.ones(len(table), dtype=bool),
     )
 

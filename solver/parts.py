@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
+from solver.errors import InputError, Problem
 from solver.units import si_name
 
 PartT = TypeVar("PartT", bound="Part")
@@ -34,7 +35,16 @@ class Part:
         ----------
         row : mapping
             Column name to value in catalog units; None where the catalog is empty.
+
+        Raises
+        ------
+        InputError
+            If a figure is empty without which the part cannot be evaluated.
         """
+        problem = Problem(cls.TABLE, str(row["id"]), "", "", "is empty, so the part cannot be evaluated", "a value")
+        lacking = [dataclasses.replace(problem, field=column) for column in cls.lacking(row)]
+        if lacking:
+            raise InputError(lacking)
         names = {field.name for field in dataclasses.fields(cls)}
         values: dict[str, Any] = {}
         for column, value in row.items():
@@ -44,6 +54,13 @@ class Part:
             elif name in names:
                 values[name] = None if value is None else value * factor
         return cls(**values)
+
+    @classmethod
+    def lacking(cls, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the empty columns of a row without which the part cannot be evaluated."""
+        needed = {field.name for field in dataclasses.fields(cls) if "None" not in str(field.type)}
+        return tuple(column for column, value in row.items()
+                     if value is None and (column in needed or si_name(column)[0] in needed))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -123,6 +140,8 @@ class Platform(Part):
     order_minimum: int = 1
     afr_frac: float | None = None
     confidence_lead_time: str = "estimate"
+    second_accelerator_id: str | None = None
+    second_accelerators: int = 0
 
 
 @dataclass(frozen=True)
@@ -155,6 +174,7 @@ class MemoryDevice(Part):
     confidence_price: str
     endurance_dwpd: float | None
     write_amplification: float | None = None
+    buyable: str = "yes"
     lead_time_s: float | None = None
     order_multiple: int = 1
     order_minimum: int = 1
@@ -177,6 +197,17 @@ class Link(Part):
     def bytes_per_s(self) -> float:
         """Bandwidth that was reached in measurements."""
         return self.peak_bytes_per_s * self.measured_frac
+
+
+@dataclass(frozen=True)
+class LinkEfficiency(Part):
+    """The share of a link's peak that transfers of one size reached; `bytes` is the size of one transfer."""
+
+    TABLE: ClassVar[str] = "link_efficiency"
+
+    link_id: str
+    bytes: float
+    frac: float
 
 
 @dataclass(frozen=True)
@@ -215,7 +246,7 @@ class Cooling(Part):
 
 @dataclass(frozen=True)
 class NetworkPart(Part):
-    """A network row; bundles state watts and dollars per endpoint outside the node."""
+    """A network row: a switch with its ports, or the optic that stands in each of them."""
 
     TABLE: ClassVar[str] = "network"
 
@@ -223,8 +254,12 @@ class NetworkPart(Part):
     vendor: str
     name: str
     port_bytes_per_s: float | None
-    endpoint_w: float | None
-    endpoint_usd: float | None
+    ports: int | None
+    power_typ_w: float | None
+    power_max_w: float | None
+    price_central_usd: float | None
+    cooling: str | None
+    confidence_price: str
     lead_time_s: float | None = None
     order_multiple: int = 1
     order_minimum: int = 1

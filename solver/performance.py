@@ -245,7 +245,11 @@ def _prediction(points: Points, performance: Performance, fit: Calibration) -> P
 def _pick(catalog: Parts, kind: type[PartT], field: str, name: str, problems: list[Problem]) -> PartT | None:
     """Return the part of this id, or note the problem with the closest id."""
     parts = {part.id: part for part in catalog.all(kind)}
-    if name not in parts:
+    lacking = {row["id"]: kind.lacking(row) for row in catalog.rows(kind.TABLE)}
+    if lacking.get(name):
+        message, allowed = f"has no figure for {', '.join(lacking[name])}", f"a row of {kind.TABLE} that has them"
+        problems.append(Problem("predict", "", field, str(name), message, allowed))
+    elif name not in parts:
         hint, allowed = closest(name, parts), f"an id of {kind.TABLE}"
         problems.append(Problem("predict", "", field, str(name), "no such row", allowed, hint))
     return parts.get(name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from solver.parts import Accelerator, Model, Precision
 from solver.physics.arrays import FloatArray, IntArray
@@ -119,6 +120,10 @@ class Performance:
     kv_free_bytes: FloatArray
     kv_step_read_bytes: FloatArray
     evidence: IntArray
+
+    def take(self, rows: NDArray[np.intp]) -> Performance:
+        """Return some rows."""
+        return Performance(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))
 
 
 _INDICES = frozenset("model accelerator weight_precision kv_precision role tp pp dp ep".split())

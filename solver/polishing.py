@@ -179,14 +179,13 @@ def _worse(value: float, share: float, sense: int) -> float:
 
 def _with_target(model: pyo.ConcreteModel, solved: Solved, target: float) -> None:
     """Add the row that keeps the objective within the gap, and retire the objectives."""
-    numerator = model.numerator.expr
+    numerator, doc = model.numerator.expr, "``objective`` no worse than the target; the row only holds the gap"
     if solved.is_ratio:
-        model.keep_value = pyo.Constraint(expr=numerator - target * model.denominator.expr >= 0)
+        held = numerator - target * model.denominator.expr >= 0
         model.denominator.deactivate()
-    elif solved.objective.sense > 0:
-        model.keep_value = pyo.Constraint(expr=numerator >= target)
     else:
-        model.keep_value = pyo.Constraint(expr=numerator <= target)
+        held = numerator >= target if solved.objective.sense > 0 else numerator <= target
+    model.keep_value = pyo.Constraint(expr=held, doc=doc)
     model.numerator.deactivate()
 
 

@@ -166,7 +166,10 @@ def _part_words(design: Design) -> dict[str, str]:
         held[place["device"]].add(place["tier"])
     words |= {device: "KV in " + ", ".join(sorted(tiers)) for device, tiers in held.items()}
     named = {line["id"]: words.get(line["id"]) or words.get(line["part"], "") for line in design.bill_of_materials}
-    named |= {line["id"]: "fabric, per port" for line in design.bill_of_materials if line["kind"] == "network"}
+    net = design.network
+    if net:
+        named[net["switch"]] = f"{net['tiers']}-tier fabric: {net['leaves']} leaves, {net['spines']} spines"
+        named[net["optic"]] = f"{net['ports']:,.0f} ports wired to nodes"
     return named
 
 

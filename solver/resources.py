@@ -1,8 +1,8 @@
 """What can be consumed, capped, minimised or reported: one registered row each.
 
 A resource is linear in what is bought (nodes, racks, loose devices) and in what is at work (racks that stand, nodes in
-them, replicas). The model sums these contributions, caps them where the study names a limit, and reports them; a new
-resource is one entry here.
+them, switches and their ports in use, replicas). The model sums these contributions, caps them where the study names a
+limit, and reports them; a new resource is one entry here.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ class Resource:
         Consumed whatever is built.
     per_node_bought, per_rack_bought, per_device_bought : callable(scenario, configuration, rack or device) -> float
         Devices are those beyond what nodes need, where they come in lots.
+    per_switch, per_optic : callable(scenario) -> float
+        Per switch, and per switch port in use.
     per_rack : callable(scenario, rack) -> float
         Per rack that stands, bought apart.
     per_node : callable(scenario, housing) -> float
@@ -60,6 +62,8 @@ class Resource:
     per_rack_bought: Callable[[Scenario, Rack], float] = _nothing
     per_device_bought: Callable[[Scenario, MemoryDevice], float] = _nothing
     per_rack: Callable[[Scenario, Rack], float] = _nothing
+    per_switch: Callable[[Scenario], float] = _nothing
+    per_optic: Callable[[Scenario], float] = _nothing
     per_node: Callable[[Scenario, Housing], float] = _nothing
     per_replica: Callable[[Scenario, Candidate, float], float] = _nothing
 
@@ -75,27 +79,16 @@ def register(resource: Resource) -> Resource:
     return resource
 
 
-def network_endpoints(scenario: Scenario, config: Configuration) -> float:
-    """Fabric endpoints of a node, in ports of the study's fabric."""
-    platform, port = config.platform, scenario.network.port_bytes_per_s or 1.0
-    return platform.nic_count * platform.nic_bytes_per_s / port
-
-
-def network_w(scenario: Scenario, config: Configuration) -> float:
-    """Watts of switches and optics outside the node that serve its endpoints."""
-    return network_endpoints(scenario, config) * (scenario.network.endpoint_w or 0.0)
-
-
 def it_w(scenario: Scenario, housing: Housing) -> float:
-    """Provisioned IT watts of a node: its peak less what the cap takes off, plus its share of the network."""
-    return housing.pool.config.capped_w(housing.pool.cap) + network_w(scenario, housing.pool.config)
+    """Provisioned IT watts of a node: its peak less what the cap takes off."""
+    return housing.pool.config.capped_w(housing.pool.cap)
 
 
 def standing_w(scenario: Scenario, housing: Housing) -> float:
     """IT watts a node draws on average while its accelerators idle."""
     config = housing.pool.config
     idle = config.accelerator.idle_w * config.platform.accelerators if config.accelerator else 0.0
-    return config.host_drawn_w + idle + network_w(scenario, config)
+    return config.host_drawn_w + idle
 
 
 def working_w(candidate: Candidate) -> float:
@@ -103,9 +96,29 @@ def working_w(candidate: Candidate) -> float:
     return candidate.drawn_w - candidate.idle_w
 
 
-def node_usd(scenario: Scenario, config: Configuration) -> float:
-    """Price of a node with its memory and its share of the network."""
-    return config.price_usd + network_usd(scenario, config)
+def switch_w(scenario: Scenario) -> float:
+    """Provisioned IT watts of a switch, all its ports with optics."""
+    return scenario.switch.power_max_w or 0.0
+
+
+def switch_drawn_w(scenario: Scenario) -> float:
+    """IT watts a switch draws on average, without optics."""
+    return scenario.switch.power_typ_w or 0.0
+
+
+def optic_drawn_w(scenario: Scenario) -> float:
+    """IT watts the optic of a switch port in use draws on average; its peak is part of the switch's."""
+    return scenario.optic.power_typ_w or 0.0
+
+
+def switch_usd(scenario: Scenario) -> float:
+    """What is paid for a switch without optics."""
+    return scenario.landed_usd(scenario.switch.price_central_usd or 0.0, scenario.switch.vendor)
+
+
+def optic_usd(scenario: Scenario) -> float:
+    """What is paid for the optic of a switch port in use."""
+    return scenario.landed_usd(scenario.optic.price_central_usd or 0.0, scenario.optic.vendor)
 
 
 def device_usd(scenario: Scenario, device: MemoryDevice) -> float:
@@ -113,17 +126,11 @@ def device_usd(scenario: Scenario, device: MemoryDevice) -> float:
     return scenario.landed_usd(scenario.device_usd(device), device.vendor)
 
 
-def network_usd(scenario: Scenario, config: Configuration) -> float:
-    """Price of a node's share of the network."""
-    part = scenario.network
-    return network_endpoints(scenario, config) * scenario.landed_usd(part.endpoint_usd or 0.0, part.vendor)
-
-
 def node_usd_per_year(scenario: Scenario, config: Configuration) -> float:
-    """Yearly cost of a node's server, of the memory bought for it, and of its share of the network."""
+    """Yearly cost of a node's server and of the memory bought for it."""
     yearly = scenario.finance.yearly
     server = (config.price_usd - config.devices_usd) * yearly("platform")
-    return server + config.devices_usd * yearly("memory") + network_usd(scenario, config) * yearly("network")
+    return server + config.devices_usd * yearly("memory")
 
 
 def _energy_usd_per_w(scenario: Scenario) -> float:
@@ -135,15 +142,19 @@ register(Resource(
     limit_path="site.power_mw",
     limit=lambda s: None if s.site.power_w is None else s.site.power_w * s.site.usable_power_frac,
     fixed=lambda s: s.site.fixed_w,
+    per_switch=lambda s: switch_w(s) * s.network_cooling.pue_peak,
     per_node=lambda s, h: it_w(s, h) * h.pue_peak,
 ))  # fmt: skip
 register(Resource(
     id="it_power", name="Provisioned IT power", unit="W", scale=1e3,
+    per_switch=switch_w,
     per_node=it_w,
 ))  # fmt: skip
 register(Resource(
     id="drawn", name="Mean drawn power at the utility meter", unit="W", scale=1e3,
     fixed=lambda s: s.site.fixed_w,
+    per_switch=lambda s: switch_drawn_w(s) * s.network_cooling.pue_central,
+    per_optic=lambda s: optic_drawn_w(s) * s.network_cooling.pue_central,
     per_node=lambda s, h: standing_w(s, h) * h.pue_mean,
     per_replica=lambda s, c, pue: working_w(c) * pue,
 ))  # fmt: skip
@@ -151,9 +162,11 @@ register(Resource(
     id="capex", name="Capital outlay for IT, racks and network, with tax", unit="USD", scale=1e3,
     limit_path="site.budget_usd",
     limit=lambda s: s.site.budget_usd,
-    per_node_bought=node_usd,
+    per_node_bought=lambda s, config: config.price_usd,
     per_rack_bought=lambda s, rack: s.landed_usd(rack.price_central_usd),
     per_device_bought=device_usd,
+    per_switch=switch_usd,
+    per_optic=optic_usd,
 ))  # fmt: skip
 register(Resource(
     id="floor", name="Floor with aisles", unit="m2", scale=1.0,
@@ -166,6 +179,7 @@ register(Resource(
     id="water", name="Water for cooling", unit="L/s", scale=1e-3,
     limit_path="site.water_l_per_s",
     limit=lambda s: s.site.water_l_per_s,
+    per_switch=lambda s: switch_w(s) * s.network_cooling.wue_l_per_j,
     per_node=lambda s, h: it_w(s, h) * h.wue_l_per_j,
 ))  # fmt: skip
 register(Resource(
@@ -173,6 +187,8 @@ register(Resource(
     limit_path="site.co2_kg_per_s",
     limit=lambda s: s.site.co2_kg_per_s,
     fixed=lambda s: s.site.fixed_w * s.site.carbon_kg_per_j,
+    per_switch=lambda s: switch_drawn_w(s) * s.network_cooling.pue_central * s.site.carbon_kg_per_j,
+    per_optic=lambda s: optic_drawn_w(s) * s.network_cooling.pue_central * s.site.carbon_kg_per_j,
     per_node=lambda s, h: standing_w(s, h) * h.pue_mean * s.site.carbon_kg_per_j,
     per_replica=lambda s, c, pue: working_w(c) * pue * s.site.carbon_kg_per_j,
 ))  # fmt: skip
@@ -182,6 +198,15 @@ register(Resource(
     per_node_bought=node_usd_per_year,
     per_rack_bought=lambda s, rack: s.landed_usd(rack.price_central_usd) * s.finance.yearly("rack"),
     per_device_bought=lambda s, device: device_usd(s, device) * s.finance.yearly("memory"),
+    per_switch=lambda s: (
+        switch_usd(s) * s.finance.yearly("network")
+        + switch_drawn_w(s) * s.network_cooling.pue_central * _energy_usd_per_w(s)
+        + switch_w(s) * s.finance.rent_usd_per_w_year
+    ),
+    per_optic=lambda s: (
+        optic_usd(s) * s.finance.yearly("network")
+        + optic_drawn_w(s) * s.network_cooling.pue_central * _energy_usd_per_w(s)
+    ),
     per_node=lambda s, h: (
         standing_w(s, h) * h.pue_mean * _energy_usd_per_w(s) + it_w(s, h) * s.finance.rent_usd_per_w_year
     ),

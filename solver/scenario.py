@@ -14,11 +14,26 @@ from solver.catalog import Catalog
 from solver.delivery import Delivery
 from solver.errors import InputError, Problem, closest
 from solver.finance import Finance as Finance
-from solver.parts import Accelerator, Cooling, Link, MemoryDevice, Model, NetworkPart, Platform, Precision, Rack
+from solver.parts import (
+    Accelerator,
+    Cooling,
+    Link,
+    LinkEfficiency,
+    MemoryDevice,
+    Model,
+    NetworkPart,
+    Platform,
+    Precision,
+    Rack,
+)
 from solver.physics.cost import annuity, memory_usd_per_byte, price_table
+from solver.physics.links import TransferEfficiency, transfer_efficiency
+from solver.servable import why_not_evaluated, why_not_served
 from solver.study import Study, WorkloadSpec
 from solver.units import si_name
 from solver.workload import Workload
+
+NOT_SOLD = "not for sale ({}); name it in `allow` to admit it"
 
 
 @dataclass(frozen=True)
@@ -80,8 +95,13 @@ class Scenario:
     racks: tuple[Rack, ...]
     cooling: dict[str, Cooling]
     links: dict[str, Link]
-    network: NetworkPart
+    switch: NetworkPart
+    optic: NetworkPart
+    network_cooling: Cooling
     nic_link: Link
+    nic_efficiency: TransferEfficiency
+    handover_ttft_frac: float
+    write_amplification: float
     host_mem_usable_frac: float
     host_draw_frac: float
     prices: dict[tuple[str, str], float]
@@ -184,11 +204,14 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
     delivery, own_racks = Delivery.of(study.site), {p.own_rack_id for p in platforms}
     more += [Filtered(r.id, reason) for r in catalog.all(Rack) if r.id not in own_racks
              and (reason := delivery.too_late(r.lead_time_s))]  # fmt: skip
-    network = catalog.typed(NetworkPart, todo.default("build.network", study.build.network))
-    if late := delivery.too_late(network.lead_time_s):
-        raise InputError([
-            Problem(study.name, "", "build.network", network.id, late, "a later site.energised_by, or another network")
-        ])  # fmt: skip
+    switch = catalog.typed(NetworkPart, todo.default("build.switch", study.build.switch))
+    optic = catalog.typed(NetworkPart, todo.default("build.optic", study.build.optic))
+    late = [
+        Problem(study.name, "", f"build.{name}", part.id, reason, "a later site.energised_by, or another part")
+        for name, part in (("switch", switch), ("optic", optic)) if (reason := delivery.too_late(part.lead_time_s))
+    ]  # fmt: skip
+    if late:
+        raise InputError(late)
     nic_link = catalog.typed(Link, todo.default("build.nic_link", study.build.nic_link))
     return Scenario(
         catalog=catalog,
@@ -206,8 +229,15 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
                     and (r.id in own_racks or not delivery.too_late(r.lead_time_s))),
         cooling={c.id: c for c in catalog.all(Cooling)},
         links={link.id: link for link in catalog.all(Link)},
-        network=network,
+        switch=switch,
+        optic=optic,
+        network_cooling=network_cooling(switch, site.cooling, catalog.all(Cooling)),
         nic_link=nic_link,
+        nic_efficiency=transfer_efficiency(
+            [(e.bytes, e.frac) for e in catalog.all(LinkEfficiency) if e.link_id == nic_link.id], nic_link.measured_frac
+        ),
+        write_amplification=todo.default("build.write_amplification", study.build.write_amplification),
+        handover_ttft_frac=todo.default("build.handover_ttft_frac", study.build.handover_ttft_frac),
         host_mem_usable_frac=todo.default("build.host_mem_usable_frac", study.build.host_mem_usable_frac),
         host_draw_frac=todo.default("build.host_draw_frac", study.build.host_draw_frac),
         prices=price_table(catalog.rows("memory_prices")),
@@ -235,6 +265,17 @@ def fleet_of(study: Study) -> dict[str, int]:
     return owned
 
 
+def network_cooling(switch: NetworkPart, allowed: tuple[str, ...] | None, kinds: Iterable[Cooling]) -> Cooling:
+    """Cooling of the racks that switches stand in: the most efficient of the site that takes the switch.
+
+    Where the site has none that does, the least efficient of the site is charged.
+    """
+    here = [c for c in kinds if allowed is None or c.id in allowed]
+    fitting = [c for c in here if (switch.cooling or "air") in c.accepts]
+    rank = {c.id: (c.pue_peak, c.pue_central, c.id) for c in here}
+    return min(fitting, key=lambda c: rank[c.id]) if fitting else max(here, key=lambda c: rank[c.id])
+
+
 def _check_ids(todo: _Resolver) -> None:
     """Check every id the study names."""
     study = todo.study
@@ -245,7 +286,8 @@ def _check_ids(todo: _Resolver) -> None:
         ("cooling", "site.cooling", study.site.cooling or ()),
         ("workloads", "workload.id", [w.id for w in study.workload]),
         ("models", "workload.model_id", [w.model_id for w in study.workload if w.model_id]),
-        ("network", "build.network", [study.build.network] if study.build.network else ()),
+        ("network", "build.switch", [study.build.switch] if study.build.switch else ()),
+        ("network", "build.optic", [study.build.optic] if study.build.optic else ()),
         ("links", "build.nic_link", [study.build.nic_link] if study.build.nic_link else ()),
         ("sites", "site.id", [study.site.id] if study.site.id else ()),
     ]
@@ -331,8 +373,19 @@ def _finance(todo: _Resolver) -> Finance:
 
 def _workloads(todo: _Resolver) -> tuple[Workload, ...]:
     """Merge each class of the study with its catalog row."""
+    _check_served(todo)
+    if todo.problems:
+        return ()
     total_share = sum(w.share or 0.0 for w in todo.study.workload)
     return tuple(_workload(todo, spec, total_share) for spec in todo.study.workload)
+
+
+def _check_served(todo: _Resolver) -> None:
+    """Record a problem for each class that cannot be served."""
+    for spec in todo.study.workload:
+        found = why_not_served(todo.catalog.row("workloads", spec.id), spec.model_id, todo.catalog)
+        if found:
+            todo.problems.append(Problem(todo.study.name, f"workload {spec.id}", *found))
 
 
 def _workload(todo: _Resolver, spec: WorkloadSpec, total_share: float) -> Workload:
@@ -374,11 +427,15 @@ def _platforms(study: Study, catalog: Catalog, site: Site) -> tuple[tuple[Platfo
     """Platforms that may be bought or are owned, and why the others may not be bought."""
     kept, removed = [], []
     owned = {spec.platform for spec in study.fleet}
-    for platform in catalog.all(Platform):
-        reason = _why_not(platform, study, site, catalog)
+    for row in catalog.rows("platforms"):
+        lacking = why_not_evaluated(row, catalog)
+        platform = None if lacking else catalog.typed(Platform, row.id)
+        reason = "excluded by the study" if row.id in study.exclude else lacking
+        if platform is not None and not reason:
+            reason = _why_not(platform, study, site, catalog)
         if reason:
-            removed.append(Filtered(platform.id, reason))
-        if not reason or platform.id in owned:
+            removed.append(Filtered(row.id, reason))
+        if platform is not None and (not reason or row.id in owned):
             kept.append(platform)
     return tuple(kept), removed
 
@@ -386,10 +443,8 @@ def _platforms(study: Study, catalog: Catalog, site: Site) -> tuple[tuple[Platfo
 def _why_not(platform: Platform, study: Study, site: Site, catalog: Catalog) -> str:
     """Reason why a platform may not be bought, or an empty string."""
     allowed = platform.id in study.allow
-    if platform.id in study.exclude:
-        return "excluded by the study"
     if platform.buyable != "yes" and not allowed:
-        return f"not for sale ({platform.buyable}); name it in `allow` to admit it"
+        return NOT_SOLD.format(platform.buyable)
     if platform.year_available > site.available_by:
         return f"available {platform.year_available}, wanted by {site.available_by}"
     if platform.price_central_usd is None:
@@ -409,6 +464,8 @@ def _devices(study: Study, catalog: Catalog, site: Site) -> tuple[tuple[MemoryDe
     for device in catalog.all(MemoryDevice):
         if device.id in study.exclude:
             removed.append(Filtered(device.id, "excluded by the study"))
+        elif device.buyable != "yes" and device.id not in study.allow:
+            removed.append(Filtered(device.id, NOT_SOLD.format(device.buyable)))
         elif device.year_available > site.available_by:
             removed.append(Filtered(device.id, f"available {device.year_available}, wanted by {site.available_by}"))
         elif late := Delivery.of(study.site).too_late(device.lead_time_s):

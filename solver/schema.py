@@ -31,6 +31,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _DATE = re.compile(r"(19|20)\d\d-(0[1-9]|1[0-2])", re.ASCII)
 _QUARTER = re.compile(r"20\d\dQ[1-4]", re.ASCII)
+_CONDITION = re.compile(r"(\w+)=(\w+(?:;\w+)*)")
 _BOOLS = {"yes": True, "true": True, "no": False, "false": False}
 
 
@@ -52,6 +53,8 @@ class Column:
         `type` is one of `TYPES`; `unit` is for people, the suffix of `name` decides the conversion.
     required : bool
         Whether every row must fill it.
+    required_if : tuple of (str, words) or None
+        Another column and the words of it with which a row must fill this one.
     default : value or None
         What an empty cell means.
     minimum, maximum : float or None
@@ -70,6 +73,14 @@ class Column:
     maximum: float | None
     allowed: tuple[str, ...]
     meaning: str
+    required_if: tuple[str, tuple[str, ...]] | None = None
+
+    def needed(self, row: Mapping[str, Value]) -> bool:
+        """Whether a row with these values must fill the column."""
+        if self.required_if is None:
+            return self.required
+        other, words = self.required_if
+        return row.get(other) in words
 
     @property
     def is_reference(self) -> bool:
@@ -302,15 +313,16 @@ def _column(cells: Mapping[str, str]) -> Column:
     for name in ("table", "column", "type", "required", "meaning"):
         if not cells[name].strip():
             raise CellError(f"{name} is empty", "a value")
+    condition = _CONDITION.fullmatch(cells["required"])
     if cells["type"] not in TYPES:
         raise CellError(f"type {cells['type']!r} is unknown", ", ".join(TYPES), closest(cells["type"], TYPES))
-    if cells["required"] not in ("yes", "no"):
-        raise CellError(f"required is {cells['required']!r}", "yes or no")
+    if condition is None and cells["required"] not in ("yes", "no"):
+        raise CellError(f"required is {cells['required']!r}", "yes, no, or a condition as column=word;word")
     low, high = (float(parse_number(cells[end])) if cells[end] else None for end in ("min", "max"))
     allowed = tuple(word.strip() for word in cells["allowed"].split(";") if word.strip())
     bare = Column(
         cells["table"], cells["column"], cells["type"], cells["unit"], cells["required"] == "yes", None, low, high,
-        allowed, cells["meaning"],
+        allowed, cells["meaning"], (condition[1], tuple(condition[2].split(";"))) if condition else None,
     )  # fmt: skip
     default = parse_text(bare, cells["default"])
     return Column(**{**bare.__dict__, "default": default})

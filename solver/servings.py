@@ -8,7 +8,7 @@ from solver.candidates import HIT
 from solver.design import Record
 from solver.holdings import held
 from solver.model.data import ModelData
-from solver.model.memory import resident_bytes
+from solver.model.parking import prompt_bytes, resident_bytes
 from solver.performance import EVIDENCE
 from solver.resources import working_w
 
@@ -62,6 +62,7 @@ def load_records(data: ModelData, block: pyo.Block) -> list[Record]:
                 "spill_bytes": replicas * c.spill_bytes,
                 "load_bytes": c.load_bytes,
                 "handover_bytes": c.handover_bytes,
+                "ports_per_replica": c.ports,
                 "evidence": EVIDENCE[c.evidence],
             }
         )
@@ -113,9 +114,20 @@ def placement_records(data: ModelData, block: pyo.Block, load: list[Record]) -> 
                     "ttl_s": float(data.retention[w].ttl_s[i]),
                     "requests_per_s": rate,
                     "hits_per_s": rate * float(data.retention[w].d_hit[i]),
+                    "write_bytes_per_s": _written(data, block, w, i, place_id),
                 }
             )
     return records
+
+
+def _written(data: ModelData, block: pyo.Block, w: str, i: int, place: str) -> float:
+    """Bytes/s written for a segment at a place: exactly what its rows ask for."""
+    curve, rates = data.retention[w], [held(block.parked[w, k, place]) for k in range(len(data.retention[w]))]
+    if i == 0:
+        found = sum(float(hit) * rate for hit, rate in zip(curve.d_hit, rates, strict=True))
+        return max(0.0, prompt_bytes(data, w) * rates[0] - data.load_bytes[w] * found)
+    waiting = 1.0 - float(sum(curve.d_hit[:i]))
+    return max(0.0, prompt_bytes(data, w) * waiting * (rates[i] - rates[i - 1]))
 
 
 def _place_record(
@@ -130,7 +142,7 @@ def _place_record(
         "pool_id": pool,
         "bytes": amount,
         "read_bytes_per_s": reads,
-        "write_bytes_per_s": None,
+        "write_bytes_per_s": 0.0,
         "ttl_s": None,
         "requests_per_s": None,
         "hits_per_s": None,

@@ -42,18 +42,23 @@ def limit_records(data: ModelData, model: pyo.ConcreteModel, load: list[Record])
 
 
 def _tier_limits(data: ModelData, block: pyo.Block) -> list[Record]:
-    """Capacity and bandwidth of each tier that holds something."""
+    """Capacity, bandwidth and wear of each tier that holds something."""
     records = []
     for place in data.places:
         nodes = sum(held(block.housed[h.id]) for h in data.housings_of_pool.get(place.pool.id, []))
-        for name, row in (("capacity", "fit_tier"), ("read", "read_tier")):
+        port = place.stock.link_bytes_per_s if place.stock.pooled else float("inf")
+        limits = {
+            "capacity": place.stock.capacity_bytes,
+            "read": min(place.stock.read_bytes_per_s, port),
+            "write": min(place.stock.write_bytes_per_s, port),
+            "wear": place.stock.endurance_bytes_per_s,
+        }
+        rows = {"capacity": "fit_tier", "read": "read_tier", "write": "write_tier", "wear": "wear_tier"}
+        for name, row in rows.items():
             constraint = getattr(block, row)
             if nodes < 0.5 or place.id not in constraint:
                 continue
-            speed = min(
-                place.stock.read_bytes_per_s, place.stock.link_bytes_per_s if place.stock.pooled else float("inf")
-            )
-            limit = nodes * (place.stock.capacity_bytes if name == "capacity" else speed)
+            limit = nodes * limits[name]
             slack = -float(pyo.value(constraint[place.id].body)) * 1e12
             if slack < limit * (1 - 1e-9):
                 records.append(

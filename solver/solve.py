@@ -17,9 +17,10 @@ from solver.highs import INFEASIBLE as NO_POINT
 from solver.highs import Clock
 from solver.model.data import ModelData, model_data
 from solver.model.objectives import find_objective
-from solver.optimise import Solved, optimise
+from solver.optimise import optimise
 from solver.physics.calibration import Calibration
-from solver.polishing import USED, polish, with_gaps
+from solver.polishing import polish, with_gaps
+from solver.resources import RESOURCES
 from solver.scenario import Scenario, resolve
 from solver.search import relative_gap
 from solver.study import Study
@@ -95,9 +96,11 @@ def solve_prepared(data: ModelData, candidates: CandidateSet, clock: Clock) -> D
         if solved.found.status == NO_POINT:
             return unbuilt(scenario, candidates, INFEASIBLE, ["the limits and the demand clash"])
         return unbuilt(scenario, candidates, UNKNOWN, ["stopped before a design was found"], clock.stopped_by)
-    if not _serves_any(solved):
-        return unbuilt(scenario, candidates, INFEASIBLE, [NOTHING])
     polished = polish(solved, clock)
+    if not polished.kinds_after["pools"] and clock.stopped_by:
+        return unbuilt(scenario, candidates, UNKNOWN, ["stopped before a design was found"], clock.stopped_by)
+    if not polished.kinds_after["pools"]:
+        return unbuilt(scenario, candidates, INFEASIBLE, _nothing_fits(data))
     for _ in range(LAYOUT_ROUNDS):
         within = relative_gap(polished.value, solved.bound) <= scenario.study.solver.gap * (1 + 1e-6)
         design = assemble(
@@ -119,11 +122,20 @@ def solve_prepared(data: ModelData, candidates: CandidateSet, clock: Clock) -> D
     return design.replace(audit=report)
 
 
-def _serves_any(solved: Solved) -> bool:
-    """True where the point found has replicas at work."""
-    assert solved.found.values is not None
-    replicas = solved.program.columns(solved.model.period[0].replicas)
-    return bool(solved.found.values[replicas].max(initial=0.0) > USED)
+def _nothing_fits(data: ModelData) -> list[str]:
+    """Limits that not even one node keeps, for a study whose best build is an empty one."""
+    lines = []
+    for resource in RESOURCES.values():
+        limit = resource.limit(data.scenario)
+        if limit is None or not data.housings:
+            continue
+        least = resource.fixed(data.scenario) + min(
+            resource.per_node_bought(data.scenario, h.pool.config) + resource.per_node(data.scenario, h)
+            for h in data.housings
+        )
+        if least > limit:
+            lines.append(f"{resource.limit_path}: the smallest node needs {least:.6g} {resource.unit} of {limit:.6g}")
+    return lines or [NOTHING]
 
 
 def _unserved(data: ModelData) -> list[str]:

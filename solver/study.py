@@ -181,8 +181,12 @@ class BuildSpec(Spec):
     max_candidates_per_class_role: Annotated[int, Field(ge=1)] | None = None
     tiers: bool = True
     reuse_segments: Annotated[int, Field(ge=1, le=12)] = 4
-    network: str | None = None
+    switch: str | None = None
+    optic: str | None = None
     nic_link: str | None = None
+    port_shares: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)] = [0.125, 0.25, 0.5, 1.0]
+    handover_ttft_frac: Share | None = None
+    write_amplification: Annotated[float, Field(ge=1, le=100)] | None = None
     host_mem_usable_frac: Share | None = None
     host_draw_frac: Share | None = None
     whole_replicas: bool = False

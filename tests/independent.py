@@ -21,12 +21,15 @@ from independent_builds import (
     provisioned_it_w,
     standing_it_w,
 )
+from independent_network import Plan, Taken, plans, ports_of_node, taken, without
 from scipy.optimize import linprog
 
 from solver.model.data import Column, ModelData, Place, Pool
 from solver.workload import Workload
 
 GB = 1e9
+LEAST = ("tco", "power")
+"""Objectives of which less is better."""
 YEAR_S = 365 * 24 * 3600.0
 
 
@@ -82,7 +85,7 @@ class Rows:
         return [], column.candidate.charge * self.whole[column.index]
 
 
-def write_rows(data: ModelData, whole: tuple[int, ...] | None) -> Rows:
+def write_rows(data: ModelData, whole: tuple[int, ...] | None, plan: Plan) -> Rows:
     """Write every row of a build's linear program."""
     rows = Rows(data, whole)
     _write_demand(rows)
@@ -91,6 +94,10 @@ def write_rows(data: ModelData, whole: tuple[int, ...] | None) -> Rows:
     _write_parked(rows)
     _write_tiers(rows)
     _write_carbon(rows)
+    wired = [(rows.column("x", c.index), c.candidate.ports) for c in data.columns]
+    wired += [(k, 1.0) for name, k in rows.names.items() if name[0] == "extra"]
+    own = np.asarray([ports_of_node(data, h.pool.config.platform.id) for h in data.housings])
+    rows.add(wired, plan.most_ports, -own)
     return rows
 
 
@@ -186,10 +193,49 @@ def _write_parked(rows: Rows) -> None:
         for p in places:
             if not p.stock.pooled:
                 _park_beside_prefill(rows, w, p)
+            _write_there(rows, w, p)
+        _leave_through_ports(rows, w, [p for p in places if p.stock.pooled])
     for c in data.columns:
         reachable = any(c in hit_columns(data, c.candidate.workload, p) for p in data.places)
         if c.candidate.cache == "hit" and not reachable:
             rows.add([(rows.column("x", c.index), 1.0)], 0.0)
+
+
+def prompt_gb(data: ModelData, w: str) -> float:
+    """GB of the KV of a whole prompt."""
+    work = next(item for item in data.workloads if item.id == w)
+    return kept_gb(data, w, 0) / float(data.retention[w].d_resident_tokens[0]) * work.isl
+
+
+def _write_there(rows: Rows, w: str, p: Place) -> None:
+    """New KV is written less what a hit finds there; what moves in from another tier is written whole."""
+    curve, whole = rows.data.retention[w], prompt_gb(rows.data, w)
+    load = next(c.candidate.load_bytes for c in hit_columns(rows.data, w, p)) / GB
+    lie = [rows.column("parked", w, i, p.id) for i in range(len(curve))]
+    new = rows.column("written", w, 0, p.id)
+    rows.add(
+        [(lie[0], whole), (new, -1.0), *((k, -load * float(hit)) for k, hit in zip(lie, curve.d_hit, strict=True))]
+    )
+    waiting = 1.0
+    for i in range(1, len(curve)):
+        waiting -= float(curve.d_hit[i - 1])
+        moved = whole * waiting
+        rows.add([(lie[i], moved), (lie[i - 1], -moved), (rows.column("written", w, i, p.id), -1.0)])
+
+
+def _leave_through_ports(rows: Rows, w: str, stores: list[Place]) -> None:
+    """Writes to storage servers go over what hand-overs leave of wired ports, and over ports of their own."""
+    if not stores:
+        return
+    s, segments = rows.data.scenario, range(len(rows.data.retention[w]))
+    port = (s.switch.port_bytes_per_s or 0.0) / GB
+    out = [(rows.column("written", w, i, p.id), 1.0) for i in segments for p in stores]
+    for c in rows.data.columns:
+        k = c.candidate
+        if k.workload == w and k.role in ("prefill", "mixed"):
+            left = k.ports * port * float(s.nic_efficiency.at(1e12)) - k.requests_per_s * k.handover_bytes / GB
+            out.append((rows.column("x", c.index), -max(0.0, left)))
+    rows.add([*out, (rows.column("extra", w), -port * s.nic_link.measured_frac)])
 
 
 def _park_beside_prefill(rows: Rows, w: str, p: Place) -> None:
@@ -215,9 +261,13 @@ def _write_tiers(rows: Rows) -> None:
                 load = next(c.candidate.load_bytes for c in hit_columns(data, w, p))
                 held.append((k, kept_gb(data, w, i)))
                 read.append((k, float(data.retention[w].d_hit[i]) * load / GB))
-        speed = min(p.stock.read_bytes_per_s, p.stock.link_bytes_per_s if p.stock.pooled else np.inf)
+        write = [(k, 1.0) for name, k in rows.names.items() if name[0] == "written" and name[3] == p.id]
+        port = p.stock.link_bytes_per_s if p.stock.pooled else np.inf
         rows.add(held, 0.0, rows.nodes(p.stock.capacity_bytes / GB, p.pool))
-        rows.add(read, 0.0, rows.nodes(speed / GB, p.pool))
+        rows.add(read, 0.0, rows.nodes(min(p.stock.read_bytes_per_s, port) / GB, p.pool))
+        rows.add(write, 0.0, rows.nodes(min(p.stock.write_bytes_per_s, port) / GB, p.pool))
+        if np.isfinite(p.stock.endurance_bytes_per_s):
+            rows.add(write, 0.0, rows.nodes(p.stock.endurance_bytes_per_s / GB, p.pool))
 
 
 def work_w(data: ModelData, c: Column) -> float:
@@ -278,24 +328,49 @@ class Best:
 
 
 def brute_force(data: ModelData) -> Best:
-    """Try every build and keep the best value of the study's objective."""
-    found = builds(data)
+    """Try every network and every build and keep the best value of the study's objective."""
+    found = [_under_plan(data, plan) for plan in plans(data, _most_ports(data))]
+    values = [best.value for best in found if best.value is not None]
+    cheapest = data.scenario.study.objective.name in LEAST
+    value = None if not values else min(values) if cheapest else max(values)
+    return Best(value, sum(best.builds for best in found), sum(best.programs for best in found))
+
+
+def _most_ports(data: ModelData) -> float:
+    """Ports that all nodes in supply could need, each full of the replicas that need most."""
+    most = 0.0
+    for part, spec in data.scenario.study.supply.platform.items():
+        here = [p.config.platform for p in data.pools if p.config.platform.id == part][:1]
+        for platform in here:
+            each = [c.candidate.ports / c.candidate.charge for c in data.columns if c.candidate.platform_id == part]
+            own = ports_of_node(data, part)
+            most += spec.quantity * (own + platform.accelerators * max(each, default=0.0))
+    return most
+
+
+def _under_plan(data: ModelData, plan: Plan) -> Best:
+    """Try every build beside one network."""
+    net = taken(data.scenario, plan)
+    rest = without(data, net)
+    if rest is None:
+        return Best(None, 0, 0)
+    found = builds(rest)
     values: list[float] = []
     programs = 0
     written: dict[tuple[int, ...] | None, tuple[Rows, FloatArray, FloatArray, FloatArray]] = {}
     for housed, cost in zip(found.housed, found.cost, strict=True):
         for whole in whole_vectors(data, housed):
             if whole not in written:
-                rows = write_rows(data, whole)
+                rows = write_rows(rest, whole, plan)
                 written[whole] = (rows, *rows.matrices())
             rows, a, b0, by_housed = written[whole]
-            value = _best_of(data, rows, a, b0 + by_housed @ housed, housed, float(cost))
+            value = _best_of(data, net, rows, a, b0 + by_housed @ housed, housed, float(cost) + net.yearly_usd)
             programs += 1
             if value is not None:
                 values.append(value)
     if not values:
         return Best(None, len(found.housed), programs)
-    cheapest = data.scenario.study.objective.name in ("tco", "power")
+    cheapest = data.scenario.study.objective.name in LEAST
     return Best(min(values) if cheapest else max(values), len(found.housed), programs)
 
 
@@ -333,16 +408,18 @@ def _work(data: ModelData, rows: Rows) -> FloatArray:
     return weight
 
 
-def _best_of(data: ModelData, rows: Rows, a: FloatArray, b: FloatArray, housed: IntArray, cost: float) -> float | None:
-    """Best value of one build, None where it is infeasible."""
+def _best_of(
+    data: ModelData, net: Taken, rows: Rows, a: FloatArray, b: FloatArray, housed: IntArray, cost: float
+) -> float | None:
+    """Best value of one build beside one network, None where it is infeasible."""
     s, asked = data.scenario, data.scenario.study.objective
     tokens, work = _tokens(data, rows), _work(data, rows)
-    standing = float(idle_site_w(data) @ housed) + s.site.fixed_w
+    standing = float(idle_site_w(data) @ housed) + s.site.fixed_w + net.drawn_w
     it_w = np.asarray([provisioned_it_w(s, h.pool) for h in data.housings])
     lower, upper = np.asarray(rows.lower), np.asarray(rows.upper)
     if asked.name in ("tco", "tokens_per_tco_dollar", "profit"):
         usd_per_w = s.site.electricity_usd_per_j * YEAR_S
-        rent = s.finance.rent_usd_per_w_year * float(it_w @ housed)
+        rent = s.finance.rent_usd_per_w_year * (float(it_w @ housed) + net.it_w)
         load = s.finance.load_factor
         standing_usd, work_usd = standing * usd_per_w + rent + cost, work * usd_per_w * load
         if asked.name == "tokens_per_tco_dollar":
@@ -361,7 +438,7 @@ def _best_of(data: ModelData, rows: Rows, a: FloatArray, b: FloatArray, housed: 
     most = _minimum(-tokens, a, b, lower, upper)
     if most is None:
         return None
-    meter = float(np.asarray([h.pue_peak for h in data.housings]) * it_w @ housed) + s.site.fixed_w
+    meter = float(np.asarray([h.pue_peak for h in data.housings]) * it_w @ housed) + s.site.fixed_w + net.meter_w
     if asked.name == "power":
         return meter / 1e6
     over = {"tokens": 1.0, "tokens_per_mw": (s.site.power_w or 0.0) / 1e6, "tokens_per_used_mw": meter / 1e6}[

@@ -19,7 +19,7 @@ from solver.scenario import Scenario
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-MOST_BUILDS = 3_000_000
+MOST_BUILDS = 6_000_000
 SLACK = 1e-9
 """Relative room in rows that hold only whole numbers, against rounding of the data."""
 
@@ -27,24 +27,18 @@ SLACK = 1e-9
 # --- what a node, a rack and a replica take -----------------------------------------------------------------
 
 
-def endpoints(s: Scenario, config: Configuration) -> float:
-    """Ports of the fabric that a node's network cards fill."""
-    assert s.network.port_bytes_per_s
-    return config.platform.nic_count * config.platform.nic_bytes_per_s / s.network.port_bytes_per_s
-
-
 def provisioned_it_w(s: Scenario, pool: Pool) -> float:
-    """Peak of the node less what the cap takes off its accelerators, and its share of the network."""
+    """Peak of the node less what the cap takes off its accelerators."""
     config, chip = pool.config, pool.config.accelerator
     off = 0.0 if chip is None else (1.0 - pool.cap) * config.platform.accelerators * chip.tdp_w
-    return config.provisioned_w - off + endpoints(s, config) * (s.network.endpoint_w or 0.0)
+    return config.provisioned_w - off
 
 
 def standing_it_w(s: Scenario, pool: Pool) -> float:
     """Mean watts of a node whose accelerators idle."""
     config, chip = pool.config, pool.config.accelerator
     idle = 0.0 if chip is None else config.platform.accelerators * chip.idle_w
-    return config.host_drawn_w + idle + endpoints(s, config) * (s.network.endpoint_w or 0.0)
+    return config.host_drawn_w + idle
 
 
 def taxed(s: Scenario, usd: float) -> float:
@@ -52,15 +46,9 @@ def taxed(s: Scenario, usd: float) -> float:
     return usd + usd * s.study.site.tax_percent / 100.0
 
 
-def endpoints_usd(s: Scenario, config: Configuration) -> float:
-    """A node's endpoints, less the discount of whoever makes the fabric, taxed; nodes' own prices are so already."""
-    left = 1.0 - s.study.site.discount_percent.get(s.network.vendor, 0.0) / 100.0
-    return taxed(s, endpoints(s, config) * (s.network.endpoint_usd or 0.0) * left)
-
-
 def price_usd(s: Scenario, config: Configuration) -> float:
-    """A node with its memory and its endpoints."""
-    return config.price_usd + endpoints_usd(s, config)
+    """A node with its memory."""
+    return config.price_usd
 
 
 def yearly(s: Scenario, usd: float, years: float, kept: float = 0.0) -> float:
@@ -72,12 +60,11 @@ def yearly(s: Scenario, usd: float, years: float, kept: float = 0.0) -> float:
 
 
 def node_per_year(s: Scenario, config: Configuration) -> float:
-    """Server, memory bought apart and endpoints, each over its own life; all three are sold in the end."""
+    """Server and memory bought apart, each over its own life; both are sold in the end."""
     f = s.finance
     classes = [
         (config.price_usd - config.devices_usd, f.it_life_years),
         (config.devices_usd, f.memory_life_years or f.it_life_years),
-        (endpoints_usd(s, config), f.network_life_years or f.it_life_years),
     ]
     return sum(yearly(s, usd, years, f.residual_frac) for usd, years in classes)
 

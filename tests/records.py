@@ -6,6 +6,7 @@ rack, so that a test states only what it is about.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -15,7 +16,8 @@ from solver.candidate import HIT, MISS, NONE, Candidate
 from solver.catalog import Catalog
 from solver.configurations import Configuration, TierStock
 from solver.model.data import Column, Housing, ModelData, Place, Pool
-from solver.parts import Accelerator, Link, MemoryDevice, Model, NetworkPart, Platform, Precision, Rack
+from solver.parts import Accelerator, Cooling, Link, MemoryDevice, Model, NetworkPart, Platform, Precision, Rack
+from solver.physics.links import transfer_efficiency
 from solver.physics.reuse import Retention
 from solver.scenario import Finance, Scenario, Site, fleet_of
 from solver.study import Study, study_from_dict
@@ -55,12 +57,13 @@ def platform(
 
 def tier(
     name: str = "ddr", *, capacity_bytes: float = TB, read_bytes_per_s: float = TB, link_bytes_per_s: float = TB,
-    pooled: bool = False,
+    pooled: bool = False, write_bytes_per_s: float | None = None, endurance_bytes_per_s: float = math.inf,
 ) -> TierStock:  # fmt: skip
     """Return a memory tier of a node."""
     return TierStock(
         tier=f"pooled_{name}" if pooled else name, device_id=f"{name}_device", capacity_bytes=capacity_bytes,
-        read_bytes_per_s=read_bytes_per_s, write_bytes_per_s=read_bytes_per_s, link_bytes_per_s=link_bytes_per_s,
+        read_bytes_per_s=read_bytes_per_s,
+        write_bytes_per_s=write_bytes_per_s or TB, endurance_bytes_per_s=endurance_bytes_per_s, link_bytes_per_s=link_bytes_per_s,
         latency_s=0.0, energy_read_j_per_byte=0.0, pooled=pooled,
     )  # fmt: skip
 
@@ -109,7 +112,7 @@ def housing(
 def candidate(
     workload: str = "chat", role: str = "mixed", *, rate: float = 10.0, at: Platform | None = None, cap: float = 1.0,
     charge: float = 1.0, count: int = 1, hit_from: str = "", load_bytes: float = 0.0, spill_bytes: float = 0.0,
-    spill_read_bytes_per_s: float = 0.0, drawn_w: float = 100.0, idle_w: float = 100.0,
+    spill_read_bytes_per_s: float = 0.0, drawn_w: float = 100.0, idle_w: float = 100.0, ports: float = 0.0,
 ) -> Candidate:  # fmt: skip
     """Return one way to serve a class; 10 requests/s from one accelerator unless told."""
     cache = NONE if role == "decode" else HIT if hit_from else MISS
@@ -118,7 +121,7 @@ def candidate(
         precision="bf16", kv_precision="bf16", tp=count, pp=1, dp=1, ep=1, charge=charge, batch=1.0, cache=cache,
         tier=hit_from, requests_per_s=rate, ttft_s=0.1, tpot_s=0.01, step_s=0.01, drawn_w=drawn_w, idle_w=idle_w,
         spill_bytes=spill_bytes, spill_read_bytes_per_s=spill_read_bytes_per_s, load_bytes=load_bytes,
-        handover_bytes=0.0, evidence=0,
+        handover_bytes=0.0, ports=ports, evidence=0,
     )  # fmt: skip
 
 
@@ -172,13 +175,25 @@ def scenario(
     workloads: Sequence[Workload] = (),
     *,
     finance: Finance | None = None,
-    network: tuple[float, float, float] = (1.0, 0.0, 0.0),
+    switch: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    optic: tuple[float, float] = (0.0, 0.0),
+    network_cooling: tuple[float, float, float] = (1.0, 1.0, 0.0),
     electricity_usd_per_j: float = 0.0,
     carbon_kg_per_j: float = 0.0,
     of: Model | None = None,
     devices: Sequence[MemoryDevice] = (),
 ) -> Scenario:
-    """Return a scenario; devices are for sale at their central price; `network` is (bytes/s a port, W an endpoint, USD an endpoint)."""
+    """Return a scenario.
+
+    Parameters
+    ----------
+    switch : (peak W, mean W, USD)
+        Of a switch with six ports of 1 byte/s.
+    optic : (mean W, USD)
+    network_cooling : (PUE on the design day, mean PUE, L/J)
+    devices : sequence of MemoryDevice
+        For sale at their central price.
+    """
     asked = study(changes)
     spec = asked.site
     link = Link(
@@ -202,12 +217,22 @@ def scenario(
         precisions={"bf16": Precision(id="bf16", **SOURCE, weight_bytes_per_param=2.0, kv_bytes_per_element=2.0,
                                       compute_order=("bf16",), quality_gate=False)},
         racks=(), cooling={}, links={},
-        network=NetworkPart(id="fabric", **SOURCE, kind="fabric_bundle", vendor="maker", name="", port_bytes_per_s=network[0],
-                            endpoint_w=network[1], endpoint_usd=network[2]),
-        nic_link=link, host_mem_usable_frac=1.0, host_draw_frac=0.5,
-        prices={(d.price_series, "2026Q3"): (d.price_central_usd_per_byte or 0.0) * GB for d in devices}, filtered=(), assumptions=(),
+        switch=_network_part("switch", 6, switch[0], switch[1], switch[2]),
+        optic=_network_part("optic", 1, optic[0], optic[0], optic[1]),
+        network_cooling=Cooling(id="air", **SOURCE, name="", pue_peak=network_cooling[0], pue_central=network_cooling[1],
+                                wue_l_per_j=network_cooling[2], accepts=("air",)),
+        handover_ttft_frac=0.02, write_amplification=1.0, nic_efficiency=transfer_efficiency([], 1.0),
+        nic_link=link, host_mem_usable_frac=1.0, host_draw_frac=0.5, filtered=(), assumptions=(),
+        prices={(d.price_series, "2026Q3"): (d.price_central_usd_per_byte or 0.0) * GB for d in devices},
         fleet=fleet_of(asked), accelerator_afr_frac=(asked.build.accelerator_afr_percent or 0.0) / 100.0,
         platform_afr_frac=(asked.build.platform_afr_percent or 0.0) / 100.0,
+    )  # fmt: skip
+
+
+def _network_part(kind: str, ports: int, peak_w: float, mean_w: float, usd: float) -> NetworkPart:
+    return NetworkPart(
+        id=kind, **SOURCE, kind=kind, vendor="maker", name="", port_bytes_per_s=1.0, ports=ports, power_typ_w=mean_w,
+        power_max_w=peak_w, price_central_usd=usd, cooling="air", confidence_price="estimate",
     )  # fmt: skip
 
 

@@ -422,7 +422,7 @@ def accelerators_understated(d: Plain) -> None:
 
 @plant("site", "KV in flight in local memory")
 def batch_that_does_not_fit(d: Plain) -> None:
-    load(d, role="mixed")["batch"] *= 4.0
+    load(d, role="mixed")["batch"] *= 64.0
 
 
 @plant("site", "local memory left for KV beside the weights")
@@ -542,8 +542,56 @@ def host_link_too_slow_for_hits(d: Plain) -> None:
 
 @plant("site", "through a replica's own ports")
 def ports_too_slow_for_the_hand_over(d: Plain) -> None:
-    for item in d["catalog"]["rows"]["platforms"].values():
-        item["nic_gbit_s"] = 0.1
+    row(d, "network", d["network"]["switch"])["port_gbit_s"] = 0.1
+
+
+@plant("site", "seconds to take over a prompt's KV")
+def ports_too_slow_to_take_over(d: Plain) -> None:
+    row(d, "network", d["network"]["switch"])["port_gbit_s"] = 0.1
+
+
+@plant("site", "no share of its node's that the study offers")
+def ports_that_are_no_share(d: Plain) -> None:
+    load(d, role="decode")["ports_per_replica"] *= 1.1
+
+
+@plant("site", "its node cannot wire")
+def ports_that_a_node_cannot_wire(d: Plain) -> None:
+    """Nine cards in place of eight, and the same share of them: a quarter of nine is no whole number."""
+    row(d, "platforms", "mi350x_8")["nic_count"] = 9
+    for item in d["load"]:
+        if item["platform"] == "mi350x_8":
+            item["ports_per_replica"] *= 9 / 8
+
+
+@plant("site", "network: ports wired for nodes and replicas")
+def ports_understated(d: Plain) -> None:
+    d["network"]["ports"] *= 0.99
+
+
+@plant("site", "network: ports that the fabric can join")
+def fabric_with_too_few_tiers(d: Plain) -> None:
+    d["network"]["tiers"] = 0
+
+
+@plant("site", "network: leaves")
+def too_few_leaves(d: Plain) -> None:
+    d["network"]["leaves"] -= 2
+
+
+@plant("site", "network: optics")
+def too_few_optics(d: Plain) -> None:
+    d["network"]["optics"] -= 10
+
+
+@plant("site", "network: meter_w")
+def network_watts_understated(d: Plain) -> None:
+    d["network"]["meter_w"] *= 0.5
+
+
+@plant("site", "network: missing in the design")
+def no_network(d: Plain) -> None:
+    d["network"] = {}
 
 
 @plant("site", "TPOT understated")

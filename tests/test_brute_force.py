@@ -77,8 +77,8 @@ ROWS = {
         "fit_kv_cache", "stay_on_own_node", "read_over_own_link", "park_somewhere", "keep_in_order", "park_on_own_nodes",
         "hit_what_is_kept", "fit_tier", "read_tier", "use_what_is_owned", "use_bought_racks", "within_limit",
         "within_platform_supply", "within_device_supply", "meet_demand", "keep_floor", "keep_mix", "choose_few",
-        "build_only_chosen", "order_whole_lots", "order_enough", "order_only_if_placed",
-        "keep_spares", "spread_over_vendors",
+        "build_only_chosen", "wire_ports", "stay_within_fabric", "build_one_fabric", "have_leaves", "have_spines", "have_optics",
+        "order_whole_lots", "order_enough", "order_only_if_placed", "keep_spares", "spread_over_vendors",
     ],
 }  # fmt: skip
 

@@ -367,7 +367,7 @@ def test_validate_lists_what_is_wrong_in_all_studies(tmp_path: Path, capsys: Any
 def test_help_and_version(capsys: Any) -> None:
     assert status("--version") == 0
     assert capsys.readouterr().out == f"tierwatt {solver.__version__}\n"
-    for name in ("solve", "predict", "audit", "list", "validate"):
+    for name in ("solve", "predict", "audit", "list", "validate", "catalog"):
         assert status(name, "--help") == 0
         assert f"tierwatt {name}" in capsys.readouterr().out
 

@@ -149,6 +149,6 @@ def test_kept_bytes_follow_from_the_models_layers() -> None:
 
     A terabyte then keeps 1,000 requests/s; were a head or the values left out, twice that.
     """
-    from solver.model.memory import resident_bytes
+    from solver.model.parking import resident_bytes
 
     assert resident_bytes(parking(1, HALF, tier(capacity_bytes=TB)), "chat", 0) == pytest.approx(GB, rel=1e-12)

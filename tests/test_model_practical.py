@@ -83,15 +83,30 @@ def test_no_vendor_has_too_much() -> None:
 
 
 def test_the_most_nodes_of_a_pool() -> None:
-    """Proves the bound in build_only_chosen: whatever limit is met first, in whichever rack allows more.
+    """Proves the bound in build_only_chosen: no more than each kind of rack allows, than money buys, than supply gives.
 
-    A node of 1 kW at 1,000 USD: 10 kW at PUE 1.5 hold 6 and at 1.25 hold 8; 7,500 USD buy 7; supply gives 9.
-    A bound below what can be built would cut designs off; 6 would.
+    A node of 1 kW at 1,000 USD: 10 kW at PUE 1.5 hold 6 and at 1.25 hold 8, together at most 14; 7,500 USD buy 7;
+    supply gives 9. A bound below what can be built would cut designs off; 6 or 8 would.
     """
     pool = Pool(configuration(), 1.0)
     houses = [housing(pool, within=rack(name), pue_peak=pue) for name, pue in (("hot", 1.5), ("cold", 1.25))]
-    changes = {"site.power_mw": 0.01, "supply.platform.node": 9}
-    data = model_data(scenario(changes), [(candidate(), None)], houses)
-    assert most_nodes(data, pool.id) == 8
-    tight = model_data(scenario(changes | {"site.budget_usd": 7500.0}), [(candidate(), None)], houses)
-    assert most_nodes(tight, pool.id) == 7
+    for changes, most in (
+        ({}, 14),
+        ({"supply.platform.node": 9}, 9),
+        ({"supply.platform.node": 9, "site.budget_usd": 7500.0}, 7),
+    ):
+        data = model_data(scenario({"site.power_mw": 0.01} | changes), [(candidate(), None)], houses)
+        assert most_nodes(data, pool.id) == most
+
+
+def test_a_pool_may_be_split_over_racks() -> None:
+    """Proves the same on a design: one node in each rack keeps 4 kW and 4 mL/s, two in either break one of them.
+
+    With the bound of the better rack alone, max_platforms = 1 would leave one node and 1,000 tokens/s.
+    """
+    pool = Pool(configuration(), 1.0)
+    kinds = (("hot", 3.0, 1e-6), ("wet", 1.0, 3e-6))
+    houses = [housing(pool, within=rack(name), pue_peak=pue, wue_l_per_j=wue) for name, pue, wue in kinds]
+    changes = {"site.power_mw": 0.004, "site.water_l_per_s": 4e-3, "build.max_platforms": 1}
+    data = model_data(scenario(changes, [workload(demand=100.0)]), [(candidate(), None)], houses)
+    assert optimum(data) == pytest.approx(2000.0)

@@ -16,7 +16,7 @@ import solver
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
-COMMANDS = ("solve", "predict", "audit", "list", "validate")
+COMMANDS = ("solve", "predict", "audit", "list", "validate", "catalog")
 
 
 def project() -> dict[str, object]:

@@ -12,6 +12,7 @@ from solver.errors import InputError
 from solver.parts import MemoryDevice, Platform
 from solver.physics.cost import annuity, memory_usd_per_byte, platform_usd, price_table
 
+QUARTERS = ["2025Q3", "2025Q4", "2026Q1", "2026Q2", "2026Q3"]
 PRICES = {("dram", "2026Q1"): 10.0, ("dram", "2026Q3"): 25.0}
 
 
@@ -71,6 +72,39 @@ def test_a_platform_without_a_price_cannot_be_bought() -> None:
 
 
 def test_the_shipped_price_table_is_complete_for_its_series() -> None:
-    """Every series of the catalog's devices that is priced at all has positive prices."""
+    """Every device has a positive price at every quarter: a missing one would stop a study at that quarter."""
     prices = price_table(shipped().rows("memory_prices"))
-    assert prices and min(prices.values()) > 0.0
+    for part in shipped().all(MemoryDevice):
+        for quarter in QUARTERS:
+            assert memory_usd_per_byte(part, quarter, prices) > 0.0, (part.id, quarter)
+
+
+@pytest.mark.parametrize("quarter", QUARTERS)
+def test_the_price_rule_holds_for_every_platform(quarter: str) -> None:
+    """Quote plus included memory x change since the quote, from the tables' own cells, for all that have a quote."""
+    catalog = shipped()
+    rows = {(row["series"], row["quarter"]): row["price_usd_per_gb"] for row in catalog.rows("memory_prices")}
+    prices, checked = price_table(catalog.rows("memory_prices")), 0
+    for row in catalog.rows("platforms"):
+        if row["price_central_usd"] is None or Platform.lacking(row):
+            continue
+        memory = catalog.typed(MemoryDevice, row["host_mem_id"]) if row["host_mem_id"] else None
+        found = platform_usd(catalog.typed(Platform, row.id), quarter, prices, memory)
+        change = 0.0
+        if row["host_mem_id"]:
+            series = catalog.row("memory", row["host_mem_id"])["price_series"]
+            change = rows[series, quarter] - rows[series, row["price_quarter"]]
+        assert found == pytest.approx(row["price_central_usd"] + row["host_mem_std_gb"] * change), row.id
+        assert 0.0 < found, f"{row.id}: the memory's fall exceeds the quote"
+        checked += 1
+    assert checked == 31
+
+
+def test_dearer_memory_shows_in_a_rack() -> None:
+    """54 TB of LPDDR at 16.6 instead of 2.4 USD/GB: without the rule a VR NVL72 would cost the same in both quarters."""
+    catalog = shipped()
+    prices = price_table(catalog.rows("memory_prices"))
+    rack = catalog.typed(Platform, "vr_nvl72")
+    memory = catalog.typed(MemoryDevice, str(rack.host_mem_id))
+    rise = platform_usd(rack, "2026Q3", prices, memory) - platform_usd(rack, "2025Q3", prices, memory)
+    assert rise == pytest.approx(54_000 * (16.6 - 2.4))

@@ -75,8 +75,11 @@ def tiny_value(seed: int, objective: str, *changes: tuple[str, float | None]) ->
     The numerator of `tokens_per_mw` is tokens: more megawatts in the contract also divide by more.
     """
     solved = optimise(with_changes(tiny(seed, objective), dict(changes)), Clock(60.0, threads=1))
-    assert solved.found.status in (OPTIMAL, INFEASIBLE)
-    return solved.value if solved.found.status == OPTIMAL else -solved.objective.sense * math.inf
+    if solved.found.values is None:
+        assert solved.found.status == INFEASIBLE
+        return -solved.objective.sense * math.inf
+    assert abs(solved.bound - solved.value) <= solved.data.scenario.study.solver.gap * max(abs(solved.value), 1e-3)
+    return solved.value
 
 
 def level(path: str, share: float) -> float:
@@ -243,12 +246,13 @@ def test_the_shares_bind(path: str) -> None:
 @drawn(15)
 @given(factor=st.floats(0.2, 10.0))
 def test_a_site_of_any_size_makes_as_much_of_a_megawatt(factor: float) -> None:
-    """Power and money times a factor: so many times the tokens, since the relaxation knows no scale.
+    """Power and money times a factor: so many times the tokens, where only the fabric knows scale.
 
-    A constant that does not grow with the site (a fixed load, a bound of nodes or replicas) would break it.
+    A larger site may need another tier of switches, which takes under 4% here. A constant that does not grow with
+    the site (a fixed load, a bound of nodes or replicas) would break it.
     """
     scaled = relaxed(("site.power_mw", POWER_MW * factor), ("site.budget_usd", BUDGET_USD * factor))
-    assert scaled == pytest.approx(relaxed() * factor, rel=EXACT)
+    assert scaled == pytest.approx(relaxed() * factor, rel=0.04)
 
 
 def priced(factor: float) -> Catalog:

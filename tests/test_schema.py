@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solver.schema import CellError, Column, parse_native, parse_number, parse_text
+from solver.errors import InputError
+from solver.schema import SCHEMA_COLUMNS, CellError, Column, parse_native, parse_number, parse_text, schema_from_rows
 
 FLOAT = Column("t", "c", "float", "", False, None, None, None, (), "any")
 INT = Column("t", "c", "int", "", False, None, None, None, (), "any")
@@ -52,3 +53,16 @@ def test_any_native_value_is_accepted_or_a_cell_error(value: Any) -> None:
             parse_native(column, value)
         except CellError as error:
             assert error.allowed
+
+
+def test_a_column_may_be_required_under_a_condition() -> None:
+    """`required` may name another column and the words of it with which a cell must be filled."""
+    cells = dict.fromkeys(SCHEMA_COLUMNS, "") | {
+        "table": "parts", "column": "watts", "type": "float", "required": "sold=yes;restricted", "meaning": "power",
+    }  # fmt: skip
+    column = schema_from_rows([(2, cells)], "schema.csv").tables["parts"]["watts"]
+    assert column.required_if == ("sold", ("yes", "restricted"))
+    needed = [column.needed({"sold": word}) for word in ("yes", "restricted", "what_if", None)]
+    assert needed == [True, True, False, False]
+    with pytest.raises(InputError, match="a condition as column=word"):
+        schema_from_rows([(2, cells | {"required": "sold="})], "schema.csv")

@@ -8,6 +8,7 @@ The counts are bounded by supply, so that few builds exist.
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -48,6 +49,7 @@ class Draw:
     more: np.random.Generator
     whole: bool
     objective: str
+    wired: bool = False
     changes: dict[str, Any] = field(default_factory=dict)
     pools: list[Pool] = field(default_factory=list)
     housings: list[Housing] = field(default_factory=list)
@@ -82,12 +84,13 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
     """
     key = [seed, *objective.encode()]
     draw = Draw(np.random.default_rng(key), np.random.default_rng([*key, 1]), whole, objective)
+    draw.wired = not whole and draw.chance(0.2)
     works = [_class(draw, name) for name in ("a", "b")[: 1 if whole or draw.chance(0.4) else 2]]
     platforms = [_terms(draw, platform(n, accelerators=_accelerators(draw), **_ports(draw))) for n in ("p", "q")]
-    for part in platforms[: 1 if whole or draw.chance(0.5) else 2]:
+    for part in platforms[: 1 if whole or draw.wired or draw.chance(0.5) else 2]:
         _pools(draw, part)
     reuse = [w for w in works if w.reuse_frac_max > 0]
-    if reuse and draw.chance(0.5):
+    if reuse and not draw.wired and draw.chance(0.5):
         _storage(draw)
     _housings(draw)
     for work in works:
@@ -104,7 +107,9 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
         draw.changes | {"objective.name": objective, "objective.power": power, "build.whole_replicas": whole},
         works,
         finance=dataclasses.replace(finance, **_lives(draw)),
-        network=(1.0, draw.between(0.0, 40.0), draw.between(0.0, 200.0)),
+        switch=(draw.between(0.0, 900.0), draw.between(0.0, 400.0), draw.between(0.0, 2000.0)),
+        optic=(draw.between(0.0, 30.0), draw.between(0.0, 800.0)),
+        network_cooling=(draw.between(1.1, 1.6), draw.between(1.0, 1.1), draw.between(0, 2) / 3.6e6),
         electricity_usd_per_j=draw.between(0.0, 0.3) / 3.6e6,
         carbon_kg_per_j=draw.between(0.0, 0.5) / 3.6e6,
         devices=_devices(draw),
@@ -129,7 +134,7 @@ def _devices(draw: Draw) -> list[MemoryDevice]:
 
 def _terms(draw: Draw, part: Ordered) -> Ordered:
     """Draw lots and minimums of a few."""
-    if draw.more.random() < 0.75:
+    if draw.wired or draw.more.random() < 0.75:
         return part
     multiple, minimum = (int(draw.more.integers(1, 3)) for _ in range(2))
     return dataclasses.replace(part, order_multiple=multiple, order_minimum=minimum)
@@ -140,7 +145,8 @@ def _accelerators(draw: Draw) -> int:
 
 
 def _ports(draw: Draw) -> dict[str, Any]:
-    return {"nic_count": int(draw.rng.integers(0, 3)), "nic_bytes_per_s": 1.0}
+    """Draw network cards where the instance has a network."""
+    return {"nic_count": int(draw.rng.integers(1, 3)) if draw.wired else 0, "nic_bytes_per_s": 1.0}
 
 
 def _class(draw: Draw, name: str) -> Workload:
@@ -164,9 +170,12 @@ def _curve(draw: Draw) -> Retention:
 def _stock(draw: Draw, name: str, pooled: bool = False) -> TierStock:
     """Draw a tier; some are so slow that reads bind before bytes."""
     slow = 0.02 if draw.chance(0.4) and name != "ddr" else 1.0
+    wears = name != "ddr" and draw.chance(0.4)
     return tier(
         name, capacity_bytes=draw.between(50, 800) * GB, read_bytes_per_s=slow * draw.between(5, 200) * GB,
         link_bytes_per_s=slow * draw.between(3, 60) * GB, pooled=pooled,
+        write_bytes_per_s=draw.between(0.2, 5) * GB if draw.chance(0.4) else None,
+        endurance_bytes_per_s=draw.between(0.1, 2) * GB if wears else math.inf,
     )  # fmt: skip
 
 
@@ -244,6 +253,7 @@ def _columns(draw: Draw, work: Workload) -> None:
         made: dict[str, Any] = {
             "at": pool.config.platform, "cap": pool.cap, "count": count, "charge": charge,
             "rate": count * draw.between(0.5, 12.0), "idle_w": idle, "drawn_w": idle + count * draw.between(0, 500),
+            "ports": draw.pick([0.0, 1.0, 2.5]) * charge / size if draw.wired else 0.0,
         }  # fmt: skip
         if role == "decode" and draw.chance(0.6):
             _spilling(draw, work, pool, made)
@@ -278,7 +288,7 @@ def _limits(draw: Draw, objective: str, power: str) -> None:
     chances = {"site.power_mw": (0.5, 0.003, 0.02), "site.budget_usd": (0.4, 5e3, 4e4), "site.floor_m2": (0.25, 3.0, 15.0),
                "site.water_l_per_s": (0.2, 5e-4, 8e-3), "site.co2_kg_per_s": (0.2, 3e-4, 3e-3)}  # fmt: skip
     for path, (chance, low, high) in chances.items():
-        if draw.chance(chance):
+        if draw.chance(chance) or (draw.wired and path == "site.budget_usd"):
             draw.changes[path] = draw.between(low, high)
     draw.changes.setdefault("site.power_mw", 1.0 if objective == "tokens_per_mw" else None)
     if draw.chance(0.3):
@@ -293,12 +303,12 @@ def _limits(draw: Draw, objective: str, power: str) -> None:
 def _orders(draw: Draw) -> None:
     """Draw what comes on top of prices, what is owned already, and the terms of orders."""
     configs = list({p.config.id: p.config for p in draw.pools}.values())
-    if draw.more.random() < 0.25:
+    if not draw.wired and draw.more.random() < 0.25:
         part, label = configs[int(draw.more.integers(len(configs)))].id.split("/")
         draw.changes["fleet"] = [{"platform": part, "quantity": int(draw.more.integers(1, 3)), "configuration": label}]
-    if draw.more.random() < 0.15:
+    if not draw.wired and draw.more.random() < 0.15:
         draw.changes["build.n_plus_one"] = True
-    if draw.more.random() < 0.2:
+    if not draw.wired and draw.more.random() < 0.2:
         draw.changes["build.spares_days"] = float(draw.more.uniform(10.0, 60.0))
         draw.changes["build.accelerator_afr_percent"] = float(draw.more.uniform(1.0, 100.0))
         draw.changes["build.platform_afr_percent"] = float(draw.more.uniform(1.0, 100.0))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from solver.auditing.checks import Checks
+from solver.auditing.network import read_network
 from solver.auditing.nodes import Node
 from solver.auditing.orders import check_orders, examples, ordered_nodes, whole_order, working_nodes
 from solver.auditing.rows import Facts
@@ -44,7 +45,7 @@ class Wanted:
 
 
 def wanted_lines(facts: Facts, nodes: dict[str, Node]) -> dict[str, Wanted]:
-    """Return what the pools, their racks and their network ports need, by id of the bill's line.
+    """Return what the pools, their racks and the network need, by id of the bill's line.
 
     Owned nodes at work stand on lines of their own, at no price.
     """
@@ -67,6 +68,11 @@ def wanted_lines(facts: Facts, nodes: dict[str, Node]) -> dict[str, Wanted]:
         r, n = stand.rack, stand.racks
         usd, words = r.price_central_usd, (r.confidence_price, r.confidence)
         add(r.id, Wanted(r.id, "rack", n, n, usd, facts.paid_usd(usd), 0.0, 0.0, *words))
+    net = read_network(facts)
+    for part, count in ((facts.switch, net.switches), (facts.optic, net.optics)):
+        peak_w, usd = (part.power_max_w or 0.0) if part is facts.switch else 0.0, part.price_central_usd or 0.0
+        add(part.id, Wanted(part.id, "network", count, count, usd, facts.paid_usd(usd, part.vendor), peak_w,
+                            part.power_typ_w or 0.0, part.confidence_price, part.confidence))  # fmt: skip
     for key, line in lines.items():
         if line.kind in LOTS and not key.endswith(OWNED):
             quantity = whole_order(facts.part(LOTS[line.kind], line.part), int(line.quantity))
@@ -75,7 +81,7 @@ def wanted_lines(facts: Facts, nodes: dict[str, Node]) -> dict[str, Wanted]:
 
 
 def _node_lines(facts: Facts, node: Node, n: int, at_work: int) -> Iterator[tuple[str, Wanted]]:
-    """Lines of some nodes of a configuration, as if all were bought: platform, devices, ports."""
+    """Lines of some nodes of a configuration, as if all were bought: platform, devices."""
     p, usd, paid = node.platform, node.base_usd, facts.paid_usd
     kind = "platform" if p.accelerators else "storage"
     yield node.bill_id, Wanted(p.id, kind, n, at_work, usd, paid(usd, p.vendor), node.base_w, node.base_drawn_w,
@@ -85,9 +91,6 @@ def _node_lines(facts: Facts, node: Node, n: int, at_work: int) -> Iterator[tupl
         watts = (d.max_w or 0.0, d.idle_w or 0.0)
         yield d.id, Wanted(d.id, "memory", n * each, at_work * each, usd, paid(usd, d.vendor), *watts,
                            d.confidence_price, d.confidence)  # fmt: skip
-    net, usd, ports = facts.network, facts.network.endpoint_usd or 0.0, node.endpoints
-    yield net.id, Wanted(net.id, "network", n * ports, at_work * ports, usd, paid(usd, net.vendor), node.endpoint_w,
-                         node.endpoint_w, net.confidence, net.confidence)  # fmt: skip
 
 
 def check_bill(facts: Facts, nodes: dict[str, Node], checks: Checks) -> None:
@@ -109,11 +112,8 @@ def _check_line(line: Record, wanted: Wanted | None, checks: Checks) -> None:
     """Check one line against what is used."""
     name, quantity = line["id"], line["quantity"]
     what = f"bill, {name}"
-    if line["kind"] == "network":
-        checks.at_least(f"{what}: quantity", quantity, 0.0)
-    else:
-        whole = isinstance(quantity, int) and quantity >= 0
-        checks.true(f"{what}: quantity {quantity} is not a whole number of pieces", whole)
+    whole = isinstance(quantity, int) and quantity >= 0
+    checks.true(f"{what}: quantity {quantity} is not a whole number of pieces", whole)
     if wanted is None:
         checks.true(f"{what}: ordered, but no pool uses it", quantity == 0)
         return

@@ -30,7 +30,9 @@ class Entry:
     charge : float
         Accelerators that a replica occupies, with those that its packing strands in a node.
     nic_bytes_per_s : float
-        The replica's own share of its node's network ports, per direction.
+        Peak of the replica's own wired network ports, per direction.
+    out_bytes_per_s, load_bytes_per_s : float
+        What hand-overs and loads of their sizes reach of it.
     full_rate, step_s, tpot_s, prefill_s : float
         Requests/s at full load, times of one step and of one prefill; nan where the role has none.
     busy_w, idle_w : float
@@ -46,6 +48,8 @@ class Entry:
     accelerator: Accelerator
     charge: float
     nic_bytes_per_s: float
+    out_bytes_per_s: float
+    load_bytes_per_s: float
     full_rate: float
     step_s: float
     tpot_s: float
@@ -128,14 +132,18 @@ def read_entries(facts: Facts) -> list[Entry]:
     for k, (item, platform) in enumerate(zip(load, platforms, strict=True)):
         count = item["tp"] * item["pp"] * item["dp"]
         fit = max(1, platform.accelerators // count)
-        ports = platform.nic_count * platform.nic_bytes_per_s * facts.nic_link.measured_frac
+        work, bytes_out = facts.workloads[item["class"]], float(performance.kv_transfer_bytes[k])
+        cards = max(1e-3, facts.port_bytes_per_s * float(item["ports_per_replica"]))
+        loaded = bytes_out * work.cached_on_hit / work.isl
         entries.append(Entry(
             record=item,
             work=facts.workloads[item["class"]],
             platform=platform,
             accelerator=chips[platform.id],
             charge=platform.accelerators / fit,
-            nic_bytes_per_s=ports * count / platform.accelerators,
+            nic_bytes_per_s=cards,
+            out_bytes_per_s=cards * float(facts.nic_efficiency.at(bytes_out)),
+            load_bytes_per_s=cards * float(facts.nic_efficiency.at(loaded)),
             full_rate=float(performance.requests_per_s[k]),
             step_s=float(performance.decode_step_s[k]),
             tpot_s=float(performance.tpot_s[k]),

@@ -34,6 +34,7 @@ def check_memory(facts: Facts, nodes: dict[str, Node], entries: list[Entry], che
     _check_own_nodes(facts, nodes, entries, parked, checks)
     _check_order(facts, entries, [record for record, _ in parked], checks)
     _check_hits(facts, entries, parked, checks)
+    _check_writes(facts, [record for record, _ in parked], checks)
     _check_tiers(nodes, placed, checks)
 
 
@@ -46,8 +47,10 @@ def _tier(record: Record, nodes: dict[str, Node], checks: Checks) -> Tier | None
         checks.true(f"{what}: there is no tier {record['tier']}", False)
         return None
     checks.true(f"{what}: tier {record['tier']} is made of {tier.device_id}", record["device"] == tier.device_id)
-    good = all(math.isfinite(record[name]) and record[name] >= 0 for name in ("bytes", "read_bytes_per_s"))
-    checks.true(f"{what}: bytes or reads are not numbers of at least 0", good)
+    good = all(
+        math.isfinite(record[name]) and record[name] >= 0 for name in ("bytes", "read_bytes_per_s", "write_bytes_per_s")
+    )
+    checks.true(f"{what}: bytes, reads or writes are not numbers of at least 0", good)
     return tier
 
 
@@ -159,28 +162,57 @@ def _check_hits(facts: Facts, entries: list[Entry], parked: Placed, checks: Chec
         checks.at_most(what, rate, won[name, place], "1/s", scale=_GRAIN_RATE)
 
 
+def _check_writes(facts: Facts, parked: list[Record], checks: Checks) -> None:
+    """Check that new KV is written where it is parked first, and moved KV where it goes."""
+    rates: dict[tuple[str, int, str, str], float] = defaultdict(float)
+    for record in parked:
+        rates[record["class"], record["segment"], record["pool_id"], record["tier"]] += record["requests_per_s"]
+    for record in parked:
+        name, i, at = record["class"], record["segment"], (record["pool_id"], record["tier"])
+        curve, work = facts.retention.get(name), facts.workloads[name]
+        if curve is None or not isinstance(i, int) or not 0 <= i < len(curve):
+            continue
+        prompt = facts.kv_bytes(work)
+        if i == 0:
+            found = sum(float(curve.d_hit[k]) * rates[name, k, *at] for k in range(len(curve)))
+            needed = prompt * (rates[name, 0, *at] - work.reuse_frac_max * found)
+        else:
+            waiting = 1.0 - float(sum(curve.d_hit[:i]))
+            needed = prompt * waiting * (rates[name, i, *at] - rates[name, i - 1, *at])
+        what = f"parked KV of {name} segment {i} in {at[0]} {at[1]}: bytes/s written"
+        checks.at_least(what, record["write_bytes_per_s"], max(0.0, needed), "B/s", scale=_GRAIN_BYTES)
+
+
 def _check_tiers(nodes: dict[str, Node], placed: Placed, checks: Checks) -> None:
-    """Check bytes and reads of every tier; a storage server reads at the slower of its drives and its ports."""
-    for (pool_id, name), (amount, reads) in tier_use([record for record, _ in placed]).items():
-        size, speed = tier_limits(nodes[pool_id], name)
-        checks.at_most(f"tier {name} of {pool_id}: bytes", amount, size, "B")
-        checks.at_most(f"tier {name} of {pool_id}: reads", reads, speed, "B/s")
+    """Check bytes, reads, writes and wear of every tier; a storage server's ports bound its reads and writes."""
+    words = (("bytes", "B"), ("reads", "B/s"), ("writes", "B/s"), ("writes over the rated life", "B/s"))
+    for (pool_id, name), use in tier_use([record for record, _ in placed]).items():
+        for (word, unit), used, limit in zip(words, use, tier_limits(nodes[pool_id], name), strict=True):
+            if math.isfinite(limit):
+                checks.at_most(f"tier {name} of {pool_id}: {word}", used, limit, unit)
 
 
-def tier_use(placement: list[Record]) -> dict[tuple[str, str], tuple[float, float]]:
-    """Return bytes and reads of each (pool, tier)."""
-    use: dict[tuple[str, str], tuple[float, float]] = defaultdict(lambda: (0.0, 0.0))
+Four = tuple[float, float, float, float]
+"""Bytes, bytes/s read, bytes/s written, and the same against the rated life."""
+
+
+def tier_use(placement: list[Record]) -> dict[tuple[str, str], Four]:
+    """Return bytes, reads and (twice, for bandwidth and for wear) writes of each (pool, tier)."""
+    use: dict[tuple[str, str], Four] = defaultdict(lambda: (0.0, 0.0, 0.0, 0.0))
     for record in placement:
-        key = (record["pool_id"], record["tier"])
-        use[key] = (use[key][0] + record["bytes"], use[key][1] + record["read_bytes_per_s"])
+        key, written = (record["pool_id"], record["tier"]), record["write_bytes_per_s"]
+        more = (record["bytes"], record["read_bytes_per_s"], written, written)
+        now = use[key]
+        use[key] = (now[0] + more[0], now[1] + more[1], now[2] + more[2], now[3] + more[3])
     return dict(use)
 
 
-def tier_limits(node: Node, name: str) -> tuple[float, float]:
-    """Return bytes and bytes/s of a tier over all nodes of a pool."""
-    tier = node.tiers[name]
-    speed = min(tier.read_bytes_per_s, tier.link_bytes_per_s) if tier.pooled else tier.read_bytes_per_s
-    return node.quantity * tier.capacity_bytes, node.quantity * speed
+def tier_limits(node: Node, name: str) -> Four:
+    """Return bytes, bytes/s read, written and endured of a tier over all nodes of a pool."""
+    tier, n = node.tiers[name], node.quantity
+    port = tier.link_bytes_per_s if tier.pooled else math.inf
+    reads, writes = min(tier.read_bytes_per_s, port), min(tier.write_bytes_per_s, port)
+    return n * tier.capacity_bytes, n * reads, n * writes, n * tier.endurance_bytes_per_s
 
 
 def served_rates(entries: list[Entry]) -> dict[str, float]:

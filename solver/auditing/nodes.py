@@ -1,13 +1,15 @@
-"""Nodes of each pool, from their rows: tiers, watts, dollars and network ports."""
+"""Nodes of each pool, from their rows: tiers, watts and dollars."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from solver.auditing.checks import Checks
 from solver.auditing.rows import Facts
 from solver.design import Record
 from solver.parts import Accelerator, Cooling, Link, MemoryDevice, Platform, Rack
+from solver.physics.wear import endurance_bytes_per_s
 
 Devices = tuple[tuple[MemoryDevice, int], ...]
 """What is bought for each node, with counts."""
@@ -17,11 +19,13 @@ _EXTRA_BAYS = ("nvme", "hdd", "cxl")
 
 @dataclass(frozen=True)
 class Tier:
-    """A memory tier of one node: bytes, bytes/s, path of one accelerator (of the server, where pooled)."""
+    """A memory tier of one node: bytes, bytes/s, wear, path of one accelerator (of the server, where pooled)."""
 
     device_id: str
     capacity_bytes: float
     read_bytes_per_s: float
+    write_bytes_per_s: float
+    endurance_bytes_per_s: float
     link_bytes_per_s: float
     latency_s: float
     pooled: bool
@@ -47,11 +51,9 @@ class Node:
     peak_w, capped_w : float
         Provisioned at full power and at the pool's cap.
     host_drawn_w, standing_w : float
-        Mean draw without the accelerators, and with them idle; network outside the node in neither.
+        Mean draw without the accelerators, and with them idle.
     base_usd, base_w, base_drawn_w : float
         The platform as it is billed: without the devices that are bought apart.
-    endpoints : float
-        Ports of the study's fabric.
     swapped : bool
         Standard memory left out for another population.
     """
@@ -72,8 +74,6 @@ class Node:
     base_usd: float
     base_w: float
     base_drawn_w: float
-    endpoints: float
-    endpoint_w: float
     swapped: bool
 
     @property
@@ -83,8 +83,8 @@ class Node:
 
     @property
     def it_w(self) -> float:
-        """Provisioned IT watts with the network's share."""
-        return self.capped_w + self.endpoints * self.endpoint_w
+        """Provisioned IT watts."""
+        return self.capped_w
 
     @property
     def pue_mean(self) -> float:
@@ -164,8 +164,6 @@ def _node(facts: Facts, pool: Record) -> Node:
         base_usd=(platform.price_central_usd or 0.0) + moved_usd - left_usd,
         base_w=base_w - left_w,
         base_drawn_w=host_w,
-        endpoints=platform.nic_count * platform.nic_bytes_per_s / (facts.network.port_bytes_per_s or 1.0),
-        endpoint_w=facts.network.endpoint_w or 0.0,
         swapped=swapped,
     )
 
@@ -194,13 +192,17 @@ def _tiers(
             continue
         name = (_POOLED if pooled else "") + device.tier
         size, speed = n * device.capacity_bytes, n * device.read_bw_bytes_per_s
-        found[name] = Tier(device.id, size, speed, link, latency + (device.latency_s or 0.0), pooled)
+        more = device.write_amplification or facts.setting("build.write_amplification", build.write_amplification)
+        wear = endurance_bytes_per_s(size, device.endurance_dwpd, more)
+        latency_s = latency + (device.latency_s or 0.0)
+        found[name] = Tier(device.id, size, speed, n * device.write_bw_bytes_per_s, wear, link, latency_s, pooled)
     if standard is not None and not pooled and build.tiers:
         here, n = next(((d, n) for d, n in devices if d.bay == standard.bay), (standard, 0))
         size = n * here.capacity_bytes if swapped else platform.host_mem_std_bytes
         size *= facts.setting("build.host_mem_usable_frac", build.host_mem_usable_frac)
         speed = platform.host_mem_bw_bytes_per_s or 0.0
-        found[here.tier] = Tier(here.id, size, speed, link, latency + (here.latency_s or 0.0), pooled)
+        latency_s = latency + (here.latency_s or 0.0)
+        found[here.tier] = Tier(here.id, size, speed, speed, math.inf, link, latency_s, pooled)
     return found
 
 

@@ -14,6 +14,7 @@ from solver.errors import InputError, Problem
 from solver.parts import Link, MemoryDevice, Model, NetworkPart, Part, Precision
 from solver.physics.calibration import Calibration
 from solver.physics.kv import kv_layout
+from solver.physics.links import TransferEfficiency, transfer_efficiency
 from solver.physics.reuse import Retention, retention_segments
 from solver.study import Study, WorkloadSpec, study_from_dict
 from solver.units import HOURS_PER_YEAR, SUFFIXES
@@ -175,14 +176,31 @@ class Facts:
         return Calibration.from_rows(self.rows("calibration"))
 
     @cached_property
-    def network(self) -> NetworkPart:
-        """The fabric, priced and powered by endpoint."""
-        return self.part(NetworkPart, self.setting("build.network", self.study.build.network))
+    def switch(self) -> NetworkPart:
+        """The switch that the fabric is made of."""
+        return self.part(NetworkPart, self.setting("build.switch", self.study.build.switch))
+
+    @cached_property
+    def optic(self) -> NetworkPart:
+        """What stands in each switch port in use."""
+        return self.part(NetworkPart, self.setting("build.optic", self.study.build.optic))
+
+    @property
+    def port_bytes_per_s(self) -> float:
+        """Bytes/s of a switch port."""
+        return self.switch.port_bytes_per_s or 1.0
 
     @cached_property
     def nic_link(self) -> Link:
         """The path between nodes."""
         return self.part(Link, self.setting("build.nic_link", self.study.build.nic_link))
+
+    @cached_property
+    def nic_efficiency(self) -> TransferEfficiency:
+        """Share of the path between nodes that transfers reach, by their size."""
+        rows = [r for r in self.rows("link_efficiency") if r["link_id"] == self.nic_link.id]
+        points = [(float(r["bytes"]), float(r["frac"])) for r in rows]
+        return transfer_efficiency(points, self.nic_link.measured_frac)
 
     @cached_property
     def _prices(self) -> dict[tuple[str, str], float]:

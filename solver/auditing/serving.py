@@ -6,6 +6,7 @@ import math
 
 from solver.auditing.checks import TOLERANCE, Checks
 from solver.auditing.entries import HIT, MISS, NONE, Entry
+from solver.auditing.network import check_wiring
 from solver.auditing.nodes import Node, Tier
 from solver.auditing.rows import Facts
 from solver.physics.queueing import wait_quantile
@@ -31,6 +32,10 @@ def check_entry(facts: Facts, entry: Entry, nodes: dict[str, Node], checks: Chec
         _check_ttft(facts, entry, rate, load_s, what, checks)
     if entry.role != "prefill":
         _check_tpot(entry, rate, what, checks)
+    if entry.role == "decode" and work.ttft_s is not None:
+        took_s = entry.transfer_bytes / entry.out_bytes_per_s
+        checks.at_most(f"{what}: seconds to take over a prompt's KV", took_s, _due_s(facts, entry), "s")
+    check_wiring(facts, entry, what, checks)
     _check_flows(entry, what, checks)
     _check_watts(entry, rate, nodes, what, checks)
     checks.true(f"{what}: evidence is {entry.evidence}, not {record['evidence']}", record["evidence"] == entry.evidence)
@@ -90,7 +95,7 @@ def _load_path(entry: Entry, nodes: dict[str, Node], what: str, checks: Checks) 
         sources = [n.tiers[name] for n in nodes.values() if name in n.tiers and n.tiers[name].pooled and n.quantity]
         if not checks.true(f"{what}: hits come from {name}, which no storage pool has", bool(sources)):
             return 1e-9, 0.0
-        return entry.nic_bytes_per_s, max(tier.latency_s for tier in sources)
+        return entry.load_bytes_per_s, max(tier.latency_s for tier in sources)
     tier: Tier | None = nodes[entry.pool_id].tiers.get(name)
     if tier is None or tier.pooled:
         checks.true(f"{what}: hits come from {name}, which its nodes do not have", False)
@@ -103,10 +108,11 @@ def _check_ttft(facts: Facts, entry: Entry, rate: float, load_s: float, what: st
     """Check the hand-over out of a replica that prefills, and its TTFT at the promised percentile at its load."""
     work = entry.work
     if entry.role == "prefill":
-        handover_s = entry.transfer_bytes / entry.nic_bytes_per_s + facts.nic_link.latency_s
+        received_s = _due_s(facts, entry) if work.ttft_s is not None else 0.0
+        handover_s = max(entry.transfer_bytes / entry.out_bytes_per_s, received_s) + facts.nic_link.latency_s
         after_s, busy = load_s + handover_s, rate / entry.full_rate
         checks.at_most(f"{what}: KV handed over through a replica's own ports", rate * entry.transfer_bytes,
-                       entry.nic_bytes_per_s, "B/s")  # fmt: skip
+                       entry.out_bytes_per_s, "B/s")  # fmt: skip
     else:
         after_s, busy = load_s + entry.step_s, rate * entry.prefill_s / entry.lanes
     wait = wait_quantile(busy, entry.prefill_s, work.isl_cv**2, work.percentile, entry.lanes) if rate > 0 else 0.0
@@ -117,12 +123,18 @@ def _check_ttft(facts: Facts, entry: Entry, rate: float, load_s: float, what: st
         checks.at_most(f"{what}: stated TTFT breaks the promise", stated, work.ttft_s, "s")
 
 
+def _due_s(facts: Facts, entry: Entry) -> float:
+    """Seconds within which a decoding replica takes over a prompt's KV."""
+    share = float(facts.setting("build.handover_ttft_frac", facts.study.build.handover_ttft_frac))
+    return share * (entry.work.ttft_s or math.inf)
+
+
 def _check_tpot(entry: Entry, rate: float, what: str, checks: Checks) -> None:
     """Check the hand-over into a replica that decodes, and its TPOT."""
     work, stated = entry.work, entry.record["tpot_s"]
     if entry.role == "decode":
         checks.at_most(f"{what}: KV taken over through a replica's own ports", rate * entry.transfer_bytes,
-                       entry.nic_bytes_per_s, "B/s")  # fmt: skip
+                       entry.out_bytes_per_s, "B/s")  # fmt: skip
     checks.at_least(f"{what}: TPOT understated", stated, entry.tpot_s, "s")
     if work.tpot_s is not None:
         checks.at_most(f"{what}: TPOT promise broken", entry.tpot_s, work.tpot_s, "s")

@@ -9,6 +9,7 @@ from solver.auditing.bill import wanted_lines
 from solver.auditing.checks import Checks
 from solver.auditing.entries import Entry
 from solver.auditing.memory import served_rates, tier_limits, tier_use
+from solver.auditing.network import read_network
 from solver.auditing.nodes import Node
 from solver.auditing.rows import SECONDS_PER_YEAR, Facts
 from solver.design import FEASIBLE, OPTIMAL, Record
@@ -62,8 +63,7 @@ def check_pools(facts: Facts, nodes: dict[str, Node], checks: Checks) -> None:
 
 def _standing_w(node: Node) -> float:
     """Mean watts at the meter of a pool's nodes while their accelerators idle."""
-    it = node.standing_w + node.endpoints * node.endpoint_w
-    return sum(s.nodes * it * s.cooling.pue_central for s in node.stands)
+    return sum(s.nodes * node.standing_w * s.cooling.pue_central for s in node.stands)
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,11 @@ def add_up(facts: Facts, nodes: dict[str, Node], entries: list[Entry]) -> Sums:
     served, works, money = served_rates(entries), facts.workloads, facts.money
     fixed_w = facts.study.site.fixed_mw * 1e6
     counted = {w.id: counted_tokens(facts, w) for w in works.values()}
-    year = SECONDS_PER_YEAR * money.load_factor
+    year, net = SECONDS_PER_YEAR * money.load_factor, read_network(facts)
     working = sum(float(e.record["drawn_above_idle_meter_w"]) for e in entries)
-    standing = fixed_w + sum(_standing_w(n) for n in nodes.values())
+    standing = fixed_w + net.drawn_meter_w + sum(_standing_w(n) for n in nodes.values())
     drawn = standing + working
-    it_w = sum(n.quantity * n.it_w for n in nodes.values())
+    it_w = net.it_w + sum(n.quantity * n.it_w for n in nodes.values())
     yearly = (standing + money.load_factor * working) * SECONDS_PER_YEAR * money.electricity_usd_per_j
     capex = 0.0
     for line in wanted_lines(facts, nodes).values():
@@ -118,7 +118,7 @@ def add_up(facts: Facts, nodes: dict[str, Node], entries: list[Entry]) -> Sums:
                     for n in nodes.values()),
         node_w=sum(n.quantity * n.capped_w for n in nodes.values()),
         it_w=it_w,
-        meter_w=fixed_w + sum(s.nodes * n.it_w * s.cooling.pue_peak for n, s in stands),
+        meter_w=fixed_w + net.meter_w + sum(s.nodes * n.it_w * s.cooling.pue_peak for n, s in stands),
         drawn_w=drawn,
         capex_usd=capex,
         tco_usd=yearly + it_w * money.building_usd_per_w_year,
@@ -126,7 +126,7 @@ def add_up(facts: Facts, nodes: dict[str, Node], entries: list[Entry]) -> Sums:
         unmet_usd=year * sum((w.unmet_usd_per_request or 0.0) * max(0.0, w.requests_per_s - served.get(w.id, 0.0))
                              for w in works.values() if facts.study.demand.mode == "fixed"),
         floor_m2=sum(s.racks * s.rack.floor_m2 for _, s in stands),
-        water_l_per_s=sum(s.nodes * n.it_w * s.cooling.wue_l_per_j for n, s in stands),
+        water_l_per_s=net.water_l_per_s + sum(s.nodes * n.it_w * s.cooling.wue_l_per_j for n, s in stands),
         co2_kg_per_s=drawn * money.carbon_kg_per_j,
     )  # fmt: skip
 
@@ -174,7 +174,7 @@ def check_stated_limits(facts: Facts, nodes: dict[str, Node], entries: list[Entr
         checks.at_most(f"limit {name}: stated use", record["used"], record["value"], unit)
         head, _, last = name.rpartition(".")
         if head in tiers:
-            at = ("capacity", "read").index(last)
+            at = ("capacity", "read", "write", "wear").index(last)
             checks.equal(f"limit {name}: value", record["value"], tiers[head][0][at], unit)
             checks.equal(f"limit {name}: used", record["used"], tiers[head][1][at], unit, scale=record["value"])
         for work in facts.workloads.values():

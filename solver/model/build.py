@@ -9,12 +9,18 @@ from solver.model.data import ModelData
 from solver.model.demand import add_demand
 from solver.model.limits import add_limits
 from solver.model.memory import add_memory
+from solver.model.network import add_network
 from solver.model.orders import add_orders
+from solver.model.parking import add_parking
 from solver.model.practical import add_practical
 from solver.model.racks import add_racks
 from solver.model.stock import add_assignment, add_stock
+from solver.model.tiers import add_tiers
 
-PARTS = (add_demand, add_racks, add_compute, add_memory, add_assignment, add_limits, add_practical)
+PARTS = (
+    add_demand, add_racks, add_compute, add_memory, add_parking, add_tiers, add_network, add_assignment, add_limits,
+    add_practical,
+)  # fmt: skip
 """Each adds its variables and rows to one period; a later part may use what an earlier one added."""
 
 

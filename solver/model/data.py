@@ -94,6 +94,56 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Fabric:
+    """A non-blocking network of so many tiers of one kind of switch (a folded Clos network, Leiserson 1985).
+
+    Attributes
+    ----------
+    tiers : int
+    most_ports : float
+        Ports that nodes can be wired to.
+    leaves_per_port, spines_per_port : float
+        Switches for each of them.
+    optics_per_port : float
+        Switch ports in use for each of them: two ends of every link between switches, one of a link to a node.
+    """
+
+    tiers: int
+    most_ports: float
+    leaves_per_port: float
+    spines_per_port: float
+    optics_per_port: float
+
+    @property
+    def id(self) -> str:
+        """Tiers in words."""
+        return f"{self.tiers} tier{'s' if self.tiers > 1 else ''}"
+
+
+def fabrics(switch_ports: int) -> tuple[Fabric, ...]:
+    """Return the fabrics of one, two and three tiers of a switch with so many ports."""
+    r = float(switch_ports)
+    return (
+        Fabric(1, r, 1.0 / r, 0.0, 1.0),
+        Fabric(2, r**2 / 2.0, 2.0 / r, 1.0 / r, 3.0),
+        Fabric(3, r**3 / 4.0, 2.0 / r, 3.0 / r, 5.0),
+    )
+
+
+ACCELERATORS_A_PORT = 8
+"""Accelerators that share one port for requests, weights and control."""
+
+
+def node_ports(scenario: Scenario, config: Configuration) -> float:
+    """Switch ports of a node whatever works on it: a few of a server with accelerators, all of a storage server."""
+    platform = config.platform
+    cards = platform.nic_count
+    if platform.accelerators:
+        cards = min(cards, math.ceil(platform.accelerators / ACCELERATORS_A_PORT))
+    return cards * platform.nic_bytes_per_s / (scenario.switch.port_bytes_per_s or 1.0)
+
+
+@dataclass(frozen=True)
 class ModelData:
     """Everything the model is built from.
 
@@ -120,6 +170,11 @@ class ModelData:
     def workloads(self) -> tuple[Workload, ...]:
         """Classes of the scenario."""
         return self.scenario.workloads
+
+    @cached_property
+    def fabrics(self) -> tuple[Fabric, ...]:
+        """Kinds of fabric that the study's switch can make."""
+        return fabrics(self.scenario.switch.ports or 1)
 
     @cached_property
     def columns_of_family(self) -> dict[Family, list[Column]]:

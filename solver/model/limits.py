@@ -14,7 +14,7 @@ def add_limits(block: pyo.Block, data: ModelData) -> None:
     Parameters
     ----------
     block : Block
-        One period with `housed` and `replicas`; `bought` stands on the model.
+        One period with `housed`, `replicas` and the network; `bought` stands on the model.
     data : ModelData
     """
     limits = {r.id: r.limit(data.scenario) for r in RESOURCES.values()}
@@ -42,7 +42,7 @@ def add_limits(block: pyo.Block, data: ModelData) -> None:
 
 
 def use(block: pyo.Block, data: ModelData, resource: Resource) -> object:
-    """Sum what is fixed, bought, housed and at work, in model units."""
+    """Sum what is fixed, bought, wired, housed and at work, in model units."""
     m, s, scale = block.model(), data.scenario, resource.scale
     configs = {p.config.id: p.config for p in data.pools}
     racks = {h.rack.id: h.rack for h in data.housings if not h.own}
@@ -52,6 +52,8 @@ def use(block: pyo.Block, data: ModelData, resource: Resource) -> object:
     devices = {d.id: d for d in s.devices}
     terms += [(m.loose[d, v], resource.per_device_bought(s, devices[d])) for d in m.LOOSE for v in m.PERIODS]
     terms += [(block.racks[h.id], resource.per_rack(s, h.rack)) for h in data.housings if not h.own]
+    terms += [(block.leaves, resource.per_switch(s)), (block.spines, resource.per_switch(s))]
+    terms += [(block.optics, resource.per_optic(s))]
     terms += [(block.housed[h.id], resource.per_node(s, h)) for h in data.housings]
     terms += [(block.replicas[c.index], resource.per_replica(s, c.candidate, pue[c.family])) for c in data.columns]
     return resource.fixed(s) / scale + pyo.quicksum(amount / scale * var for var, amount in terms if amount)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
 
 import pyomo.environ as pyo
 
 from solver.model.data import Housing, ModelData
 from solver.model.stock import owned_nodes
-from solver.resources import RESOURCES
+from solver.resources import RESOURCES, Resource
+from solver.scenario import Scenario
 
 
 def add_practical(block: pyo.Block, data: ModelData) -> None:
@@ -97,21 +100,31 @@ def choose_few(block: pyo.Block, limit: int) -> object:
 
 
 def most_nodes(data: ModelData, pool: str) -> float:
-    """Nodes of a pool that the limits of the study allow when nothing else is built."""
+    """Nodes of a pool that the limits of the study allow when nothing else is built.
+
+    Each kind of rack is bounded alone and the bounds are added: nodes split over two kinds may each keep a limit
+    that all of them in one kind would break.
+    """
     housings: list[Housing] = data.housings_of_pool.get(pool, [])
-    s, best = data.scenario, 0.0
-    for housing in housings:
-        config = housing.pool.config
-        supply = s.most_bought(config.platform.id)
-        stand, buy = 1e6, 1e6 if supply is None else float(supply)
-        for resource in RESOURCES.values():
-            limit = resource.limit(s)
-            if limit is None:
-                continue
-            left = max(0.0, limit - resource.fixed(s))
-            if (each := resource.per_node(s, housing)) > 0:
-                stand = min(stand, left / each)
-            if (each := resource.per_node_bought(s, config)) > 0:
-                buy = min(buy, left / each)
-        best = max(best, math.floor(min(stand, math.floor(buy) + s.fleet.get(config.id, 0))))
-    return best
+    if not housings:
+        return 0.0
+    s, config = data.scenario, housings[0].pool.config
+    supply = s.most_bought(config.platform.id)
+    buy = _bound(data, lambda resource: resource.per_node_bought(s, config))
+    buy = min(buy, math.inf if supply is None else supply) + s.fleet.get(config.id, 0)
+    return min(buy, sum(_bound(data, partial(_standing, s, h)) for h in housings))
+
+
+def _standing(scenario: Scenario, housing: Housing, resource: Resource) -> float:
+    """What a node at work takes of a resource."""
+    return resource.per_node(scenario, housing)
+
+
+def _bound(data: ModelData, each: Callable[[Resource], float]) -> float:
+    """Nodes that every limit allows, for what one takes of each resource."""
+    most = 1e6
+    for resource in RESOURCES.values():
+        limit, one = resource.limit(data.scenario), each(resource)
+        if limit is not None and one > 0:
+            most = min(most, (limit - resource.fixed(data.scenario)) / one)
+    return float(math.floor(max(0.0, most) + 1e-6))

@@ -1,0 +1,178 @@
+"""Parked KV: what waits in a tier for its user, by retention segment, the hits it wins and the writes it costs.
+
+A request's KV is written when it is first parked and again whenever it moves to another tier; what stays where it
+was is not written again. Bytes are in TB, bandwidth in TB/s.
+"""
+
+from __future__ import annotations
+
+import pyomo.environ as pyo
+
+from solver.candidates import Candidate
+from solver.model.data import ModelData, Place
+from solver.model.memory import TB, by_position
+from solver.physics.kv import kv_layout
+from solver.scenario import Scenario
+
+
+def add_parking(block: pyo.Block, data: ModelData) -> None:
+    """Add parked KV by class, retention segment and place, the hits it wins, and its writes.
+
+    Parameters
+    ----------
+    block : Block
+        One period with `replicas` and `served`.
+    data : ModelData
+    """
+    places = {p.id: p for p in data.places}
+    where: dict[str, list[str]] = {w: [] for w in data.retention}
+    for w in data.retention:
+        where[w] = [p.id for p in places.values() if (w, hit_key(p)) in data.hits_at]
+    keys = [(w, i, p) for w, at in where.items() for i in range(len(data.retention[w])) for p in at]
+    kept = [(w, i) for w, r in data.retention.items() if where[w] for i in range(len(r))]
+    size = {(w, i): resident_bytes(data, w, i) / TB for w, i in kept}
+    block.PARKED = pyo.Set(initialize=keys, dimen=3, doc="class, retention segment, place")
+    block.RETAINED = pyo.Set(initialize=kept, dimen=2, doc="class and retention segment")
+    block.HITS = pyo.Set(initialize=list(data.hits_at), dimen=2, doc="class and place or pooled tier of hits")
+    block.parked = pyo.Var(block.PARKED, domain=pyo.NonNegativeReals, doc="requests whose segment lies there [1/s]")
+    block.retained = pyo.Var(block.RETAINED, domain=pyo.NonNegativeReals, doc="requests whose segment is kept [1/s]")
+    block.parked_tb = pyo.Expression(
+        block.PARKED, rule=lambda b, w, i, p: b.parked[w, i, p] * size[w, i], doc="parked KV [TB]"
+    )
+    block.park_somewhere = pyo.Constraint(
+        block.RETAINED, rule=lambda b, w, i: park_somewhere(b, w, i, where[w]), doc=park_somewhere.__doc__
+    )
+    block.keep_in_order = pyo.Constraint(block.RETAINED, rule=keep_in_order, doc=keep_in_order.__doc__)
+    block.park_on_own_nodes = pyo.Constraint(
+        [(w, p) for w, at in where.items() for p in at if not places[p].stock.pooled],
+        rule=lambda b, w, p: park_on_own_nodes(b, data, w, places[p]),
+        doc=park_on_own_nodes.__doc__,
+    )
+    sources = by_position(((w, i, p, (w, hit_key(places[p]))) for w, i, p in keys), 3)
+    block.hit_what_is_kept = pyo.Constraint(
+        block.HITS,
+        rule=lambda b, w, at: hit_what_is_kept(b, data, w, at, sources[w, at]),
+        doc=hit_what_is_kept.__doc__,
+    )
+    _add_writes(block, data, where)
+
+
+def _add_writes(block: pyo.Block, data: ModelData, where: dict[str, list[str]]) -> None:
+    """Add what is written where: new KV into the first segment, moved KV into later ones."""
+    later = [(w, i, p) for w, at in where.items() for i in range(1, len(data.retention[w])) for p in at]
+    block.written = pyo.Var(block.PARKED, domain=pyo.NonNegativeReals, doc="parked KV written [TB/s]")
+    block.write_new = pyo.Constraint(
+        [(w, p) for w, at in where.items() for p in at],
+        rule=lambda b, w, p: write_new(b, data, w, p),
+        doc=write_new.__doc__,
+    )
+    pooled = {p.id for p in data.places if p.stock.pooled}
+    pushing = [w for w, at in where.items() if pooled & set(at)]
+    block.PUSHING = pyo.Set(initialize=pushing, doc="classes whose KV is written to storage servers")
+    block.extra_ports = pyo.Var(block.PUSHING, domain=pyo.NonNegativeReals, doc="ports wired for writes alone [1]")
+    block.push_over_ports = pyo.Constraint(
+        block.PUSHING, rule=lambda b, w: push_over_ports(b, data, w), doc=push_over_ports.__doc__
+    )
+    block.write_moved = pyo.Constraint(
+        later, rule=lambda b, w, i, p: write_moved(b, data, w, i, p), doc=write_moved.__doc__
+    )
+
+
+def hit_key(place: Place) -> str:
+    """Where hits of a place are counted: the place itself, or its tier where all replicas can reach it."""
+    return place.stock.tier if place.stock.pooled else place.id
+
+
+def resident_bytes(data: ModelData, w: str, i: int) -> float:
+    """Bytes that segment `i` of a class keeps resident per request/s retained (Little's law)."""
+    isl = next(item.isl for item in data.workloads if item.id == w)
+    return float(data.retention[w].d_resident_tokens[i]) * prompt_bytes(data, w) / isl
+
+
+def prompt_bytes(data: ModelData, w: str) -> float:
+    """Bytes of one copy of the KV of a class's whole prompt."""
+    work = next(item for item in data.workloads if item.id == w)
+    width = data.scenario.precisions[work.kv_precision].kv_bytes_per_element
+    return float(kv_layout(data.scenario.models[work.model_id]).stored_bytes(work.isl, width))
+
+
+def park_somewhere(block: pyo.Block, w: str, i: int, places: list[str]) -> object:
+    """``sum_t parked[w,i,t] = retained[w,i]``. The dual is the cheapest place for one more request's KV."""
+    return pyo.quicksum(block.parked[w, i, p] for p in places) == block.retained[w, i]
+
+
+def park_on_own_nodes(block: pyo.Block, data: ModelData, w: str, place: Place) -> object:
+    """``sum_i bytes parked[w,i,t] <= sum_j S_j GB[t] x_j``: hits are loaded from a replica's share of its own node.
+
+    The dual is what a larger tier in the nodes that prefill the class would be worth.
+    """
+    share = place.stock.capacity_bytes / TB / place.pool.config.platform.accelerators
+    parked = pyo.quicksum(block.parked_tb[w, i, place.id] for i in range(len(data.retention[w])))
+    return parked <= share * pyo.quicksum(block.occupied[c.index] for c in data.hits_at[w, place.id])
+
+
+def keep_in_order(block: pyo.Block, w: str, i: int) -> object:
+    """``retained[w,i] <= retained[w,i-1] <= served[w]``: what is kept long was kept short before.
+
+    The dual of the first segment is what more requests of the class would add to the value of keeping.
+    """
+    return block.retained[w, i] <= (block.retained[w, i - 1] if i else block.served[w])
+
+
+def hit_what_is_kept(block: pyo.Block, data: ModelData, w: str, at: str, sources: list[tuple[object, ...]]) -> object:
+    """``sum_j rate_j x_j <= sum_i dG_i parked[w,i,t]`` over hits loaded from that place.
+
+    The dual is what one more hit a second is worth: a prefill saved.
+    """
+    hits = pyo.quicksum(c.candidate.requests_per_s * block.replicas[c.index] for c in data.hits_at[w, at])
+    d_hit = data.retention[w].d_hit
+    return hits <= pyo.quicksum(float(d_hit[int(str(i))]) * block.parked[v, i, p] for v, i, p, _ in sources)
+
+
+def push_over_ports(block: pyo.Block, data: ModelData, w: str) -> object:
+    """``sum over pooled t of wr[w,i,t] <= sum_j spare_j x_j + extra[w] port``: writes leave through wired ports.
+
+    `spare` is what a replica's ports carry beyond its hand-over. The dual is what a faster port is worth to writes.
+    """
+    scenario, pooled = data.scenario, {p.id for p in data.places if p.stock.pooled}
+    written = pyo.quicksum(block.written[k] for k in block.PARKED if k[0] == w and k[2] in pooled)
+    spare = pyo.quicksum(
+        spare_bytes_per_s(data, c.candidate) / TB * block.replicas[c.index]
+        for c in data.columns
+        if c.candidate.workload == w and c.candidate.role != "decode" and c.candidate.ports > 0
+    )
+    return written <= spare + port_bytes_per_s(scenario) / TB * block.extra_ports[w]
+
+
+def spare_bytes_per_s(data: ModelData, candidate: Candidate) -> float:
+    """Bytes/s that the wired ports of a replica that prefills carry beyond its hand-over."""
+    prompt = prompt_bytes(data, candidate.workload)
+    speed = candidate.ports * (data.scenario.switch.port_bytes_per_s or 1.0)
+    reached = speed * float(data.scenario.nic_efficiency.at(prompt))
+    return max(0.0, reached - candidate.requests_per_s * candidate.handover_bytes)
+
+
+def port_bytes_per_s(scenario: Scenario) -> float:
+    """Bytes/s that large writes reach over one switch port."""
+    return (scenario.switch.port_bytes_per_s or 1.0) * scenario.nic_link.measured_frac
+
+
+def write_new(block: pyo.Block, data: ModelData, w: str, p: str) -> object:
+    """``wr[w,0,t] >= B f[w,0,t] - L sum_i dG_i f[w,i,t]``: a prompt of B bytes less the L bytes a hit finds there.
+
+    The dual is what a byte less to write is worth where writes or wear bind.
+    """
+    segments = range(len(data.retention[w]))
+    found = pyo.quicksum(float(data.retention[w].d_hit[i]) * block.parked[w, i, p] for i in segments)
+    whole, loaded = prompt_bytes(data, w) / TB, data.load_bytes[w] / TB
+    return block.written[w, 0, p] >= whole * block.parked[w, 0, p] - loaded * found
+
+
+def write_moved(block: pyo.Block, data: ModelData, w: str, i: int, p: str) -> object:
+    """``wr[w,i,t] >= B (1 - G(T_i-1)) (f[w,i,t] - f[w,i-1,t])``: what has not been used yet moves to another tier.
+
+    The dual is what a byte less to move is worth where writes or wear bind.
+    """
+    waiting = 1.0 - float(sum(data.retention[w].d_hit[:i]))
+    moved = block.parked[w, i, p] - block.parked[w, i - 1, p]
+    return block.written[w, i, p] >= prompt_bytes(data, w) / TB * waiting * moved

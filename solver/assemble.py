@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from importlib import metadata
 
+import pyomo.environ as pyo
+
+from solver.bill import bill_of_materials
 from solver.candidates import CandidateSet, Dropped
 from solver.design import Design, Record
 from solver.embed import used_rows
-from solver.holdings import bill_of_materials, buy_what_is_used, network_record, pool_record
+from solver.holdings import buy_what_is_used, network_record, pool_record
 from solver.kpis import compute_kpis
 from solver.optimise import Solved
 from solver.polishing import Polished
@@ -49,7 +52,7 @@ def assemble(
     block = polished.model.period[0]
     buy_what_is_used(data, polished.model)
     unit = solved.objective.per_unit(scenario)
-    value, bound = polished.value * unit, solved.bound * unit
+    value, bound = _value(polished.model) * unit, solved.bound * unit
     load = load_records(data, block)
     pools = [pool_record(scenario, data, pool, block, load) for pool in data.pools]
     design = Design(
@@ -92,6 +95,12 @@ def assemble(
     )
     kpis, by_model = compute_kpis(design, scenario)
     return design.replace(kpis=kpis, tokens_by_model=by_model)
+
+
+def _value(model: pyo.ConcreteModel) -> float:
+    """Objective in model units, of what is bought in the end."""
+    ratio = model.component("denominator")
+    return float(pyo.value(model.numerator.expr)) / (1.0 if ratio is None else float(pyo.value(ratio.expr)))
 
 
 def unbuilt(

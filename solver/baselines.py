@@ -144,5 +144,5 @@ def _solved_record(name: str, data: ModelData, clock: Clock) -> Record | None:
 def with_gain(record: Record, value: float, sense: str) -> Record:
     """Add how much better the design is: a share of the comparison's value."""
     other = record["objective_value"]
-    gain = value / other - 1.0 if sense == "max" else 1.0 - value / other
+    gain = (value - other) / max(abs(other), 1e-12) * (1.0 if sense == "max" else -1.0)
     return {k: v for k, v in record.items() if k != "cost"} | {"gain_frac": gain}

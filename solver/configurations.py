@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from solver.errors import InputError, Problem, closest
 from solver.parts import Accelerator, MemoryDevice, Platform
 from solver.physics.cost import memory_usd_per_byte, platform_usd
 from solver.physics.wear import endurance_bytes_per_s
@@ -70,7 +71,9 @@ class Configuration:
     host_drawn_w : float
         Average draw of everything in the node but the accelerators, without traffic.
     price_usd : float
-        Node with these devices at the study's price quarter.
+        Node with these devices at the study's price quarter, less discounts, plus tax.
+    devices_usd : float
+        Of which the devices that are bought apart.
     """
 
     id: str
@@ -82,6 +85,7 @@ class Configuration:
     provisioned_w: float
     host_drawn_w: float
     price_usd: float
+    devices_usd: float = 0.0
 
     def capped_w(self, cap: float) -> float:
         """Provisioned watts of a node whose accelerators are capped at a share of TDP."""
@@ -95,14 +99,36 @@ class Configuration:
 
 
 def configurations(scenario: Scenario) -> tuple[Configuration, ...]:
-    """Build the menu of every platform of a scenario."""
+    """Build the menu of every platform of a scenario; of one that is only owned, what is owned.
+
+    Raises
+    ------
+    InputError
+        If a fleet names a configuration that is not on the menu.
+    """
     menu: list[Configuration] = []
     for platform in scenario.platforms:
         hosts = [None] if not scenario.study.build.tiers else [None, *_host_upgrades(scenario, platform)]
         extras = [()] if not scenario.study.build.tiers else _extras(scenario, platform)
         menu += [_configuration(scenario, platform, host, ()) for host in hosts if platform.accelerators]
         menu += [_configuration(scenario, platform, None, extra) for extra in extras if extra]
-    return tuple(menu)
+    _check_fleet(scenario, menu)
+    return tuple(c for c in menu if c.platform.id not in scenario.only_owned or c.id in scenario.fleet)
+
+
+def _check_fleet(scenario: Scenario, menu: list[Configuration]) -> None:
+    """Raise where an owned configuration is none that the platform can have."""
+    known = {c.id for c in menu}
+    problems = []
+    for spec in scenario.study.fleet:
+        labels = [c.id.removeprefix(f"{spec.platform}/") for c in menu if c.platform.id == spec.platform]
+        if f"{spec.platform}/{spec.configuration}" not in known:
+            problems.append(
+                Problem(scenario.study.name, f"fleet {spec.platform}", "configuration", spec.configuration,
+                        "not on the platform's menu", ", ".join(labels), closest(spec.configuration, labels))
+            )  # fmt: skip
+    if problems:
+        raise InputError(problems)
 
 
 def made_to_order(
@@ -153,7 +179,7 @@ def _cheapest(scenario: Scenario, devices: list[MemoryDevice]) -> MemoryDevice |
 
 
 def _usd_per_byte(scenario: Scenario, device: MemoryDevice) -> float:
-    return memory_usd_per_byte(device, scenario.site.price_quarter, scenario.prices)
+    return scenario.landed_usd(scenario.device_usd(device), device.vendor) / device.capacity_bytes
 
 
 def _host_upgrades(scenario: Scenario, platform: Platform) -> list[tuple[MemoryDevice, int]]:
@@ -193,8 +219,8 @@ def _configuration(
 ) -> Configuration:
     """Price, power and tiers of one platform with one population."""
     bought = [*([host] if host else []), *extra]
-    price = _base_price(scenario, platform, without_memory=host is not None)
-    price += sum(_usd_per_byte(scenario, d) * d.capacity_bytes * count for d, count in bought)
+    price = scenario.landed_usd(base_price_usd(scenario, platform, without_memory=host is not None), platform.vendor)
+    devices_usd = sum(_usd_per_byte(scenario, d) * d.capacity_bytes * count for d, count in bought)
     accelerator = scenario.accelerators.get(platform.accelerator_id or "")
     base_w = platform.host_w if accelerator is None else (platform.node_peak_w or platform.node_max_w)
     added_w = sum((d.max_w or 0.0) * count for d, count in bought) - _standard_w(scenario, platform, host)
@@ -209,17 +235,24 @@ def _configuration(
         removed_bytes=platform.host_mem_std_bytes if host else 0.0,
         provisioned_w=base_w + added_w,
         host_drawn_w=platform.host_w * scenario.host_draw_frac + idle_w,
-        price_usd=price,
+        price_usd=price + devices_usd,
+        devices_usd=devices_usd,
     )
 
 
-def _base_price(scenario: Scenario, platform: Platform, *, without_memory: bool) -> float:
-    """Platform at the quarter; without its standard memory where another population takes the slots."""
+def base_price_usd(scenario: Scenario, platform: Platform, *, without_memory: bool) -> float:
+    """List price of a platform at the quarter; without its standard memory where other modules take the slots.
+
+    What is only owned has no price to be paid.
+    """
+    if platform.id in scenario.only_owned:
+        return 0.0
     if not platform.host_mem_id:
         return platform.price_central_usd or 0.0
     device, quarter = scenario.device(platform.host_mem_id), scenario.site.price_quarter
+    list_usd = memory_usd_per_byte(device, quarter, scenario.prices)
     price = platform_usd(platform, quarter, scenario.prices, device)
-    return price - (platform.host_mem_std_bytes * _usd_per_byte(scenario, device) if without_memory else 0.0)
+    return price - (platform.host_mem_std_bytes * list_usd if without_memory else 0.0)
 
 
 def _standard_w(scenario: Scenario, platform: Platform, host: tuple[MemoryDevice, int] | None) -> float:

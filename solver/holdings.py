@@ -1,4 +1,4 @@
-"""What a design buys: pools with their racks and watts, and the bill of materials."""
+"""What a design holds: nodes bought and at work, pools with their racks and watts."""
 
 from __future__ import annotations
 
@@ -10,16 +10,10 @@ import pyomo.environ as pyo
 
 from solver.design import Record
 from solver.model.data import Housing, ModelData, Pool
-from solver.physics.cost import memory_usd_per_byte
-from solver.resources import (
-    it_w,
-    optic_drawn_w,
-    optic_usd,
-    standing_w,
-    switch_drawn_w,
-    switch_usd,
-    switch_w,
-)
+from solver.model.orders import SLACK, order_of, orders_with_rules
+from solver.model.practical import spare_shares
+from solver.parts import Platform
+from solver.resources import it_w, optic_drawn_w, standing_w, switch_drawn_w, switch_w
 from solver.scenario import Scenario
 
 
@@ -29,7 +23,7 @@ def held(component: Any) -> float:
 
 
 def buy_what_is_used(data: ModelData, model: pyo.ConcreteModel) -> None:
-    """Lower what is bought in a single period to what is at work there.
+    """Lower what is bought in a single period to what is at work there, in orders that suppliers take.
 
     Where money and power are slack nothing in the model keeps it from buying nodes, racks and switches that stand
     idle.
@@ -37,20 +31,53 @@ def buy_what_is_used(data: ModelData, model: pyo.ConcreteModel) -> None:
     if len(model.PERIODS) > 1:
         return
     block, period = model.period[0], model.PERIODS.first()
-    nodes: dict[str, int] = defaultdict(int)
+    orders = orders_with_rules(data)
     racks: dict[str, int] = defaultdict(int)
     for housing in data.housings:
-        count = round(held(block.housed[housing.id]))
-        nodes[housing.pool.config.id] += count
         if not housing.own:
-            needed = math.ceil(count / housing.fit)
+            needed = math.ceil(round(held(block.housed[housing.id])) / housing.fit)
             racks[housing.rack.id] += needed
             block.racks[housing.id].set_value(needed)
+    for rack in {h.rack.id: h.rack for h in data.housings if not h.own}.values():
+        model.racks_bought[rack.id, period].set_value(order_of(rack).least(racks[rack.id]))
+    working = nodes_at_work(data, block)
+    for platform in {p.config.platform.id: p.config.platform for p in data.pools}.values():
+        _buy_nodes(data, model, platform, working)
+    for device in model.LOOSE:
+        pieces = {p.config.id: dict(p.config.bought).get(device, 0) for p in data.pools}
+        need = round(sum(n * held(model.bought[unit, period]) for unit, n in pieces.items()))
+        model.loose[device, period].set_value(orders[f"memory:{device}"].least(need) - need)
     _wire_what_is_used(data, block)
-    for unit in model.UNITS:
-        model.bought[unit, period].set_value(nodes[unit])
-    for rack in model.RACKS:
-        model.racks_bought[rack, period].set_value(racks[rack])
+
+
+def nodes_kept(data: ModelData, platform: Platform, working: dict[str, int]) -> int:
+    """Nodes of a platform that must be owned for those at work: themselves, spares, and one more."""
+    build = data.scenario.study.build
+    at_work = sum(working[unit] for unit in {p.config.id for p in data.pools if p.config.platform.id == platform.id})
+    share = spare_shares(data)[platform.id]
+    return math.ceil((1.0 + share) * at_work + (build.n_plus_one and at_work > 0) - SLACK)
+
+
+def _buy_nodes(data: ModelData, model: pyo.ConcreteModel, platform: Platform, working: dict[str, int]) -> None:
+    """Lower the nodes bought of a platform to an order that covers what is at work; what it leaves over is cheap."""
+    period, fleet = model.PERIODS.first(), data.scenario.fleet
+    configs = {p.config.id: p.config for p in data.pools if p.config.platform.id == platform.id}
+    least = {unit: max(0, working[unit] - fleet.get(unit, 0)) for unit in configs}
+    room = {unit: round(held(model.bought[unit, period])) - n for unit, n in least.items()}
+    need = max(sum(least.values()), nodes_kept(data, platform, working) - data.scenario.owned(platform.id))
+    beyond = order_of(platform).least(need) - sum(least.values())
+    for unit in sorted(configs, key=lambda unit: configs[unit].price_usd):
+        more = min(beyond, max(0, room[unit]))
+        model.bought[unit, period].set_value(least[unit] + more)
+        beyond -= more
+
+
+def nodes_at_work(data: ModelData, block: pyo.Block) -> dict[str, int]:
+    """Nodes that stand in racks, by configuration."""
+    nodes: dict[str, int] = defaultdict(int)
+    for housing in data.housings:
+        nodes[housing.pool.config.id] += round(held(block.housed[housing.id]))
+    return nodes
 
 
 def _wire_what_is_used(data: ModelData, block: pyo.Block) -> None:
@@ -137,102 +164,3 @@ def _rack_record(block: pyo.Block, housing: Housing, nodes: int) -> Record:
         "pue_mean": housing.pue_mean,
         "floor_m2": racks * housing.rack.floor_m2,
     }
-
-
-def bill_of_materials(data: ModelData, model: pyo.ConcreteModel) -> list[Record]:
-    """What to order: platforms, devices bought apart, racks, switches and their optics."""
-    scenario, quarter = data.scenario, data.scenario.site.price_quarter
-    configs = {p.config.id: p.config for p in data.pools}
-    lines: dict[str, Record] = {}
-    for unit, config in configs.items():
-        count = round(sum(held(model.bought[unit, v]) for v in model.PERIODS))
-        if count == 0:
-            continue
-        devices = {d: scenario.device(d) for d, _ in config.bought}
-        extra = sum(
-            memory_usd_per_byte(d, quarter, scenario.prices) * d.capacity_bytes * n
-            for (i, n) in config.bought
-            for d in [devices[i]]
-        )
-        extra_w = sum((devices[i].max_w or 0.0) * n for i, n in config.bought)
-        extra_drawn_w = sum((devices[i].idle_w or 0.0) * n for i, n in config.bought)
-        key = config.platform.id + (" without memory" if config.removed_bytes else "")
-        _add(
-            lines,
-            key,
-            "platform" if config.accelerator else "storage",
-            config.platform,
-            config.platform.vendor,
-            count,
-            config.price_usd - extra,
-            config.provisioned_w - extra_w,
-            config.host_drawn_w - extra_drawn_w,
-        )
-        for device_id, number in config.bought:
-            device = devices[device_id]
-            usd = memory_usd_per_byte(device, quarter, scenario.prices) * device.capacity_bytes
-            _add(
-                lines,
-                device_id,
-                "memory",
-                device,
-                device.vendor,
-                count * number,
-                usd,
-                device.max_w or 0.0,
-                device.idle_w or 0.0,
-            )
-    racks = {h.rack.id: h.rack for h in data.housings if not h.own}
-    for rack_id, rack in racks.items():
-        count = round(sum(held(model.racks_bought[rack_id, v]) for v in model.PERIODS))
-        if count:
-            _add(lines, rack_id, "rack", rack, "", count, rack.price_central_usd, 0.0, 0.0)
-    net = network_record(data, model.period[0])
-    switches, optics = net["leaves"] + net["spines"], net["optics"]
-    drawn_w = (switch_drawn_w(scenario), optic_drawn_w(scenario))
-    if switches:
-        part = scenario.switch
-        _add(
-            lines, part.id, "network", part, part.vendor, switches, switch_usd(scenario), switch_w(scenario), drawn_w[0]
-        )
-    if optics:
-        part = scenario.optic
-        _add(lines, part.id, "network", part, part.vendor, optics, optic_usd(scenario), 0.0, drawn_w[1])
-    return list(lines.values())
-
-
-def _add(
-    lines: dict[str, Record],
-    key: str,
-    kind: str,
-    part: Any,
-    vendor: str,
-    count: float,
-    usd: float,
-    provisioned: float,
-    drawn: float,
-) -> None:
-    """Add a quantity of one part to the bill."""
-    line = lines.setdefault(
-        key,
-        {
-            "id": key,
-            "part": part.id,
-            "kind": kind,
-            "vendor": vendor,
-            "name": part.name,
-            "quantity": 0,
-            "unit_usd": usd,
-            "capex_usd": 0.0,
-            "provisioned_w": 0.0,
-            "drawn_w": 0.0,
-            "lead_time_weeks": None,
-            "confidence_price": getattr(part, "confidence_price", part.confidence),
-            "confidence_power": getattr(part, "confidence_power", part.confidence),
-            "source": part.source,
-        },
-    )
-    line["quantity"] += count
-    line["capex_usd"] += count * usd
-    line["provisioned_w"] += count * provisioned
-    line["drawn_w"] += count * drawn

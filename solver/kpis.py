@@ -10,9 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from solver.design import Design, Record
-from solver.model.objectives import tokens_per_request
+from solver.model.objectives import revenue_per_request, seconds_of_load, tokens_per_request
 from solver.physics.calibration import Calibration
-from solver.physics.cost import annuity
 from solver.resources import SECONDS_PER_YEAR
 from solver.scenario import Scenario
 
@@ -23,7 +22,8 @@ Figure = Callable[[Design, Scenario], float]
 class Kpi:
     """A key figure: id, name, unit, what it counts, and how it is computed.
 
-    `rate` marks figures that scale with throughput and so carry the error of the performance model.
+    `rate` marks figures that scale with throughput and so carry the error of the performance model; a figure
+    that a study gives nothing for (`applies`) is left out.
     """
 
     id: str
@@ -32,18 +32,27 @@ class Kpi:
     basis: str
     compute: Figure
     rate: bool = False
+    applies: Callable[[Scenario], bool] = lambda _: True
 
 
 KPIS: dict[str, Kpi] = {}
 
 
-def kpi(kpi_id: str, name: str, unit: str, basis: str, *, rate: bool = False) -> Callable[[Figure], Figure]:
+def kpi(
+    kpi_id: str,
+    name: str,
+    unit: str,
+    basis: str,
+    *,
+    rate: bool = False,
+    applies: Callable[[Scenario], bool] = lambda _: True,
+) -> Callable[[Figure], Figure]:
     """Register a function as a key figure."""
 
     def add(function: Figure) -> Figure:
         if kpi_id in KPIS:
             raise ValueError(f"KPI {kpi_id} is registered twice")
-        KPIS[kpi_id] = Kpi(kpi_id, name, unit, basis, function, rate)
+        KPIS[kpi_id] = Kpi(kpi_id, name, unit, basis, function, rate, applies)
         return function
 
     return add
@@ -60,6 +69,8 @@ def compute_kpis(design: Design, scenario: Scenario) -> tuple[dict[str, Record],
     evidence = "measured" if measured > 0.5 else "extrapolated"
     records = {}
     for item in KPIS.values():
+        if not item.applies(scenario):
+            continue
         value = item.compute(design, scenario)
         low, high = (
             (value / fit.throughput_error_high, value / fit.throughput_error_low) if item.rate else (value, value)
@@ -198,21 +209,27 @@ def drawn_meter_w(design: Design, scenario: Scenario) -> float:
     return float(standing + sum(item["drawn_above_idle_meter_w"] for item in design.load)) + scenario.site.fixed_w
 
 
-@kpi("capex_usd", "Capital outlay", "USD", "platforms, memory, racks, network; no building, no tax")
+@kpi("capex_usd", "Capital outlay", "USD", "platforms, memory, racks, network, with tax; no building")
 def capex_usd(design: Design, scenario: Scenario) -> float:
     """Dollars to buy the bill of materials."""
     return float(sum(line["capex_usd"] for line in design.bill_of_materials))
 
 
-@kpi("tco_usd_per_year", "Yearly cost", "USD/year", "annuity + maintenance + electricity + rent on provisioned IT")
+@kpi(
+    "tco_usd_per_year",
+    "Yearly cost",
+    "USD/year",
+    "annuity less residual value + maintenance + electricity at the load factor + building by provisioned IT",
+)
 def tco_usd_per_year(design: Design, scenario: Scenario) -> float:
     """Dollars a year to own and run the build."""
     finance, site = scenario.finance, scenario.site
-    total = drawn_meter_w(design, scenario) * site.electricity_usd_per_j * SECONDS_PER_YEAR
+    working = sum(item["drawn_above_idle_meter_w"] for item in design.load)
+    mean_w = drawn_meter_w(design, scenario) - (1.0 - finance.load_factor) * working
+    total: float = mean_w * site.electricity_usd_per_j * SECONDS_PER_YEAR
     total += it_provisioned_w(design, scenario) * finance.rent_usd_per_w_year
     for line in design.bill_of_materials:
-        life = finance.rack_life_years if line["kind"] == "rack" else finance.it_life_years
-        total += line["capex_usd"] * (float(annuity(finance.wacc_frac, life)) + finance.maintenance_frac)
+        total += line["capex_usd"] * finance.yearly(line["kind"])
     return total
 
 
@@ -220,13 +237,64 @@ def tco_usd_per_year(design: Design, scenario: Scenario) -> float:
     "usd_per_million_tokens",
     "Cost of a million tokens",
     "USD/1e6 tokens",
-    "yearly cost over the tokens of a year",
+    "yearly cost over the tokens of a year at the load factor",
     rate=False,
 )
 def usd_per_million_tokens(design: Design, scenario: Scenario) -> float:
-    """Dollars per million tokens at full load all year."""
-    yearly = tokens_per_s(design, scenario) * SECONDS_PER_YEAR
+    """Dollars per million tokens of a year."""
+    yearly = tokens_per_s(design, scenario) * seconds_of_load(scenario)
     return tco_usd_per_year(design, scenario) / (yearly / 1e6) if yearly else 0.0
+
+
+@kpi(
+    "tokens_per_tco_dollar",
+    "Tokens per dollar of yearly cost",
+    "tokens/USD",
+    "tokens_per_s of a year over the yearly cost",
+    rate=True,
+)
+def tokens_per_tco_dollar(design: Design, scenario: Scenario) -> float:
+    """Tokens of a year per dollar of that year."""
+    cost = tco_usd_per_year(design, scenario)
+    return tokens_per_s(design, scenario) * seconds_of_load(scenario) / cost if cost else 0.0
+
+
+def _priced(scenario: Scenario) -> bool:
+    """True where every class has a price."""
+    return all(w.price_usd_per_token is not None for w in scenario.workloads)
+
+
+@kpi(
+    "revenue_usd_per_year",
+    "Yearly revenue",
+    "USD/year",
+    "tokens as the study counts them x price of the class",
+    rate=True,
+    applies=_priced,
+)
+def revenue_usd_per_year(design: Design, scenario: Scenario) -> float:
+    """Dollars a year that the served tokens earn."""
+    earned = revenue_per_request(scenario)
+    return sum(rate * earned[name] for name, rate in _served(design).items()) * seconds_of_load(scenario)
+
+
+@kpi(
+    "profit_usd_per_year",
+    "Yearly revenue less yearly cost",
+    "USD/year",
+    "revenue less yearly cost, less unmet_usd_per_request of stated requests that are not served",
+    applies=_priced,
+)
+def profit_usd_per_year(design: Design, scenario: Scenario) -> float:
+    """Dollars a year that are left."""
+    served, fixed = _served(design), scenario.study.demand.mode == "fixed"
+    lost = sum(
+        (w.unmet_usd_per_request or 0.0) * max(0.0, w.requests_per_s - served.get(w.id, 0.0))
+        for w in scenario.workloads if fixed
+    )  # fmt: skip
+    return (
+        revenue_usd_per_year(design, scenario) - lost * seconds_of_load(scenario) - tco_usd_per_year(design, scenario)
+    )
 
 
 @kpi("joules_per_token", "Energy of a token", "J/token", "drawn watts at the meter over tokens_per_s")

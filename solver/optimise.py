@@ -9,6 +9,7 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
+from solver.errors import InputError, Problem
 from solver.highs import OPTIMAL, Clock, Program, compile_model, solve_lp
 from solver.model.build import build_model
 from solver.model.data import ModelData
@@ -124,6 +125,11 @@ def _dinkelbach(program: Program, clock: Clock, gap: float) -> tuple[Found, floa
     smallest = solve_lp(program, program.costs[1], program.offsets[1], clock)
     if smallest.status != OPTIMAL:
         return Found(smallest.status, None, np.nan, np.nan, np.nan, 0), np.nan, np.nan
+    if smallest.objective <= 0.0:
+        message = "the build may use nothing of what the objective divides by, so that the ratio has no bound"
+        raise InputError(
+            [Problem("study", "", "objective.name", "", message, "a price of energy, or another objective")]
+        )
     lam, bound, best = 0.0, np.inf, None
     for _ in range(MAX_RATIO_STEPS):
         cost = program.costs[0] + lam * program.costs[1]

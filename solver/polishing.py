@@ -122,7 +122,8 @@ def polish(solved: Solved, clock: Clock) -> Polished:
     target = _target(solved)
     task = _Task(data, solved, columns, pools, start, clock)
     if data.scenario.study.build.max_candidates_per_class_role is not None:
-        target = min(target, task.best_value() * (1.0 - 1e-6), key=lambda v: v * solved.objective.sense)
+        best = _worse(task.best_value(), 1e-6, solved.objective.sense)
+        target = min(target, best, key=lambda v: v * solved.objective.sense)
     for slivers in (False, True):
         chosen = task.fewest_kinds(target, slivers=slivers)
         if chosen is not None:
@@ -174,10 +175,15 @@ def _kinds(data: ModelData, columns: dict[int, float], pools: dict[str, float]) 
 
 def _target(solved: Solved) -> float:
     """Worst objective (model units) that still lies within the study's gap, or what we hold if that is worse."""
+    sense, bound = solved.objective.sense, solved.bound
     gap = solved.data.scenario.study.solver.gap
-    if solved.objective.sense > 0:
-        return min(solved.value, solved.bound / (1.0 + gap)) * (1.0 - 1e-9)
-    return max(solved.value, solved.bound / (1.0 - gap)) * (1.0 + 1e-9)
+    allowed = bound / (1.0 + gap) if sense * bound > 0 else bound / (1.0 - gap)
+    return _worse(min(solved.value, allowed, key=lambda value: sense * value), 1e-9, sense)
+
+
+def _worse(value: float, share: float, sense: int) -> float:
+    """A value that is worse by a share of its size; a profit may be negative."""
+    return value - sense * share * abs(value)
 
 
 def _with_target(model: pyo.ConcreteModel, solved: Solved, target: float) -> None:

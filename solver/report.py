@@ -24,7 +24,8 @@ INLINE = 30
 """Characters about racks that fit beside their sum; more go on lines of their own."""
 CAPS_W = 500.0
 """Watts that caps must save to be worth a line."""
-TOKENS = {"output": "output tokens/s", "all": "output and new input tokens/s"}
+TOKENS = {"output": "output tokens/s", "all": "output and new input tokens/s",
+          "value": "value-weighted output tokens/s"}  # fmt: skip
 BOUNDARIES = {"board": "accelerator_board_w", "wall": "node_wall_w", "IT": "it_w", "meter": "utility_meter_w"}
 """Where power is stated, from the inside out, and the key figure for each."""
 TITLES = {
@@ -99,6 +100,12 @@ def _objective(design: Design) -> list[str]:
     ]
 
 
+def _currency(design: Design) -> tuple[str, float]:
+    """Currency of printed prices, and how much of it a dollar buys."""
+    site = design.study.get("site", {})
+    return str(site.get("currency") or "USD"), float(site.get("fx") or 1.0)
+
+
 def _bill(design: Design, most: int) -> list[str]:
     """What to buy, in at most so many lines: one a part, racks together, what caps save, and the sum."""
     racks = [line for line in design.bill_of_materials if line["kind"] == "rack"]
@@ -111,34 +118,34 @@ def _bill(design: Design, most: int) -> list[str]:
     names = [] if len(text) <= INLINE else textwrap.wrap(text, WIDTH - 8, max_lines=2, placeholder=" ...")
     room = most - 2 - bool(racks) - len(names) - (saved > CAPS_W)
     shown = parts if len(parts) <= room else parts[: room - 1]
-    words = _part_words(design)
-    rows = [_listed(line, words.get(line["id"], "")) for line in shown]
+    words, (currency, fx) = _part_words(design), _currency(design)
+    rows = [_listed(line, words.get(line["id"], ""), fx) for line in shown]
     if len(shown) < len(parts):
-        rows.append(_summed(f"{len(parts) - len(shown)} more parts", parts[len(shown) :]))
+        rows.append(_summed(f"{len(parts) - len(shown)} more parts", parts[len(shown) :], fx))
     if racks:
-        rows.append((*_summed("racks", racks)[:5], "" if names else text))
+        rows.append((*_summed("racks", racks, fx)[:5], "" if names else text))
     if saved > CAPS_W:
         rows.append(("less power caps", "", "", "", f"{-saved / 1e6:.3f}", ""))
     capex = sum(line["capex_usd"] for line in design.bill_of_materials)
-    rows.append(("total", "", "", si(capex), f"{(watts - max(0.0, saved)) / 1e6:.3f}", ""))
-    head = ("buy", "quantity", "unit USD", "USD", "IT MW", "for")
+    rows.append(("total", "", "", si(capex * fx), f"{(watts - max(0.0, saved)) / 1e6:.3f}", ""))
+    head = ("buy", "quantity", f"unit {currency}", currency, "IT MW", "for")
     widths = [max(len(row[k]) for row in [head, *rows]) for k in range(5)]
     lines = [_columns(row, widths) for row in [head, *rows]]
     below = next((n for n, row in enumerate(rows) if row[0] == "racks"), len(rows)) + 2
     return [*lines[:below], *(f"    {line}" for line in names), *lines[below:]]
 
 
-def _listed(line: Record, words: str) -> tuple[str, str, str, str, str, str]:
+def _listed(line: Record, words: str, fx: float) -> tuple[str, str, str, str, str, str]:
     """One row for one line of the bill."""
-    usd, megawatts = f"{line['unit_usd']:,.0f}", f"{line['provisioned_w'] / 1e6:.3f}"
-    return line["id"], quantity(line["quantity"]), usd, si(line["capex_usd"]), megawatts, words
+    unit, megawatts = f"{line['unit_usd'] * fx:,.0f}", f"{line['provisioned_w'] / 1e6:.3f}"
+    return line["id"], quantity(line["quantity"]), unit, si(line["capex_usd"] * fx), megawatts, words
 
 
-def _summed(name: str, lines: Sequence[Record]) -> tuple[str, str, str, str, str, str]:
+def _summed(name: str, lines: Sequence[Record], fx: float) -> tuple[str, str, str, str, str, str]:
     """One row for several lines of the bill."""
     pieces = sum(line["quantity"] for line in lines)
     usd, watts = (sum(line[key] for line in lines) for key in ("capex_usd", "provisioned_w"))
-    return name, quantity(pieces), "", si(usd), f"{watts / 1e6:.3f}", ""
+    return name, quantity(pieces), "", si(usd * fx), f"{watts / 1e6:.3f}", ""
 
 
 def _columns(row: Sequence[str], widths: Sequence[int]) -> str:
@@ -204,14 +211,15 @@ def _power(design: Design) -> list[str]:
 
 def _money(design: Design) -> list[str]:
     """Budget used and unused, yearly cost, cost of tokens."""
-    limit = _limits(design, "site.budget_usd")
-    capex, yearly = _value(design, "capex_usd") / 1e6, _value(design, "tco_usd_per_year")
+    limit, (currency, fx) = _limits(design, "site.budget_usd"), _currency(design)
+    capex, yearly = _value(design, "capex_usd") * fx / 1e6, _value(design, "tco_usd_per_year") * fx
     if limit is None:
-        text = f"{capex:,.2f} MUSD, no budget given"
+        text = f"{capex:,.2f} M{currency}, no budget given"
     else:
-        left = max(0.0, limit["slack"]) / 1e6
-        text = f"{capex:,.2f} used + {left:,.2f} unused = {limit['value'] / 1e6:,.2f} MUSD"
-    text += f"; {si(yearly)}USD/year in all; {_value(design, 'usd_per_million_tokens'):.3g} USD/1e6 tokens"
+        left, budget = max(0.0, limit["slack"]) * fx / 1e6, limit["value"] * fx / 1e6
+        text = f"{capex:,.2f} used + {left:,.2f} unused = {budget:,.2f} M{currency}"
+    each = _value(design, "usd_per_million_tokens") * fx
+    text += f"; {si(yearly)}{currency}/year in all; {each:.3g} {currency}/1e6 tokens"
     return block("money", text, most=2)
 
 

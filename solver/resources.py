@@ -1,8 +1,8 @@
 """What can be consumed, capped, minimised or reported: one registered row each.
 
-A resource is linear in nodes bought, racks bought, switches and their ports in use, nodes at work in a rack,
-and replicas at work. The model sums these contributions, caps them where the study names a limit, and reports
-them; a new resource is one entry here.
+A resource is linear in what is bought (nodes, racks, loose devices) and in what is at work (racks that stand, nodes in
+them, switches and their ports in use, replicas). The model sums these contributions, caps them where the study names a
+limit, and reports them; a new resource is one entry here.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from solver.candidates import Candidate
 from solver.configurations import Configuration
 from solver.model.data import Housing
-from solver.parts import Rack
-from solver.physics.cost import annuity
+from solver.parts import MemoryDevice, Rack
 from solver.scenario import Scenario
 
 SECONDS_PER_YEAR = 8760.0 * 3600.0
@@ -40,9 +39,12 @@ class Resource:
         The cap.
     fixed : callable(scenario) -> float
         Consumed whatever is built.
-    per_node_bought, per_rack_bought : callable(scenario, configuration or rack) -> float
+    per_node_bought, per_rack_bought, per_device_bought : callable(scenario, configuration, rack or device) -> float
+        Devices are those beyond what nodes need, where they come in lots.
     per_switch, per_optic : callable(scenario) -> float
         Per switch, and per switch port in use.
+    per_rack : callable(scenario, rack) -> float
+        Per rack that stands, bought apart.
     per_node : callable(scenario, housing) -> float
         Per node at work in a rack.
     per_replica : callable(scenario, candidate, pue) -> float
@@ -58,6 +60,8 @@ class Resource:
     fixed: Callable[[Scenario], float] = _nothing
     per_node_bought: Callable[[Scenario, Configuration], float] = _nothing
     per_rack_bought: Callable[[Scenario, Rack], float] = _nothing
+    per_device_bought: Callable[[Scenario, MemoryDevice], float] = _nothing
+    per_rack: Callable[[Scenario, Rack], float] = _nothing
     per_switch: Callable[[Scenario], float] = _nothing
     per_optic: Callable[[Scenario], float] = _nothing
     per_node: Callable[[Scenario, Housing], float] = _nothing
@@ -108,18 +112,25 @@ def optic_drawn_w(scenario: Scenario) -> float:
 
 
 def switch_usd(scenario: Scenario) -> float:
-    """Price of a switch without optics."""
-    return scenario.switch.price_central_usd or 0.0
+    """What is paid for a switch without optics."""
+    return scenario.landed_usd(scenario.switch.price_central_usd or 0.0, scenario.switch.vendor)
 
 
 def optic_usd(scenario: Scenario) -> float:
-    """Price of the optic of a switch port in use."""
-    return scenario.optic.price_central_usd or 0.0
+    """What is paid for the optic of a switch port in use."""
+    return scenario.landed_usd(scenario.optic.price_central_usd or 0.0, scenario.optic.vendor)
 
 
-def _yearly(scenario: Scenario, usd: float, life_years: float) -> float:
-    finance = scenario.finance
-    return usd * (float(annuity(finance.wacc_frac, life_years)) + finance.maintenance_frac)
+def device_usd(scenario: Scenario, device: MemoryDevice) -> float:
+    """What is paid for one memory device."""
+    return scenario.landed_usd(scenario.device_usd(device), device.vendor)
+
+
+def node_usd_per_year(scenario: Scenario, config: Configuration) -> float:
+    """Yearly cost of a node's server and of the memory bought for it."""
+    yearly = scenario.finance.yearly
+    server = (config.price_usd - config.devices_usd) * yearly("platform")
+    return server + config.devices_usd * yearly("memory")
 
 
 def _energy_usd_per_w(scenario: Scenario) -> float:
@@ -148,11 +159,12 @@ register(Resource(
     per_replica=lambda s, c, pue: working_w(c) * pue,
 ))  # fmt: skip
 register(Resource(
-    id="capex", name="Capital outlay for IT, racks and network", unit="USD", scale=1e3,
+    id="capex", name="Capital outlay for IT, racks and network, with tax", unit="USD", scale=1e3,
     limit_path="site.budget_usd",
     limit=lambda s: s.site.budget_usd,
     per_node_bought=lambda s, config: config.price_usd,
-    per_rack_bought=lambda s, rack: rack.price_central_usd,
+    per_rack_bought=lambda s, rack: s.landed_usd(rack.price_central_usd),
+    per_device_bought=device_usd,
     per_switch=switch_usd,
     per_optic=optic_usd,
 ))  # fmt: skip
@@ -161,7 +173,7 @@ register(Resource(
     limit_path="site.floor_m2",
     limit=lambda s: s.site.floor_m2,
     per_node=lambda s, h: h.rack.floor_m2 if h.own else 0.0,
-    per_rack_bought=lambda s, rack: rack.floor_m2,
+    per_rack=lambda s, rack: rack.floor_m2,
 ))  # fmt: skip
 register(Resource(
     id="water", name="Water for cooling", unit="L/s", scale=1e-3,
@@ -183,19 +195,20 @@ register(Resource(
 register(Resource(
     id="tco", name="Yearly cost of owning and running", unit="USD/year", scale=1e3,
     fixed=lambda s: s.site.fixed_w * _energy_usd_per_w(s),
-    per_node_bought=lambda s, config: _yearly(s, config.price_usd, s.finance.it_life_years),
-    per_rack_bought=lambda s, rack: _yearly(s, rack.price_central_usd, s.finance.rack_life_years),
+    per_node_bought=node_usd_per_year,
+    per_rack_bought=lambda s, rack: s.landed_usd(rack.price_central_usd) * s.finance.yearly("rack"),
+    per_device_bought=lambda s, device: device_usd(s, device) * s.finance.yearly("memory"),
     per_switch=lambda s: (
-        _yearly(s, switch_usd(s), s.finance.it_life_years)
+        switch_usd(s) * s.finance.yearly("network")
         + switch_drawn_w(s) * s.network_cooling.pue_central * _energy_usd_per_w(s)
         + switch_w(s) * s.finance.rent_usd_per_w_year
     ),
     per_optic=lambda s: (
-        _yearly(s, optic_usd(s), s.finance.it_life_years)
+        optic_usd(s) * s.finance.yearly("network")
         + optic_drawn_w(s) * s.network_cooling.pue_central * _energy_usd_per_w(s)
     ),
     per_node=lambda s, h: (
         standing_w(s, h) * h.pue_mean * _energy_usd_per_w(s) + it_w(s, h) * s.finance.rent_usd_per_w_year
     ),
-    per_replica=lambda s, c, pue: working_w(c) * pue * _energy_usd_per_w(s),
+    per_replica=lambda s, c, pue: working_w(c) * pue * _energy_usd_per_w(s) * s.finance.load_factor,
 ))  # fmt: skip

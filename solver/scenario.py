@@ -6,12 +6,14 @@ came from a default is kept as an assumption.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from solver.catalog import Catalog
+from solver.delivery import Delivery
 from solver.errors import InputError, Problem, closest
+from solver.finance import Finance as Finance
 from solver.parts import (
     Accelerator,
     Cooling,
@@ -24,7 +26,7 @@ from solver.parts import (
     Precision,
     Rack,
 )
-from solver.physics.cost import price_table
+from solver.physics.cost import annuity, memory_usd_per_byte, price_table
 from solver.physics.links import TransferEfficiency, transfer_efficiency
 from solver.servable import why_not_evaluated, why_not_served
 from solver.study import Study, WorkloadSpec
@@ -36,7 +38,7 @@ NOT_SOLD = "not for sale ({}); name it in `allow` to admit it"
 
 @dataclass(frozen=True)
 class Site:
-    """Limits and prices of the place; None means no limit."""
+    """Limits and prices of the place, money in USD; None means no limit."""
 
     power_w: float | None
     usable_power_frac: float
@@ -50,17 +52,8 @@ class Site:
     electricity_usd_per_j: float
     carbon_kg_per_j: float
     cooling: tuple[str, ...] | None
-
-
-@dataclass(frozen=True)
-class Finance:
-    """How capital becomes a yearly cost."""
-
-    wacc_frac: float
-    it_life_years: float
-    rack_life_years: float
-    maintenance_frac: float
-    rent_usd_per_w_year: float
+    tax_frac: float = 0.0
+    discount_frac: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,7 +77,10 @@ class Filtered:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Study and catalog brought together."""
+    """Study and catalog brought together.
+
+    `fleet` counts owned nodes by configuration id; platforms of `only_owned` may be used and not bought.
+    """
 
     catalog: Catalog
     study: Study
@@ -111,10 +107,45 @@ class Scenario:
     prices: dict[tuple[str, str], float]
     filtered: tuple[Filtered, ...]
     assumptions: tuple[Assumption, ...]
+    fleet: Mapping[str, int] = field(default_factory=dict)
+    only_owned: frozenset[str] = frozenset()
+    accelerator_afr_frac: float = 0.0
+    platform_afr_frac: float = 0.0
+
+    def spare_share(self, platform: Platform, accelerator: Accelerator | None) -> float:
+        """Return the share of a platform's nodes that is away for repair, on average.
+
+        Failures a year of the accelerators and of everything else, times the days until a node is back, over 365.
+        """
+        afr = self.platform_afr_frac if platform.afr_frac is None else platform.afr_frac
+        if accelerator is not None:
+            each = self.accelerator_afr_frac if accelerator.afr_frac is None else accelerator.afr_frac
+            afr += platform.accelerators * each
+        return afr * self.study.build.spares_days / 365.0
+
+    def most_bought(self, platform_id: str) -> int | None:
+        """Return how many of a platform may be bought: none of those that are only owned; None for no limit."""
+        if platform_id in self.only_owned:
+            return 0
+        supply = self.study.supply.platform.get(platform_id)
+        return None if supply is None else supply.quantity
+
+    def owned(self, platform_id: str) -> int:
+        """Return how many nodes of a platform are owned already."""
+        return sum(n for unit, n in self.fleet.items() if unit.split("/")[0] == platform_id)
 
     def device(self, device_id: str) -> MemoryDevice:
         """Return a memory device by id, whether or not it may be bought apart."""
         return self.catalog.typed(MemoryDevice, device_id)
+
+    def landed_usd(self, list_usd: float, vendor: str = "") -> float:
+        """Return what is paid for a list price: less the vendor's discount, plus tax."""
+        site = self.site
+        return list_usd * (1.0 - site.discount_frac.get(vendor, 0.0)) * (1.0 + site.tax_frac)
+
+    def device_usd(self, device: MemoryDevice) -> float:
+        """Return the list price of one memory device at the study's quarter."""
+        return memory_usd_per_byte(device, self.site.price_quarter, self.prices) * device.capacity_bytes
 
 
 class _Resolver:
@@ -170,8 +201,17 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
         raise InputError(todo.problems)
     platforms, filtered = _platforms(study, catalog, site)
     devices, more = _devices(study, catalog, site)
+    delivery, own_racks = Delivery.of(study.site), {p.own_rack_id for p in platforms}
+    more += [Filtered(r.id, reason) for r in catalog.all(Rack) if r.id not in own_racks
+             and (reason := delivery.too_late(r.lead_time_s))]  # fmt: skip
     switch = catalog.typed(NetworkPart, todo.default("build.switch", study.build.switch))
     optic = catalog.typed(NetworkPart, todo.default("build.optic", study.build.optic))
+    late = [
+        Problem(study.name, "", f"build.{name}", part.id, reason, "a later site.energised_by, or another part")
+        for name, part in (("switch", switch), ("optic", optic)) if (reason := delivery.too_late(part.lead_time_s))
+    ]  # fmt: skip
+    if late:
+        raise InputError(late)
     nic_link = catalog.typed(Link, todo.default("build.nic_link", study.build.nic_link))
     return Scenario(
         catalog=catalog,
@@ -185,7 +225,8 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
         platforms=platforms,
         devices=devices,
         precisions={p.id: p for p in catalog.all(Precision)},
-        racks=tuple(r for r in catalog.all(Rack) if site.cooling is None or r.cooling in site.cooling),
+        racks=tuple(r for r in catalog.all(Rack) if (site.cooling is None or r.cooling in site.cooling)
+                    and (r.id in own_racks or not delivery.too_late(r.lead_time_s))),
         cooling={c.id: c for c in catalog.all(Cooling)},
         links={link.id: link for link in catalog.all(Link)},
         switch=switch,
@@ -202,7 +243,26 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
         prices=price_table(catalog.rows("memory_prices")),
         filtered=tuple([*filtered, *more]),
         assumptions=tuple(todo.assumptions),
+        fleet=fleet_of(study),
+        accelerator_afr_frac=_afr_frac(todo, "accelerator_afr_percent"),
+        platform_afr_frac=_afr_frac(todo, "platform_afr_percent"),
+        only_owned=frozenset(f.part for f in filtered) & {p.id for p in platforms},
     )  # fmt: skip
+
+
+def _afr_frac(todo: _Resolver, name: str) -> float:
+    """Failures a year, which only a study that keeps spares asks for."""
+    build = todo.study.build
+    return todo.default(f"build.{name}", getattr(build, name)) / 100.0 if build.spares_days else 0.0
+
+
+def fleet_of(study: Study) -> dict[str, int]:
+    """Owned nodes by configuration id."""
+    owned: dict[str, int] = {}
+    for spec in study.fleet:
+        unit = f"{spec.platform}/{spec.configuration}"
+        owned[unit] = owned.get(unit, 0) + spec.quantity
+    return owned
 
 
 def network_cooling(switch: NetworkPart, allowed: tuple[str, ...] | None, kinds: Iterable[Cooling]) -> Cooling:
@@ -222,6 +282,7 @@ def _check_ids(todo: _Resolver) -> None:
     tables: list[tuple[str, str, Iterable[str]]] = [
         ("platforms", "supply.platform", study.supply.platform),
         ("memory", "supply.memory", study.supply.memory),
+        ("platforms", "fleet.platform", [owned.platform for owned in study.fleet]),
         ("cooling", "site.cooling", study.site.cooling or ()),
         ("workloads", "workload.id", [w.id for w in study.workload]),
         ("models", "workload.model_id", [w.model_id for w in study.workload if w.model_id]),
@@ -240,6 +301,12 @@ def _check_ids(todo: _Resolver) -> None:
         for name in names:
             if name not in todo.catalog.tables["memory"]:
                 todo.check("platforms", name, path)
+    vendors = {str(row["vendor"]) for table in ("platforms", "memory", "network") for row in todo.catalog.rows(table)}
+    todo.problems += [
+        Problem(study.name, "site", "discount_percent", vendor, "no vendor of the catalog",
+                ", ".join(sorted(vendors)), closest(vendor, vendors))
+        for vendor in study.site.discount_percent if vendor not in vendors
+    ]  # fmt: skip
     quarters = sorted({str(row["quarter"]) for row in todo.catalog.rows("memory_prices")})
     if study.site.price_quarter not in quarters:
         todo.problems.append(
@@ -265,7 +332,7 @@ def _site(todo: _Resolver) -> Site:
         power_w=_si("power_mw", merged["power_mw"]),
         usable_power_frac=spec.usable_power_frac,
         fixed_w=spec.fixed_mw * 1e6,
-        budget_usd=merged["budget_usd"],
+        budget_usd=merged["budget_usd"] if spec.budget is None else spec.budget / (spec.fx or 1.0),
         floor_m2=merged["floor_m2"],
         water_l_per_s=merged["water_l_per_s"],
         co2_kg_per_s=merged["co2_kg_per_s"],
@@ -274,20 +341,33 @@ def _site(todo: _Resolver) -> Site:
         electricity_usd_per_j=electricity * si_name("electricity_usd_per_mwh")[1],
         carbon_kg_per_j=carbon * si_name("carbon_g_per_kwh")[1],
         cooling=None if spec.cooling is None else tuple(spec.cooling),
+        tax_frac=spec.tax_percent / 100.0,
+        discount_frac={vendor: percent / 100.0 for vendor, percent in spec.discount_percent.items()},
     )
 
 
 def _finance(todo: _Resolver) -> Finance:
     """Finance numbers, from the study or the catalog's defaults."""
     spec = todo.study.finance
-    names = type(spec).model_fields
-    value = {name: float(todo.default(f"finance.{name}", getattr(spec, name))) for name in names}
+
+    def value(name: str) -> float:
+        return float(todo.default(f"finance.{name}", getattr(spec, name)))
+
+    wacc = value("wacc_percent") / 100.0
+    if spec.facility == "rent":
+        building = value("rent_usd_per_kw_month") * 12.0 / 1e3
+    else:
+        building = value("facility_usd_per_kw") / 1e3 * float(annuity(wacc, value("facility_life_years")))
     return Finance(
-        wacc_frac=value["wacc_percent"] / 100.0,
-        it_life_years=value["it_life_years"],
-        rack_life_years=value["rack_life_years"],
-        maintenance_frac=value["maintenance_percent"] / 100.0,
-        rent_usd_per_w_year=value["rent_usd_per_kw_month"] * 12.0 / 1e3,
+        wacc_frac=wacc,
+        it_life_years=value("it_life_years"),
+        rack_life_years=value("rack_life_years"),
+        maintenance_frac=value("maintenance_percent") / 100.0,
+        rent_usd_per_w_year=building,
+        memory_life_years=value("memory_life_years"),
+        network_life_years=value("network_life_years"),
+        residual_frac=value("residual_percent") / 100.0,
+        load_factor=value("load_factor"),
     )
 
 
@@ -338,20 +418,24 @@ def _workload(todo: _Resolver, spec: WorkloadSpec, total_share: float) -> Worklo
         kv_read_frac=value["kv_read_frac"] or 1.0,
         value_per_token=value["value_per_token"] or 1.0,
         requests_per_s=(spec.requests_per_s or 0.0) if spec.share is None else spec.share / total_share,
+        price_usd_per_token=_si("price_usd_per_million_tokens", value["price_usd_per_million_tokens"]),
+        unmet_usd_per_request=value["unmet_usd_per_request"],
     )
 
 
 def _platforms(study: Study, catalog: Catalog, site: Site) -> tuple[tuple[Platform, ...], list[Filtered]]:
-    """Platforms that may be bought, and why the others may not."""
+    """Platforms that may be bought or are owned, and why the others may not be bought."""
     kept, removed = [], []
+    owned = {spec.platform for spec in study.fleet}
     for row in catalog.rows("platforms"):
-        reason = "excluded by the study" if row.id in study.exclude else why_not_evaluated(row, catalog)
-        if not reason:
-            platform = catalog.typed(Platform, row.id)
+        lacking = why_not_evaluated(row, catalog)
+        platform = None if lacking else catalog.typed(Platform, row.id)
+        reason = "excluded by the study" if row.id in study.exclude else lacking
+        if platform is not None and not reason:
             reason = _why_not(platform, study, site, catalog)
         if reason:
             removed.append(Filtered(row.id, reason))
-        else:
+        if platform is not None and (not reason or row.id in owned):
             kept.append(platform)
     return tuple(kept), removed
 
@@ -365,6 +449,8 @@ def _why_not(platform: Platform, study: Study, site: Site, catalog: Catalog) -> 
         return f"available {platform.year_available}, wanted by {site.available_by}"
     if platform.price_central_usd is None:
         return "no price"
+    if late := Delivery.of(study.site).too_late(platform.lead_time_s):
+        return late
     if site.cooling is not None and not any(
         platform.cooling in catalog.typed(Cooling, c).accepts for c in site.cooling
     ):
@@ -382,6 +468,8 @@ def _devices(study: Study, catalog: Catalog, site: Site) -> tuple[tuple[MemoryDe
             removed.append(Filtered(device.id, NOT_SOLD.format(device.buyable)))
         elif device.year_available > site.available_by:
             removed.append(Filtered(device.id, f"available {device.year_available}, wanted by {site.available_by}"))
+        elif late := Delivery.of(study.site).too_late(device.lead_time_s):
+            removed.append(Filtered(device.id, late))
         else:
             kept.append(device)
     return tuple(kept), removed

@@ -27,6 +27,8 @@ def limit_records(data: ModelData, model: pyo.ConcreteModel, load: list[Record])
         bought[pool_config.platform.id] += count
         for device_id, number in pool_config.bought:
             bought[device_id] += count * number
+    for device_id in model.LOOSE:
+        bought[device_id] += sum(held(model.loose[device_id, v]) for v in model.PERIODS)
     for kind, table in (("platform", scenario.study.supply.platform), ("memory", scenario.study.supply.memory)):
         records += [_limit(f"supply.{kind}.{p}", s.quantity, round(bought[p]), "pieces") for p, s in table.items()]
     for work in data.workloads:

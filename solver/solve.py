@@ -27,6 +27,7 @@ from solver.scenario import Scenario, resolve
 from solver.search import relative_gap
 from solver.study import Study
 
+NOTHING = "serving nothing is best: no build is worth what it costs, or the limits leave room for none"
 LAYOUT_ROUNDS = 8
 """How often replicas that find no room in whole nodes may be taken off, before the design is given up."""
 
@@ -154,7 +155,7 @@ def _nothing_fits(data: ModelData) -> list[str]:
         )
         if least > limit:
             lines.append(f"{resource.limit_path}: the smallest node needs {least:.6g} {resource.unit} of {limit:.6g}")
-    return lines or ["no build that serves a request keeps the limits"]
+    return lines or [NOTHING]
 
 
 def _unserved(data: ModelData) -> list[str]:

@@ -5,6 +5,7 @@ A study holds what the user wrote and the defaults; ids are resolved against a c
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import tomllib
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from solver.errors import InputError, Problem, closest
 
@@ -21,6 +22,15 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Month = Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
 Quarter = Annotated[str, Field(pattern=r"^20\d\dQ[1-4]$")]
+
+
+def _real_day(text: str) -> str:
+    """Refuse a day that the calendar does not have."""
+    datetime.date.fromisoformat(text)
+    return text
+
+
+Day = Annotated[str, Field(pattern=r"^20\d\d-\d\d-\d\d$"), AfterValidator(_real_day)]
 Role = Literal["prefill", "decode", "mixed"]
 
 
@@ -31,7 +41,10 @@ class Spec(BaseModel):
 
 
 class SiteSpec(Spec):
-    """The place: power at the utility meter, money, floor, energy; `id` takes the rest from the catalog."""
+    """The place: power at the utility meter, money, floor, energy; `id` takes the rest from the catalog.
+
+    `budget` is in `currency`, of which `fx` are a dollar. Discounts are off list prices, by vendor; tax comes on top.
+    """
 
     id: str | None = None
     power_mw: Positive | None = None
@@ -41,11 +54,34 @@ class SiteSpec(Spec):
     co2_kg_per_s: Positive | None = None
     price_quarter: Quarter = "2026Q3"
     available_by: Month = "2026-12"
+    order_date: Day | None = None
+    energised_by: Day | None = None
     electricity_usd_per_mwh: NonNegative | None = None
     carbon_g_per_kwh: NonNegative | None = None
     cooling: list[str] | None = None
+    budget: Positive | None = None
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    fx: Positive | None = None
+    tax_percent: NonNegative = 0.0
+    discount_percent: dict[str, Annotated[float, Field(ge=0, lt=100)]] = {}
     usable_power_frac: Annotated[float, Field(gt=0, le=1)] = 1.0
     fixed_mw: NonNegative = 0.0
+
+    @model_validator(mode="after")
+    def _both_days(self) -> SiteSpec:
+        if (self.order_date is None) != (self.energised_by is None):
+            raise ValueError("order_date and energised_by go together: lead times are checked between them")
+        if self.order_date and self.energised_by and self.order_date >= self.energised_by:
+            raise ValueError("energised_by must be after order_date")
+        return self
+
+    @model_validator(mode="after")
+    def _one_money(self) -> SiteSpec:
+        if self.budget is not None and self.budget_usd is not None:
+            raise ValueError("give either budget (in site.currency) or budget_usd")
+        if (self.currency == "USD") != (self.fx is None):
+            raise ValueError("currency and fx go together: fx is how much of a currency other than USD a dollar buys")
+        return self
 
 
 class SupplySpec(Spec):
@@ -71,6 +107,14 @@ class SupplySection(Spec):
     memory: dict[str, Supply] = {}
 
 
+class FleetSpec(Spec):
+    """Nodes that are owned already: `configuration` as the menu calls it, such as ``standard`` or ``8xDRIVE``."""
+
+    platform: str
+    quantity: Annotated[int, Field(ge=1)]
+    configuration: str = "standard"
+
+
 class WorkloadSpec(Spec):
     """One class: a catalog id, its demand, and whatever the study changes of the catalog's row."""
 
@@ -92,6 +136,8 @@ class WorkloadSpec(Spec):
     kv_precision: str | None = None
     kv_read_frac: Annotated[float, Field(gt=0, le=1)] | None = None
     value_per_token: Positive | None = None
+    price_usd_per_million_tokens: NonNegative | None = None
+    unmet_usd_per_request: NonNegative | None = None
 
     @model_validator(mode="after")
     def _demand_once(self) -> WorkloadSpec:
@@ -115,12 +161,15 @@ class ObjectiveSpec(Spec):
     """What to maximise or minimise, and what counts as a token and as power."""
 
     name: str = "tokens_per_mw"
-    tokens: Literal["output", "all"] = "output"
+    tokens: Literal["output", "all", "value"] = "output"
     power: Literal["provisioned", "drawn"] = "provisioned"
 
 
 class BuildSpec(Spec):
-    """Practical limits and the menu from which candidates are made."""
+    """Practical limits and the menu from which candidates are made.
+
+    `spares_days` is how long a failed node is away; 0 keeps no spares.
+    """
 
     power_caps: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)] = [1.0, 0.85, 0.7]
     roles: Annotated[list[Role], Field(min_length=1)] = ["prefill", "decode", "mixed"]
@@ -141,16 +190,31 @@ class BuildSpec(Spec):
     host_mem_usable_frac: Share | None = None
     host_draw_frac: Share | None = None
     whole_replicas: bool = False
+    spares_days: NonNegative = 0.0
+    accelerator_afr_percent: NonNegative | None = None
+    platform_afr_percent: NonNegative | None = None
+    n_plus_one: bool = False
+    max_share_per_vendor: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
 class FinanceSpec(Spec):
-    """Money over time; what is not given comes from the catalog's facility table."""
+    """Money over time; what is not given comes from the catalog's defaults.
+
+    The building is rented by provisioned IT kW, or owned and written off; the other way's keys then play no part.
+    """
 
     wacc_percent: NonNegative | None = None
     it_life_years: Positive | None = None
+    memory_life_years: Positive | None = None
+    network_life_years: Positive | None = None
     rack_life_years: Positive | None = None
+    residual_percent: Annotated[float, Field(ge=0, le=100)] | None = None
     maintenance_percent: NonNegative | None = None
+    load_factor: Annotated[float, Field(gt=0, le=1)] | None = None
+    facility: Literal["rent", "own"] = "rent"
     rent_usd_per_kw_month: NonNegative | None = None
+    facility_usd_per_kw: NonNegative | None = None
+    facility_life_years: Positive | None = None
 
 
 class SolverSpec(Spec):
@@ -168,6 +232,7 @@ class Study(Spec):
     description: str = ""
     site: SiteSpec
     supply: SupplySection = SupplySection()
+    fleet: list[FleetSpec] = []
     workload: Annotated[list[WorkloadSpec], Field(min_length=1)]
     demand: DemandSpec = DemandSpec()
     objective: ObjectiveSpec = ObjectiveSpec()
@@ -217,8 +282,8 @@ def _assign(data: dict[str, Any], path: str, value: Any) -> Problem | None:
     for depth, key in enumerate(parents):
         known: list[str]
         if isinstance(place, list):
-            known = [item["id"] for item in place]
-            found = next((item for item in place if item["id"] == key), None)
+            known = [str(item.get("id", item.get("platform"))) for item in place]
+            found = next((item for item, name in zip(place, known, strict=True) if name == key), None)
         else:
             known = list(place)
             found = place.get(key)
@@ -229,7 +294,7 @@ def _assign(data: dict[str, Any], path: str, value: Any) -> Problem | None:
         place = found
     if not isinstance(place, dict):
         return Problem("changes", path, last, "", "names a list, not a value", "a dotted path to a value")
-    if last not in place and parents[:1] != ["supply"]:
+    if last not in place and parents[:1] != ["supply"] and parents != ["site", "discount_percent"]:
         return Problem("changes", path, last, "", "no such key", ", ".join(place), closest(last, place))
     place[last] = value
     return None
@@ -255,7 +320,7 @@ def _problems(error: ValidationError, origin: str) -> list[Problem]:
 def _fields_at(path: tuple[int | str, ...]) -> list[str]:
     """Names of the keys allowed at a place in the study."""
     sections: dict[str, type[Spec]] = {
-        "site": SiteSpec, "supply": SupplySection, "workload": WorkloadSpec, "demand": DemandSpec,
+        "site": SiteSpec, "supply": SupplySection, "fleet": FleetSpec, "workload": WorkloadSpec, "demand": DemandSpec,
         "objective": ObjectiveSpec, "build": BuildSpec, "finance": FinanceSpec, "solver": SolverSpec,
     }  # fmt: skip
     if not path:

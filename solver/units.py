@@ -11,8 +11,11 @@ GB = 1e9
 
 HOURS_PER_YEAR = 8760.0
 
+SECONDS_PER_WEEK = 7 * 86400.0
+
 SUFFIXES: dict[str, tuple[str, float]] = {
     "_pj_per_bit": ("_j_per_byte", 8e-12),
+    "_usd_per_million_tokens": ("_usd_per_token", 1e-6),
     "_usd_per_gb": ("_usd_per_byte", 1e-9),
     "_usd_per_mwh": ("_usd_per_j", 1.0 / 3.6e9),
     "_g_per_kwh": ("_kg_per_j", 1e-3 / 3.6e6),
@@ -26,7 +29,7 @@ SUFFIXES: dict[str, tuple[str, float]] = {
     "_ms": ("_s", 1e-3),
     "_musd": ("_usd", 1e6),
     "_percent": ("_frac", 1e-2),
-    "_weeks": ("_s", 7 * 86400.0),
+    "_weeks": ("_s", SECONDS_PER_WEEK),
     "_b": ("", 1e9),
 }
 """Catalog suffix -> (SI suffix, factor); the longest matching suffix wins. `_b` is 1e9 parameters."""

@@ -35,6 +35,8 @@ class Workload:
         Share of the KV cache read in each decode step.
     value_per_token : float
         Weight of the class's tokens in value-weighted reports.
+    price_usd_per_token, unmet_usd_per_request : float or None
+        What a token earns, and what a request that is not served costs; None where the study gives no price.
     requests_per_s : float
         Demand; in a mix only the proportions between classes count.
     """
@@ -57,6 +59,8 @@ class Workload:
     kv_read_frac: float
     value_per_token: float
     requests_per_s: float
+    price_usd_per_token: float | None = None
+    unmet_usd_per_request: float | None = None
 
     @property
     def context(self) -> float:

@@ -25,8 +25,11 @@ from independent_network import Plan, Taken, plans, ports_of_node, taken, withou
 from scipy.optimize import linprog
 
 from solver.model.data import Column, ModelData, Place, Pool
+from solver.workload import Workload
 
 GB = 1e9
+LEAST = ("tco", "power")
+"""Objectives of which less is better."""
 YEAR_S = 365 * 24 * 3600.0
 
 
@@ -328,7 +331,7 @@ def brute_force(data: ModelData) -> Best:
     """Try every network and every build and keep the best value of the study's objective."""
     found = [_under_plan(data, plan) for plan in plans(data, _most_ports(data))]
     values = [best.value for best in found if best.value is not None]
-    cheapest = data.scenario.study.objective.name == "tco"
+    cheapest = data.scenario.study.objective.name in LEAST
     value = None if not values else min(values) if cheapest else max(values)
     return Best(value, sum(best.builds for best in found), sum(best.programs for best in found))
 
@@ -375,7 +378,7 @@ def _under_plan(data: ModelData, plan: Plan) -> Best:
                 values.append(value)
     if not values:
         return Best(None, len(found.housed), programs)
-    cheapest = data.scenario.study.objective.name == "tco"
+    cheapest = data.scenario.study.objective.name in LEAST
     return Best(min(values) if cheapest else max(values), len(found.housed), programs)
 
 
@@ -383,9 +386,25 @@ def _tokens(data: ModelData, rows: Rows) -> FloatArray:
     """Tokens of a request on the columns of served requests."""
     weight = np.zeros(len(rows.names))
     for w in data.workloads:
-        new = w.isl - w.isl * w.reuse_frac_max if data.scenario.study.objective.tokens == "all" else 0.0
-        weight[rows.names["served", w.id]] = w.osl + new
+        weight[rows.names["served", w.id]] = counted(data, w)
     return weight
+
+
+def counted(data: ModelData, w: Workload) -> float:
+    """Tokens of a request as the study counts them."""
+    kind = data.scenario.study.objective.tokens
+    return {"output": w.osl, "all": w.osl + w.isl - w.isl * w.reuse_frac_max, "value": w.osl * w.value_per_token}[kind]
+
+
+def _earnings(data: ModelData, rows: Rows) -> tuple[FloatArray, float]:
+    """USD a year of served requests, by column, and what is lost when none is served."""
+    weight, lost, load_s = np.zeros(len(rows.names)), 0.0, YEAR_S * data.scenario.finance.load_factor
+    for w in data.workloads:
+        assert w.price_usd_per_token is not None
+        fine = (w.unmet_usd_per_request or 0.0) * load_s if data.scenario.study.demand.mode == "fixed" else 0.0
+        weight[rows.names["served", w.id]] = counted(data, w) * w.price_usd_per_token * load_s + fine
+        lost += fine * w.requests_per_s
+    return weight, lost
 
 
 def _work(data: ModelData, rows: Rows) -> FloatArray:
@@ -406,17 +425,30 @@ def _best_of(
     standing = float(idle_site_w(data) @ housed) + s.site.fixed_w + net.drawn_w
     it_w = np.asarray([provisioned_it_w(s, h.pool) for h in data.housings])
     lower, upper = np.asarray(rows.lower), np.asarray(rows.upper)
-    if asked.name == "tco":
+    if asked.name in ("tco", "tokens_per_tco_dollar", "profit"):
         usd_per_w = s.site.electricity_usd_per_j * YEAR_S
-        least = _minimum(work * usd_per_w, a, b, lower, upper)
         rent = s.finance.rent_usd_per_w_year * (float(it_w @ housed) + net.it_w)
-        return None if least is None else least + standing * usd_per_w + rent + cost
+        load = s.finance.load_factor
+        standing_usd, work_usd = standing * usd_per_w + rent + cost, work * usd_per_w * load
+        if asked.name == "tokens_per_tco_dollar":
+            each = _ratio(tokens, work_usd / 1e3, standing_usd / 1e3, a, b, lower, upper)
+            return None if each is None else each * YEAR_S * load / 1e3
+        earned, lost = _earnings(data, rows) if asked.name == "profit" else (np.zeros(len(work)), 0.0)
+        least = _minimum(work_usd - earned, a, b, lower, upper)
+        if least is None:
+            return None
+        return least + standing_usd if asked.name == "tco" else -(least + standing_usd + lost)
     if asked.name == "tokens_per_used_mw" and asked.power == "drawn":
         return _ratio(tokens, work / 1e6, standing / 1e6, a, b, lower, upper)
+    if asked.name == "power" and asked.power == "drawn":
+        least = _minimum(work, a, b, lower, upper)
+        return None if least is None else (least + standing) / 1e6
     most = _minimum(-tokens, a, b, lower, upper)
     if most is None:
         return None
     meter = float(np.asarray([h.pue_peak for h in data.housings]) * it_w @ housed) + s.site.fixed_w + net.meter_w
+    if asked.name == "power":
+        return meter / 1e6
     over = {"tokens": 1.0, "tokens_per_mw": (s.site.power_w or 0.0) / 1e6, "tokens_per_used_mw": meter / 1e6}[
         asked.name
     ]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from solver.candidate import Candidate
 from solver.configurations import Configuration
 from solver.model.data import Housing, ModelData, Pool
+from solver.parts import Platform, Rack
 from solver.scenario import Scenario
 
 FloatArray = NDArray[np.float64]
@@ -40,16 +41,32 @@ def standing_it_w(s: Scenario, pool: Pool) -> float:
     return config.host_drawn_w + idle
 
 
+def taxed(s: Scenario, usd: float) -> float:
+    """An amount with tax."""
+    return usd + usd * s.study.site.tax_percent / 100.0
+
+
 def price_usd(s: Scenario, config: Configuration) -> float:
     """A node with its memory."""
     return config.price_usd
 
 
-def yearly(s: Scenario, usd: float, years: float) -> float:
-    """Annuity and maintenance of an outlay."""
+def yearly(s: Scenario, usd: float, years: float, kept: float = 0.0) -> float:
+    """Maintenance of an outlay and what repays it over its life, less a share that is had back in the end."""
     r = s.finance.wacc_frac
-    payment = 1.0 / years if r == 0 else r / (1.0 - (1.0 + r) ** -years)
-    return usd * (payment + s.finance.maintenance_frac)
+    owed = usd - kept * usd / (1.0 + r) ** years
+    payment = owed / years if r == 0 else owed * r / (1.0 - (1.0 + r) ** -years)
+    return payment + usd * s.finance.maintenance_frac
+
+
+def node_per_year(s: Scenario, config: Configuration) -> float:
+    """Server and memory bought apart, each over its own life; both are sold in the end."""
+    f = s.finance
+    classes = [
+        (config.price_usd - config.devices_usd, f.it_life_years),
+        (config.devices_usd, f.memory_life_years or f.it_life_years),
+    ]
+    return sum(yearly(s, usd, years, f.residual_frac) for usd, years in classes)
 
 
 def mean_pue_of_work(data: ModelData, c: Candidate) -> float:
@@ -94,14 +111,14 @@ def at_most(left: FloatArray, right: float | None) -> NDArray[np.bool_]:
 def most_nodes(data: ModelData, h: Housing) -> int:
     """Bound of nodes in a housing by supply, power and budget."""
     s = data.scenario
-    bounds = []
+    bounds, here = [], s.fleet.get(h.pool.config.id, 0)
     if h.pool.config.platform.id in s.study.supply.platform:
-        bounds.append(float(s.study.supply.platform[h.pool.config.platform.id].quantity))
+        bounds.append(float(s.study.supply.platform[h.pool.config.platform.id].quantity + here))
     if s.site.power_w is not None:
         left = s.site.power_w * s.site.usable_power_frac - s.site.fixed_w
         bounds.append(left / (provisioned_it_w(s, h.pool) * h.pue_peak))
     if s.site.budget_usd is not None:
-        bounds.append(s.site.budget_usd / price_usd(s, h.pool.config))
+        bounds.append(s.site.budget_usd / price_usd(s, h.pool.config) + here)
     return max(0, math.floor(min(bounds) + SLACK))
 
 
@@ -123,17 +140,34 @@ def builds(data: ModelData) -> Builds:
     own_floor = np.asarray([h.rack.floor_m2 * h.own for h in data.housings])
     limit = None if site.power_w is None else site.power_w * site.usable_power_frac
     housed = housed[at_most(housed @ meter + site.fixed_w, limit) & at_most(housed @ water, site.water_l_per_s)]
-    housed = housed[_in_supply(data, [h.pool.config for h in data.housings], housed) & _few_kinds(data, housed)]
+    if not s.fleet:
+        housed = housed[_in_supply(data, [h.pool.config for h in data.housings], housed)]
+    housed = housed[_few_kinds(data, housed) & _spread(data, housed)]
 
+    spares = max((kept_nodes(s, u, np.asarray([max(top)]))[0] - max(top) for u in units), default=0.0)
+    extra = math.ceil(spares - SLACK)
     unit_top = [
-        min(sum(top[k] for k in np.flatnonzero(of_unit[:, u])) + 1, _supply(data, units[u])) for u in range(len(units))
+        min(
+            sum(top[k] for k in np.flatnonzero(of_unit[:, u])) + _beyond(units[u].platform) + extra,
+            _supply(data, units[u]),
+        )
+        for u in range(len(units))
     ]
     rack_top = [math.ceil(top[k] / data.housings[k].fit) + 1 for k in apart]
-    kind_top = [sum(rack_top[i] for i in np.flatnonzero(of_kind[:, q])) for q in range(len(kinds))]
+    kind_top = [
+        sum(rack_top[i] for i in np.flatnonzero(of_kind[:, q])) + _beyond(kinds[q]) - 1 for q in range(len(kinds))
+    ]
     bought, racks, kinds_bought = grid(unit_top), grid(rack_top), grid(kind_top)
     dollars = np.asarray([price_usd(s, u) for u in units])
-    rack_dollars = np.asarray([q.price_central_usd for q in kinds])
-    bought = bought[_in_supply(data, units, bought) & at_most(bought @ dollars, site.budget_usd)]
+    rack_dollars = np.asarray([taxed(s, q.price_central_usd) for q in kinds])
+    bought = bought[
+        _taken(bought, [(u.platform.id, u.platform.order_multiple, u.platform.order_minimum) for u in units])
+    ]
+    loose, loose_usd = _loose(data, units, bought)
+    cost_of_nodes = bought @ dollars + loose @ loose_usd
+    good = _in_supply(data, units, bought, loose) & at_most(cost_of_nodes, site.budget_usd)
+    bought, loose, cost_of_nodes = bought[good], loose[good], cost_of_nodes[good]
+    kinds_bought = kinds_bought[_taken(kinds_bought, [(q.id, q.order_multiple, q.order_minimum) for q in kinds])]
 
     # Racks used and racks bought, then with nodes bought: the purchases.
     pairs = (
@@ -141,26 +175,85 @@ def builds(data: ModelData) -> Builds:
     )
     i, k = np.nonzero(pairs)
     racks, kinds_bought = racks[i], kinds_bought[k]
-    outlay = (bought @ dollars)[:, None] + (kinds_bought @ rack_dollars)[None, :]
+    outlay = cost_of_nodes[:, None] + (kinds_bought @ rack_dollars)[None, :]
     b, r = np.nonzero(at_most(outlay, site.budget_usd))
     assert len(housed) * len(b) <= MOST_BUILDS, ("not tiny", len(housed), len(bought), len(racks), len(b))
-    bought, racks, kinds_bought = bought[b], racks[r], kinds_bought[r]
+    bought, loose, racks, kinds_bought = bought[b], loose[b], racks[r], kinds_bought[r]
 
     fit = np.asarray([data.housings[a].fit for a in apart])
     fits = np.ones((len(housed), len(bought)), dtype=bool)
     for n, a in enumerate(apart):
         fits &= housed[:, None, a] <= fit[n] * racks[None, :, n]
     for u in range(len(units)):
-        fits &= (housed @ of_unit[:, u])[:, None] <= bought[None, :, u]
-    floor = kinds_bought @ np.asarray([q.floor_m2 for q in kinds]) if kinds else np.zeros(len(bought))
+        fits &= (housed @ of_unit[:, u])[:, None] <= bought[None, :, u] + s.fleet.get(units[u].id, 0)
+    for name in {u.platform.id for u in units}:
+        mine = [k for k, u in enumerate(units) if u.platform.id == name]
+        at_work = (housed @ of_unit[:, mine]).sum(axis=1)
+        kept = kept_nodes(s, units[mine[0]], at_work)
+        fits &= (
+            kept[:, None]
+            <= (bought[:, mine].sum(axis=1) + sum(s.fleet.get(units[k].id, 0) for k in mine))[None, :] + SLACK
+        )
+    floor = racks @ np.asarray([data.housings[a].rack.floor_m2 for a in apart]) if kinds else np.zeros(len(bought))
     fits &= at_most((housed @ own_floor)[:, None] + floor[None, :], site.floor_m2)
 
-    per_year = bought @ np.asarray([yearly(s, d, s.finance.it_life_years) for d in dollars])
+    per_year = bought @ np.asarray([node_per_year(s, u) for u in units])
+    memory_years = s.finance.memory_life_years or s.finance.it_life_years
+    per_year = per_year + loose @ np.asarray(
+        [yearly(s, usd, memory_years, s.finance.residual_frac) for usd in loose_usd]
+    )
     if kinds:
         per_year = per_year + kinds_bought @ np.asarray([yearly(s, d, s.finance.rack_life_years) for d in rack_dollars])
     cost = np.where(fits, per_year[None, :], np.inf).min(axis=1, initial=np.inf)
     held = np.isfinite(cost)
     return Builds(housed[held], cost[held])
+
+
+def kept_nodes(s: Scenario, config: Configuration, at_work: IntArray) -> FloatArray:
+    """Nodes that must be owned for so many at work: a year's failures times the days each takes, and one more."""
+    b = s.study.build
+    failures = (b.platform_afr_percent or 0.0) + config.platform.accelerators * (b.accelerator_afr_percent or 0.0)
+    return at_work * (1.0 + failures / 100.0 * b.spares_days / 365.0) + (at_work > 0) * float(b.n_plus_one)
+
+
+def _spread(data: ModelData, housed: IntArray) -> NDArray[np.bool_]:
+    """Whether no vendor has more of the accelerators' watts than the study allows."""
+    limit = data.scenario.study.build.max_share_per_vendor or 1.0
+    chips = [(h.pool.config.accelerator, h.pool.cap * h.pool.config.platform.accelerators) for h in data.housings]
+    watts = np.asarray([chip.tdp_w * size if chip else 0.0 for chip, size in chips])
+    good = np.ones(len(housed), dtype=bool)
+    for vendor in {chip.vendor for chip, _ in chips if chip}:
+        mine = np.asarray([bool(chip and chip.vendor == vendor) for chip, _ in chips])
+        good &= housed @ (watts * mine) <= limit * (housed @ watts) + SLACK * 1e4
+    return good
+
+
+def _beyond(part: Platform | Rack) -> int:
+    """Pieces that an order may hold beyond those at work."""
+    return max(part.order_multiple, part.order_minimum)
+
+
+def _taken(bought: IntArray, terms: list[tuple[str, int, int]]) -> NDArray[np.bool_]:
+    """Whether every order is one that the supplier takes: columns of one part make one order."""
+    good = np.ones(len(bought), dtype=bool)
+    for part, multiple, minimum in dict.fromkeys(terms):
+        pieces = bought[:, [name == part for name, _, _ in terms]].sum(axis=1)
+        good &= (pieces % multiple == 0) & ((pieces == 0) | (pieces >= minimum))
+    return good
+
+
+def _loose(data: ModelData, units: list[Configuration], bought: IntArray) -> tuple[IntArray, FloatArray]:
+    """Devices that fill up the last lot of each purchase, and their price."""
+    s = data.scenario
+    loose = np.zeros((len(bought), len(s.devices)), dtype=np.int64)
+    usd = np.zeros(len(s.devices))
+    for k, device in enumerate(s.devices):
+        need = bought @ np.asarray([sum(n for d, n in u.bought if d == device.id) for u in units])
+        pieces = np.where(need > 0, np.maximum(need, device.order_minimum), 0)
+        loose[:, k] = -(-pieces // device.order_multiple) * device.order_multiple - need
+        left = 1.0 - s.study.site.discount_percent.get(device.vendor, 0.0) / 100.0
+        usd[k] = taxed(s, s.prices[device.price_series, "2026Q3"] * device.capacity_bytes / 1e9 * left)
+    return loose, usd
 
 
 def _few_kinds(data: ModelData, housed: IntArray) -> NDArray[np.bool_]:
@@ -177,12 +270,18 @@ def _supply(data: ModelData, config: Configuration) -> int:
     return known[config.platform.id].quantity if config.platform.id in known else 10**6
 
 
-def _in_supply(data: ModelData, units: list[Configuration], bought: IntArray) -> NDArray[np.bool_]:
+def _in_supply(
+    data: ModelData, units: list[Configuration], bought: IntArray, loose: IntArray | None = None
+) -> NDArray[np.bool_]:
     """Supply of platforms over their configurations, and of devices."""
     supply = data.scenario.study.supply
     good = np.ones(len(bought), dtype=bool)
     for part, spec in supply.platform.items():
         good &= bought @ np.asarray([int(u.platform.id == part) for u in units]) <= spec.quantity
     for device, spec in supply.memory.items():
-        good &= bought @ np.asarray([sum(n for d, n in u.bought if d == device) for u in units]) <= spec.quantity
+        pieces = bought @ np.asarray([sum(n for d, n in u.bought if d == device) for u in units])
+        for k, known in enumerate(data.scenario.devices):
+            if loose is not None and known.id == device:
+                pieces = pieces + loose[:, k]
+        good &= pieces <= spec.quantity
     return good

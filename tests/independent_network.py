@@ -10,7 +10,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-from independent_builds import yearly
+from independent_builds import taxed, yearly
 
 from solver.model.data import ModelData
 from solver.scenario import Scenario
@@ -64,12 +64,18 @@ class Taken:
 def taken(s: Scenario, plan: Plan) -> Taken:
     """Return what a network takes; the peak of optics is part of their switch's."""
     switch, optic, cooling = s.switch, s.optic, s.network_cooling
-    usd = plan.switches * (switch.price_central_usd or 0.0) + plan.optics * (optic.price_central_usd or 0.0)
+    usd = sum(
+        taxed(
+            s, n * (part.price_central_usd or 0.0) * (1.0 - s.study.site.discount_percent.get(part.vendor, 0.0) / 100.0)
+        )
+        for part, n in ((switch, plan.switches), (optic, plan.optics))
+    )
+    years = s.finance.network_life_years or s.finance.it_life_years
     peak = plan.switches * (switch.power_max_w or 0.0)
     mean = plan.switches * (switch.power_typ_w or 0.0) + plan.optics * (optic.power_typ_w or 0.0)
     return Taken(
         usd=usd,
-        yearly_usd=yearly(s, usd, s.finance.it_life_years),
+        yearly_usd=yearly(s, usd, years, s.finance.residual_frac),
         it_w=peak,
         meter_w=peak * cooling.pue_peak,
         drawn_w=mean * cooling.pue_central,

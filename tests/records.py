@@ -16,10 +16,10 @@ from solver.candidate import HIT, MISS, NONE, Candidate
 from solver.catalog import Catalog
 from solver.configurations import Configuration, TierStock
 from solver.model.data import Column, Housing, ModelData, Place, Pool
-from solver.parts import Accelerator, Cooling, Link, Model, NetworkPart, Platform, Precision, Rack
+from solver.parts import Accelerator, Cooling, Link, MemoryDevice, Model, NetworkPart, Platform, Precision, Rack
 from solver.physics.links import transfer_efficiency
 from solver.physics.reuse import Retention
-from solver.scenario import Finance, Scenario, Site
+from solver.scenario import Finance, Scenario, Site, fleet_of
 from solver.study import Study, study_from_dict
 from solver.workload import Workload
 
@@ -31,10 +31,10 @@ KV_BYTES_PER_TOKEN = 1e5
 SOURCE = {"source": "made up", "confidence": "estimate"}
 
 
-def accelerator(part_id: str = "chip", *, tdp_w: float = 600.0, idle_w: float = 100.0) -> Accelerator:
+def accelerator(part_id: str = "chip", *, tdp_w: float = 600.0, idle_w: float = 100.0, vendor: str = "") -> Accelerator:
     """Return an accelerator of which only the watts matter."""
     return Accelerator(
-        id=part_id, **SOURCE, vendor="", name=part_id, year_available="2025-01", bf16_dense_flop_per_s=1e15,
+        id=part_id, **SOURCE, vendor=vendor, name=part_id, year_available="2025-01", bf16_dense_flop_per_s=1e15,
         fp8_dense_flop_per_s=None, fp4_dense_flop_per_s=None, mem_bytes=1e11, mem_usable_bytes=None,
         mem_bw_bytes_per_s=1e12, tdp_w=tdp_w, idle_w=idle_w, scaleup_bytes_per_s=1e11, scaleup_domain=8,
         confidence_power="estimate",
@@ -89,6 +89,17 @@ def rack(part_id: str = "rack", *, floor_m2: float = 0.0, price_usd: float = 0.0
     return Rack(
         id=part_id, **SOURCE, name=part_id, use="servers", usable_w=1e5, peak_w=1e5, rack_units=42, cooling="air",
         floor_m2=floor_m2, price_central_usd=price_usd, confidence_price="estimate",
+    )  # fmt: skip
+
+
+def memory_device(part_id: str = "drive", *, usd: float = 100.0, order_multiple: int = 1) -> MemoryDevice:
+    """Return a memory device of which only the price and the lot matter."""
+    return MemoryDevice(
+        id=part_id, **SOURCE, tier="ddr", vendor="maker of memory", name=part_id, year_available="2025-01", form_factor="",
+        bay="nvme", cxl_lanes=0, capacity_bytes=GB, read_bw_bytes_per_s=1e9, write_bw_bytes_per_s=1e9, latency_s=0.0,
+        energy_read_j_per_byte=None, energy_write_j_per_byte=None, idle_w=None, max_w=None, price_series=part_id,
+        price_central_usd_per_byte=usd / GB, price_quarter="2026Q3", confidence_price="estimate", endurance_dwpd=None,
+        order_multiple=order_multiple,
     )  # fmt: skip
 
 
@@ -172,6 +183,7 @@ def scenario(
     electricity_usd_per_j: float = 0.0,
     carbon_kg_per_j: float = 0.0,
     of: Model | None = None,
+    devices: Sequence[MemoryDevice] = (),
 ) -> Scenario:
     """Return a scenario.
 
@@ -181,6 +193,8 @@ def scenario(
         Of a switch with six ports of 20 GB/s.
     optic : (mean W, USD)
     network_cooling : (PUE on the design day, mean PUE, L/J)
+    devices : sequence of MemoryDevice
+        For sale at their central price.
     """
     asked = study(changes)
     spec = asked.site
@@ -195,12 +209,13 @@ def scenario(
             usable_power_frac=spec.usable_power_frac, fixed_w=spec.fixed_mw * 1e6, budget_usd=spec.budget_usd,
             floor_m2=spec.floor_m2, water_l_per_s=spec.water_l_per_s, co2_kg_per_s=spec.co2_kg_per_s,
             price_quarter="2026Q3", available_by="2026-12", electricity_usd_per_j=electricity_usd_per_j,
-            carbon_kg_per_j=carbon_kg_per_j, cooling=None,
+            carbon_kg_per_j=carbon_kg_per_j, cooling=None, tax_frac=spec.tax_percent / 100.0,
+            discount_frac={vendor: percent / 100.0 for vendor, percent in spec.discount_percent.items()},
         ),
         finance=finance or Finance(0.0, 1.0, 1.0, 0.0, 0.0),
         workloads=tuple(workloads) or (workload(),),
         models={"model": of or model()},
-        accelerators={}, platforms=(), devices=(),
+        accelerators={}, platforms=(), devices=tuple(devices),
         precisions={"bf16": Precision(id="bf16", **SOURCE, weight_bytes_per_param=2.0, kv_bytes_per_element=2.0,
                                       compute_order=("bf16",), quality_gate=False)},
         racks=(), cooling={}, links={},
@@ -209,13 +224,16 @@ def scenario(
         network_cooling=Cooling(id="air", **SOURCE, name="", pue_peak=network_cooling[0], pue_central=network_cooling[1],
                                 wue_l_per_j=network_cooling[2], accepts=("air",)),
         handover_ttft_frac=0.02, write_amplification=1.0, nic_efficiency=transfer_efficiency([], 1.0),
-        nic_link=link, host_mem_usable_frac=1.0, host_draw_frac=0.5, prices={}, filtered=(), assumptions=(),
+        nic_link=link, host_mem_usable_frac=1.0, host_draw_frac=0.5, filtered=(), assumptions=(),
+        prices={(d.price_series, "2026Q3"): (d.price_central_usd_per_byte or 0.0) * GB for d in devices},
+        fleet=fleet_of(asked), accelerator_afr_frac=(asked.build.accelerator_afr_percent or 0.0) / 100.0,
+        platform_afr_frac=(asked.build.platform_afr_percent or 0.0) / 100.0,
     )  # fmt: skip
 
 
 def _network_part(kind: str, ports: int, peak_w: float, mean_w: float, usd: float) -> NetworkPart:
     return NetworkPart(
-        id=kind, **SOURCE, kind=kind, vendor="", name="", port_bytes_per_s=PORT, ports=ports, power_typ_w=mean_w,
+        id=kind, **SOURCE, kind=kind, vendor="maker", name="", port_bytes_per_s=PORT, ports=ports, power_typ_w=mean_w,
         power_max_w=peak_w, price_central_usd=usd, cooling="air", confidence_price="estimate",
     )  # fmt: skip
 

@@ -24,7 +24,8 @@ from solver.polishing import polish
 
 EACH, WHOLE, POLISHED = 60, 8, 12
 KINDS = [("tokens", "provisioned"), ("tokens_per_mw", "provisioned"), ("tokens_per_used_mw", "provisioned"),
-         ("tokens_per_used_mw", "drawn"), ("tco", "provisioned")]  # fmt: skip
+         ("tokens_per_used_mw", "drawn"), ("tokens_per_tco_dollar", "provisioned"), ("tco", "provisioned"),
+         ("power", "provisioned"), ("power", "drawn"), ("profit", "provisioned")]  # fmt: skip
 CASES = [(name, power, seed, False) for name, power in KINDS for seed in range(EACH)]
 CASES += [(name, power, seed, True) for name, power in KINDS for seed in range(WHOLE)]
 
@@ -77,6 +78,8 @@ ROWS = {
         "hit_what_is_kept", "fit_tier", "read_tier", "use_what_is_owned", "use_bought_racks", "within_limit",
         "within_platform_supply", "within_device_supply", "meet_demand", "keep_floor", "keep_mix", "choose_few",
         "build_only_chosen", "wire_ports", "stay_within_fabric", "build_one_fabric", "have_leaves", "have_spines", "have_optics",
+        "write_new", "write_moved", "write_tier", "wear_tier", "push_over_ports",
+        "order_whole_lots", "order_enough", "order_only_if_placed", "keep_spares", "spread_over_vendors",
     ],
 }  # fmt: skip
 

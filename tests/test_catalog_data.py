@@ -25,7 +25,7 @@ UNITS = {
     "_gb": "GB", "_gb_s": "GB/s", "_gbit_s": "Gbit/s", "_w": "W", "_kw": "kW", "_mw": "MW", "_usd": "USD",
     "_usd_per_gb": "USD/GB", "_usd_per_mwh": "USD/MWh", "_pj_per_bit": "pJ/bit", "_m2": "m2", "_kg": "kg",
     "_tflops": "TFLOP/s", "_g_per_kwh": "g/kWh", "_l_per_kwh": "L/kWh", "_frac": "share", "_weeks": "weeks",
-    "_percent": "percent", "_tokens": "tokens", "_b": "1e9",
+    "_percent": "percent", "_tokens": "tokens", "_b": "1e9", "_usd_per_million_tokens": "USD/1e6 tokens",
 }  # fmt: skip
 QUARTERS = ["2025Q3", "2025Q4", "2026Q1", "2026Q2", "2026Q3"]
 TO_BUY = [
@@ -83,6 +83,8 @@ def test_columns_of_a_table_are_those_of_the_dictionary(catalog: Catalog, table:
         assert all(set(row) <= set(columns) for row in rows)
         assert set().union(*rows) | {
             "deadline_s",
+            "price_usd_per_million_tokens",
+            "unmet_usd_per_request",
             "budget_usd",
             "water_l_per_s",
             "co2_kg_per_s",
@@ -367,6 +369,8 @@ def test_defaults_of_a_study_agree_with_the_facility_table(catalog: Catalog) -> 
              "finance.wacc_percent": "wacc", "finance.it_life_years": "dep_it_years",
              "finance.rack_life_years": "dep_mep_years", "finance.maintenance_percent": "opex_pct_capex",
              "finance.rent_usd_per_kw_month": "colo_us_wholesale", "build.host_draw_frac": "host_draw_frac",
+             "finance.memory_life_years": "dep_it_years", "finance.network_life_years": "dep_it_years",
+             "finance.residual_percent": "it_residual_value", "finance.facility_life_years": "dep_mep_years",
              "build.accelerator_afr_percent": "gpu_afr"}  # fmt: skip
     for path, figure in pairs.items():
         assert catalog.row("defaults", path)["value"] == catalog.row("facility", figure)["central"], path

@@ -230,7 +230,7 @@ def test_bad_input_ends_with_2_and_says_what_is_wrong(
 
 
 def test_all_problems_are_listed_at_once(capsys: Any) -> None:
-    assert status("solve", str(STUDY), "--set", "site.powr_mw=3", "--set", "site.budget=1", "--quiet") == 2
+    assert status("solve", str(STUDY), "--set", "site.powr_mw=3", "--set", "site.budgt=1", "--quiet") == 2
     assert "2 problems" in capsys.readouterr().err
 
 

@@ -8,6 +8,7 @@ or its hand-solved case fails here by name. That each number of the catalogs has
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +19,19 @@ from typing import Any
 import pyomo.environ as pyo
 import pytest
 import test_brute_force
-from records import candidate, configuration, housing, model_data, platform, rack, retention, scenario, tier, workload
+from records import (
+    candidate,
+    configuration,
+    housing,
+    memory_device,
+    model_data,
+    platform,
+    rack,
+    retention,
+    scenario,
+    tier,
+    workload,
+)
 
 from solver.kpis import KPIS
 from solver.model.build import build_model
@@ -32,7 +45,7 @@ TESTS = Path(__file__).parent
 SOURCES = [*(TESTS.parent / "solver" / "model").glob("*.py"), TESTS.parent / "solver" / "optimise.py"]
 KINDS = {"Constraint": "Constraint", "Var": "Var", "Expression": "Expression", "Objective": "Objective",
          "Set": "Set", "RangeSet": "Set", "Block": "Block"}  # fmt: skip
-UNITS = {"1", "1/s", "TB", "0 or 1", "model units"}
+UNITS = {"1", "1/s", "TB", "TB/s", "0 or 1", "model units"}
 """Model units of a resource are those of its `unit` and `scale`."""
 ONLY_WHOLE = {"run_whole_replicas"}
 """Rows that brute force meets in instances of whole replicas only; see `test_completeness_gaps.py`."""
@@ -44,9 +57,10 @@ ONLY_WHOLE = {"run_whole_replicas"}
 def everything(mode: str) -> ModelData:
     """Return an instance that needs every part: tiers in nodes and in storage, both kinds of rack, every limit."""
     node, store = platform("node", accelerators=2), platform("store", accelerators=0)
+    node = dataclasses.replace(node, order_multiple=2, order_minimum=2)
     plain = Pool(configuration(node), 1.0)
     with_memory = Pool(configuration(node, "ddr", tiers=[tier("ddr")], bought=[("ddr_device", 4)]), 1.0)
-    storage = Pool(configuration(store, "drives", tiers=[tier("flash", pooled=True)]), 1.0)
+    storage = Pool(configuration(store, "drives", tiers=[tier("flash", pooled=True, endurance_bytes_per_s=1e9)]), 1.0)
     columns = [
         (candidate(role="mixed"), None),
         (candidate(role="prefill"), None),
@@ -58,11 +72,12 @@ def everything(mode: str) -> ModelData:
     changes |= {
         "demand.mode": mode, "demand.floor_frac": 0.5, "objective.name": "tokens_per_used_mw",
         "supply.platform.node": 3, "supply.memory.ddr_device": 8, "build.whole_replicas": True,
-        "build.max_platforms": 1, "build.max_candidates_per_class_role": 1,
+        "build.max_platforms": 1, "build.n_plus_one": True, "build.max_share_per_vendor": 0.5, "build.max_candidates_per_class_role": 1,
     }  # fmt: skip
     houses = [housing(plain, within=rack(), fit=2, own=False), housing(with_memory), housing(storage)]
     curve = retention((0.3, 1e4), (0.2, 2e4))
-    return model_data(scenario(changes, [workload(reuse=0.8)]), columns, houses, {"chat": curve})
+    of = scenario(changes, [workload(reuse=0.8)], devices=[memory_device("ddr_device", order_multiple=8)])
+    return model_data(of, columns, houses, {"chat": curve})
 
 
 @dataclass(frozen=True)

@@ -23,16 +23,19 @@ from solver.scenario import Finance, Scenario
 def place() -> Scenario:
     """Return 20 kW contracted, 600 W of fixed loads, and money, energy and cooling in round numbers.
 
-    chat: 1,000 tokens in, of which 800 are cached, and 100 out. code: 500 in and 20 out, each worth three.
-    Racks of kind wet take 1e-6 L/J of water, dry ones none.
+    chat: 1,000 tokens in, of which 800 are cached, and 100 out. code: 500 in and 20 out, each worth three; 4 of 10 requests
+    a second of code are served, the others cost 1e-4 USD each. A token of chat earns 2e-6 USD, one of code 1e-6.
+    Servers live 4 years, memory 2, network 8, racks 10; a fifth of the price of IT is had back; the mean load of the
+    year is half the promised one. Racks of kind wet take 1e-6 L/J of water, dry ones none.
     """
     classes = [
-        workload("chat", reuse=0.8),
-        dataclasses.replace(workload("code", isl=500.0, osl=20.0), value_per_token=3.0),
-    ]
+        dataclasses.replace(workload("chat", demand=15.0, reuse=0.8), price_usd_per_token=2e-6),
+        dataclasses.replace(workload("code", isl=500.0, osl=20.0), value_per_token=3.0, price_usd_per_token=1e-6,
+                            unmet_usd_per_request=1e-4),
+    ]  # fmt: skip
     made = scenario(
         {"site.power_mw": 0.02, "site.fixed_mw": 0.0006, "objective.tokens": "all"}, classes,
-        finance=Finance(0.0, 4.0, 10.0, 0.05, 2.0), electricity_usd_per_j=1e-8, carbon_kg_per_j=1e-7,
+        finance=Finance(0.0, 4.0, 10.0, 0.05, 2.0, 2.0, 8.0, 0.2, 0.5), electricity_usd_per_j=1e-8, carbon_kg_per_j=1e-7,
     )  # fmt: skip
     kinds = {"wet": 1e-6, "dry": 0.0}
     return dataclasses.replace(
@@ -93,9 +96,15 @@ def design() -> Design:
 
 DRAWN_W = 4000.0 + 1500.0 + (1000.0 + 2000.0 + 500.0 + 500.0) + 600.0
 TOKENS = 15.0 * (100.0 + 200.0) + 4.0 * (20.0 + 500.0)
-ELECTRICITY_USD = DRAWN_W * 1e-8 * SECONDS_PER_YEAR
-TCO_USD = ELECTRICITY_USD + 10000.0 * 2.0 + 37000.0 * (0.25 + 0.05) + 3000.0 * (0.1 + 0.05)
-YEARLY_TOKENS = TOKENS * SECONDS_PER_YEAR
+ELECTRICITY_USD = (DRAWN_W - 0.5 * 4000.0) * 1e-8 * SECONDS_PER_YEAR
+TCO_USD = (
+    ELECTRICITY_USD + 10000.0 * 2.0 + 40000.0 * 0.05 + 3000.0 / 10.0
+    + 0.8 * (30000.0 / 4.0 + 6000.0 / 2.0 + 1000.0 / 8.0)
+)  # fmt: skip
+LOAD_S = 0.5 * SECONDS_PER_YEAR
+YEARLY_TOKENS = TOKENS * LOAD_S
+REVENUE_USD = (15.0 * 300.0 * 2e-6 + 4.0 * 520.0 * 1e-6) * LOAD_S
+UNMET_USD = 6.0 * 1e-4 * LOAD_S
 
 BY_HAND: dict[str, tuple[float, float]] = {
     "requests_per_s": (19.0, 29.0),  # prefilled requests counted again
@@ -112,11 +121,14 @@ BY_HAND: dict[str, tuple[float, float]] = {
     "utility_meter_w": (13000.0, 12400.0),  # fixed loads forgotten
     "drawn_meter_w": (DRAWN_W, 6100.0),  # idle nodes only
     "capex_usd": (40000.0, 37000.0),  # racks forgotten
-    "tco_usd_per_year": (TCO_USD, TCO_USD + 450.0),  # racks written off like nodes
+    "tco_usd_per_year": (TCO_USD, TCO_USD + 0.5 * 4000.0 * 1e-8 * SECONDS_PER_YEAR),  # full load all year
     "usd_per_million_tokens": (
         TCO_USD / (YEARLY_TOKENS / 1e6),
-        TCO_USD / (1580.0 * SECONDS_PER_YEAR / 1e6),
+        TCO_USD / (1580.0 * LOAD_S / 1e6),
     ),  # output only
+    "tokens_per_tco_dollar": (YEARLY_TOKENS / TCO_USD, YEARLY_TOKENS / 40000.0),  # over the outlay
+    "revenue_usd_per_year": (REVENUE_USD, REVENUE_USD * 1580.0 / TOKENS),  # at one price, output only
+    "profit_usd_per_year": (REVENUE_USD - UNMET_USD - TCO_USD, REVENUE_USD - TCO_USD),  # unmet requests forgotten
     "joules_per_token": (DRAWN_W / TOKENS, 13000.0 / TOKENS),  # provisioned watts
     "floor_m2": (8.0, 20.0),  # times the nodes that stand there
     "water_l_per_s": (8000.0 * 2.0 / 3.0 * 1e-6 + 2000.0 * 1e-6, 10000.0 * 1e-6),  # dry racks counted as wet

@@ -15,9 +15,9 @@ RANKS = [
     {"schema"}, {"tables"}, {"draft"}, {"parts"}, {"catalog"}, {"quoting"}, {"quotes"},
     {"workload", "study", "settings", "builds"},
     {"physics"}, {"points"}, {"evaluation"}, {"performance"}, {"fitting"}, {"calibrate"},
-    {"servable"}, {"scenario"}, {"configurations"}, {"candidate"}, {"menu", "pruning"}, {"enumeration"}, {"candidates"},
+    {"servable", "delivery", "finance"}, {"scenario"}, {"configurations"}, {"candidate"}, {"menu", "pruning"}, {"enumeration"}, {"candidates"},
     {"model.data"}, {"resources"}, {"model"}, {"highs"}, {"search"}, {"optimise"}, {"polishing"},
-    {"design"}, {"embed", "kpis", "holdings"}, {"servings", "slacks"}, {"assemble"},
+    {"design"}, {"embed", "kpis", "holdings"}, {"bill", "servings", "slacks"}, {"assemble"},
     {"auditing"}, {"audit"}, {"baselines"}, {"own_build"}, {"solve"}, {"market", "quoted"}, {"pricing"}, {"quote"},
     {"versus"}, {"listing", "progress", "report", "export"}, {"cli"}, {"__main__"}, {"__init__"},
 ]  # fmt: skip
@@ -68,7 +68,7 @@ def test_audit_knows_neither_model_nor_candidates() -> None:
     """What checks a design may not share code with what made it."""
     forbidden = {
         "candidates", "candidate", "menu", "pruning", "enumeration", "configurations", "resources", "model", "highs",
-        "search", "optimise", "polishing", "assemble", "holdings", "servings", "slacks", "scenario",
+        "search", "optimise", "polishing", "assemble", "holdings", "bill", "servings", "slacks", "scenario",
         "servable",
     }  # fmt: skip
     files = [SOLVER / "audit.py", *(SOLVER / "auditing").rglob("*.py")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pyomo.environ as pyo
 import pytest
 from hand import optimum, proves
@@ -56,6 +58,17 @@ def test_within_limit(resource: str) -> None:
     proves(capped(changes), "within_limit", right, 6000.0)
 
 
+def test_tax_on_racks() -> None:
+    """Proves what is paid for racks: 10% tax on 800 USD, beside a node at 1,000 USD net: 1,880 USD.
+
+    3,800 USD buy two; 3,700 buy one, untaxed (1,800) they would buy two.
+    """
+    inside = housing(Pool(configuration(), 1.0), within=rack(price_usd=800.0), own=False)
+    for budget, right in ((3800.0, 2000.0), (3700.0, 1000.0)):
+        of = scenario({"site.budget_usd": budget, "site.tax_percent": 10.0}, [workload(demand=100.0)])
+        assert optimum(model_data(of, [(candidate(), None)], [inside])) == pytest.approx(right)
+
+
 def test_supply_of_a_platform() -> None:
     """Proves within_platform_supply: 6 nodes to be had make 6,000 tokens/s; else all that is asked, 10,000."""
     proves(capped({}), "within_platform_supply", 6000.0, 10000.0)
@@ -85,13 +98,17 @@ def test_supply_of_a_device() -> None:
 def used() -> dict[str, float]:
     """Return the use of every resource, in SI, by 2 nodes at cap 0.75 in 1 rack with 3 replicas at work.
 
-    A node: 2 accelerators of 600 W and 100 W idle, 2 kW provisioned, 300 W of host drawn, 1,000 USD. A rack:
-    500 USD, 3 m2. A replica: 2 accelerators, 700 W at work, 200 W idle. 2 leaves and a spine of 50 W at most, 30 W
-    on average and 200 USD, with 7 optics of 4 W and 20 USD.
+    Servers live 4 years, memory 2, network 8, racks 10; a fifth of the price of IT is had back; half the load is the
+    mean of the year.
+
+    A node: 2 accelerators of 600 W and 100 W idle, 2 kW provisioned, 300 W of host drawn, 1,000 USD of which 400 are
+    memory bought apart. A rack: 500 USD, 3 m2. A replica: 2 accelerators, 700 W at work, 200 W idle. 2 leaves and a
+    spine of 50 W at most, 30 W on average and 200 USD, with 7 optics of 4 W and 20 USD.
     """
     node = platform(accelerators=2)
     chip = accelerator(tdp_w=600.0, idle_w=100.0)
     config = configuration(node, chip=chip, provisioned_w=2000.0, host_drawn_w=300.0, price_usd=1000.0)
+    config = dataclasses.replace(config, devices_usd=400.0)
     pool = Pool(config, 0.75)
     inside = housing(
         pool,
@@ -103,8 +120,8 @@ def used() -> dict[str, float]:
         wue_l_per_j=1e-6,
     )
     of = scenario(
-        {"site.fixed_mw": 0.0001}, finance=Finance(0.0, 4.0, 10.0, 0.05, 2.0), switch=(50.0, 30.0, 200.0),
-        optic=(4.0, 20.0), network_cooling=(1.4, 1.2, 3e-6),
+        {"site.fixed_mw": 0.0001}, finance=Finance(0.0, 4.0, 10.0, 0.05, 2.0, 2.0, 8.0, 0.2, 0.5),
+        switch=(50.0, 30.0, 200.0), optic=(4.0, 20.0), network_cooling=(1.4, 1.2, 3e-6),
         electricity_usd_per_j=1e-8, carbon_kg_per_j=1e-7,
     )  # fmt: skip
     working = candidate(cap=0.75, count=2, charge=2.0, drawn_w=700.0, idle_w=200.0)
@@ -131,8 +148,8 @@ BY_HAND = {
     "floor": 3.0,
     "water": IT_W * 1e-6 + NET_W * 3e-6,
     "co2": METER_DRAWN_W * 1e-7,
-    "tco": NODES_USD * (0.25 + 0.05) + RACK_USD * (0.1 + 0.05) + METER_DRAWN_W * 1e-8 * SECONDS_PER_YEAR
-    + (IT_W + NET_W) * 2.0,
+    "tco": 0.8 * (2 * (600.0 / 4.0 + 400.0 / 2.0) + 740.0 / 8.0) + NODES_USD * 0.05 + RACK_USD * (0.1 + 0.05)
+    + (METER_DRAWN_W - 0.5 * 3 * 500.0 * 1.25) * 1e-8 * SECONDS_PER_YEAR + (IT_W + NET_W) * 2.0,
 }  # fmt: skip
 
 

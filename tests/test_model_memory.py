@@ -7,6 +7,8 @@ prefills 1/s where the prompt is not cached and 10/s where it is; a retention se
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hand import optimum, proves
 from records import (
@@ -152,3 +154,66 @@ def test_kept_bytes_follow_from_the_models_layers() -> None:
     from solver.model.parking import resident_bytes
 
     assert resident_bytes(parking(1, HALF, tier(capacity_bytes=TB)), "chat", 0) == pytest.approx(GB, rel=1e-12)
+
+
+# --- writes -------------------------------------------------------------------------------------------------------
+# A prompt of 1,000 tokens is 0.1 GB, of which a hit finds 0.08 GB. Every request that is kept is written.
+
+
+def test_what_is_kept_is_written() -> None:
+    """Proves write_new and write_tier: 1.2 GB/s of writes keep 20/s at 0.1 - 0.5 x 0.08 = 0.06 GB each.
+
+    10/s of 20 kept then hit. 20 decode on 2 nodes, 10 are prefilled on 10, 10 hits on 1: with 13 nodes 2,000 tokens/s.
+    Half the writes keep 10/s: 5/s hit, (s - 5) + 0.5 + 0.1 s = 13, s = 15.9. Without either row 2,000 tokens/s.
+    """
+    wide = tier(pooled=True, write_bytes_per_s=1.2 * GB)
+    assert optimum(parking(13, HALF, wide, load_bytes=0.08 * GB)) == pytest.approx(2000.0)
+    slow = parking(13, HALF, tier(pooled=True, write_bytes_per_s=0.6 * GB), load_bytes=0.08 * GB)
+    for row in ("write_new", "write_tier"):
+        proves(slow, row, 17.5 / 1.1 * 100.0, 2000.0)
+
+
+def test_drives_last_their_life() -> None:
+    """Proves wear_tier: drives that endure 0.6 GB/s keep 10/s, 1,590.9 tokens/s; else 2,000."""
+    worn = parking(13, HALF, tier(pooled=True, endurance_bytes_per_s=0.6 * GB), load_bytes=0.08 * GB)
+    proves(worn, "wear_tier", 17.5 / 1.1 * 100.0, 2000.0)
+
+
+def test_what_moves_to_another_tier_is_written_again() -> None:
+    """Proves write_moved: drives that endure no writes cannot take over what memory has kept for the first segment.
+
+    Memory keeps 10/s, 5 of which hit: 1.1 s = 7 + 0.9 x 5, 1,045.5 tokens/s. If KV moved to drives for nothing, another
+    2.5 would hit: 1,250.
+    """
+    ram, worn = tier("ram", capacity_bytes=10 * GB, pooled=True), tier("flash", pooled=True, endurance_bytes_per_s=0.0)
+    local = Pool(configuration(), 1.0)
+    stores = [Pool(configuration(platform(name, accelerators=0), tiers=[stock]), 1.0)
+              for name, stock in (("fast", ram), ("slow", worn))]  # fmt: skip
+    columns = [(candidate(role="decode", rate=10.0), None), (candidate(role="prefill", rate=1.0), None)]
+    columns += [(candidate(role="prefill", rate=10.0, hit_from=stock.tier), None) for stock in (ram, worn)]
+    limits = {"supply.platform.node": 7, "supply.platform.fast": 1, "supply.platform.slow": 1}
+    data = model_data(
+        scenario(limits, [workload(demand=100.0, reuse=0.8)]), columns, [housing(p) for p in (local, *stores)],
+        {"chat": retention((0.5, 1e4), (0.25, 9e4))},
+    )  # fmt: skip
+    proves(data, "write_moved", 11.5 / 1.1 * 100.0, 1250.0)
+
+
+def test_writes_leave_through_wired_ports() -> None:
+    """Proves push_over_ports: 0.6 GB/s to storage need 0.03 of a port of 20 GB/s, so a switch of 1,000 USD must stand.
+
+    12 nodes and a server cost 13,000 USD; with 1,000 more for the switch half the requests may hit: 12 / 0.65. With a
+    dollar less a node must go: 11 / 0.65. Without the row no switch is needed.
+    """
+    stock = tier(pooled=True)
+    base = parking(12, HALF, stock, load_bytes=0.08 * GB)
+
+    def with_budget(usd: float) -> ModelData:
+        of = scenario(
+            {"supply.platform.node": 12, "supply.platform.store": 1, "site.budget_usd": usd},
+            [workload(demand=100.0, reuse=0.8)], switch=(0.0, 0.0, 1000.0),
+        )  # fmt: skip
+        return dataclasses.replace(base, scenario=of)
+
+    assert optimum(with_budget(14_000.0)) == pytest.approx(1200.0 / 0.65)
+    proves(with_budget(13_999.0), "push_over_ports", 1100.0 / 0.65, 1200.0 / 0.65)

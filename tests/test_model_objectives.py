@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hand import optimum
 from records import accelerator, candidate, configuration, housing, model_data, platform, scenario, workload
@@ -13,8 +15,8 @@ from solver.resources import SECONDS_PER_YEAR
 from solver.scenario import Finance
 
 
-def good_and_plain(changes: dict[str, object], demand: float = 30.0) -> ModelData:
-    """Return a case with one good node (10 requests/s) and any number of plain ones (5/s).
+def good_and_plain(changes: dict[str, object], demand: float = 30.0, **work: float) -> ModelData:
+    """Return a case with one good node (10 requests/s) and any number of plain ones (5/s); `work` is of the class.
 
     Each takes 1 kW provisioned. At full work the good one draws 400 W, a plain one 150 W; each idles at 100 W.
     """
@@ -25,7 +27,7 @@ def good_and_plain(changes: dict[str, object], demand: float = 30.0) -> ModelDat
     ]
     pools = [Pool(configuration(p, chip=accelerator(idle_w=100.0)), 1.0) for p in (good, plain)]
     of = scenario(
-        {"supply.platform.good": 1} | changes, [workload(demand=demand, reuse=0.8)],
+        {"supply.platform.good": 1} | changes, [dataclasses.replace(workload(demand=demand, reuse=0.8), **work)],
         finance=Finance(0.0, 1.0, 1.0, 0.0, 0.0), electricity_usd_per_j=1.0 / SECONDS_PER_YEAR,
     )  # fmt: skip
     return model_data(of, columns, [housing(p) for p in pools])
@@ -76,13 +78,88 @@ def test_tco() -> None:
     assert optimum(good_and_plain(changes)) == pytest.approx(2550.0)
 
 
+def test_tokens_count_by_their_value() -> None:
+    """Proves objective.tokens = value: 15/s of 100 output tokens at 3 each are 4,500; unweighted they are 1,500."""
+    data = good_and_plain({"site.power_mw": 0.002, "objective.tokens": "value"}, value_per_token=3.0)
+    assert optimum(data) == pytest.approx(4500.0)
+
+
+def test_tokens_per_tco_dollar() -> None:
+    """Proves tokens_per_tco_dollar: half of 30/s, at most all.
+
+    A plain node makes 500 tokens/s for 1,150 USD a year at full work, the good one 1,000 for 1,400 USD. The good
+    one alone would be best (22,526 tokens/USD x 1e3) but breaks the floor; with one plain node both at full work
+    make 1,500 for 2,550 USD. A ratio over outlay alone would say 1,500 / 2,000.
+    """
+    data = good_and_plain({"objective.name": "tokens_per_tco_dollar", "demand.floor_frac": 0.5})
+    assert optimum(data) == pytest.approx(1500.0 * SECONDS_PER_YEAR / 2550.0)
+
+
+def test_power() -> None:
+    """Proves power: 15/s take the good node and a plain one, 2 kW; three plain ones would take 3."""
+    changes = {"objective.name": "power", "demand.floor_frac": 0.5}
+    assert optimum(good_and_plain(changes)) == pytest.approx(0.002)
+
+
+def test_drawn_power() -> None:
+    """Proves power = drawn: 15/s from three plain nodes draw 450 W, from the good one and a plain one 550 W."""
+    changes = {"objective.name": "power", "objective.power": "drawn", "demand.floor_frac": 0.5}
+    assert optimum(good_and_plain(changes)) == pytest.approx(450e-6)
+
+
+DOLLAR_A_YEAR = 1.0 / (1000.0 * SECONDS_PER_YEAR)
+"""USD per token at which 1,000 tokens/s earn one dollar a year."""
+
+
+def test_profit() -> None:
+    """Proves profit: 1,000 tokens/s earn 2,000 USD a year, so that only the good node pays: 600 USD.
+
+    It earns 2,000 for 1,400, a plain one 1,000 for 1,150. Revenue without cost would build for all 30/s: 6,000.
+    """
+    data = good_and_plain({"objective.name": "profit"}, price_usd_per_token=2000.0 * DOLLAR_A_YEAR)
+    assert optimum(data) == pytest.approx(600.0)
+
+
+def test_profit_pays_for_unmet_requests() -> None:
+    """Proves unmet_usd_per_request: 5/s unmet cost 200 USD a year, so that a plain node is worth 1,000 + 200 - 1,150.
+
+    All 30/s served: 6,000 revenue, 1,400 + 4 x 1,150 cost: 0 USD. With the good one alone 600 - 20 x 40 = -200.
+    Without the fine only the good one would be built: 600.
+    """
+    fine = 40.0 / SECONDS_PER_YEAR
+    data = good_and_plain(
+        {"objective.name": "profit"}, price_usd_per_token=2000.0 * DOLLAR_A_YEAR, unmet_usd_per_request=fine
+    )
+    assert optimum(data) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_profit_may_be_a_loss() -> None:
+    """Proves that the sign survives: nothing may be built for want of power, 30/s unmet at 40 USD: -1,200."""
+    fine = 40.0 / SECONDS_PER_YEAR
+    changes = {"objective.name": "profit", "site.power_mw": 0.0005}
+    data = good_and_plain(changes, price_usd_per_token=DOLLAR_A_YEAR, unmet_usd_per_request=fine)
+    assert optimum(data) == pytest.approx(-1200.0)
+
+
+def test_profit_is_refused_for_weighted_tokens_and_for_fines_in_a_mix() -> None:
+    """Proves two refusals: a price on top of a value would count worth twice; a growing mix leaves nothing unmet."""
+    priced = dataclasses.replace(workload(), price_usd_per_token=1e-6)
+    fined = dataclasses.replace(priced, unmet_usd_per_request=1.0)
+    for changes, work in (({"objective.tokens": "value"}, priced), ({"demand.mode": "mix"}, fined)):
+        with pytest.raises(InputError, match="needs"):
+            find_objective(scenario({"objective.name": "profit"} | changes, [work]))
+
+
 REFUSED = {
     "tokens": {"demand.mode": "mix"},
     "tokens_per_mw": {"site.power_mw": None},
     "tokens_per_used_mw": {"demand.floor_frac": 0.0},
     "tco": {"demand.floor_frac": 0.0},
+    "tokens_per_tco_dollar": {"demand.floor_frac": 0.0},
+    "power": {"demand.floor_frac": 0.0},
+    "profit": {},
 }
-"""A study in which the objective means nothing: no end to demand, no contract, no floor."""
+"""A study in which the objective means nothing: no end to demand, no contract, no floor, no price."""
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)

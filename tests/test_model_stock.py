@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pyomo.environ as pyo
 import pytest
 from hand import optimum, proves
@@ -28,6 +30,33 @@ def test_nodes_at_work_are_owned() -> None:
 def test_nodes_owned_were_bought() -> None:
     """Proves keep_what_was_bought: 3,000 USD buy 3 nodes, 3,000 tokens/s; if owning is free, 5 kW: 5,000."""
     proves(with_budget(3000.0), "keep_what_was_bought", 3000.0, 5000.0)
+
+
+def test_a_fleet_costs_nothing_and_takes_power() -> None:
+    """Proves own of vintage -1: 3 nodes owned and 1,000 USD for a fourth, in 5 kW: 4,000 tokens/s.
+
+    If owned nodes were bought again, or never owned, 1,000; in 2 kW only 2 of the 3 may run: 2,000.
+    """
+    fleet = {"fleet": [{"platform": "node", "quantity": 3}]}
+    money = {"site.budget_usd": 1000.0, "site.power_mw": 0.005}
+    house = [housing(Pool(configuration(), 1.0))]
+
+    def tokens(changes: dict[str, object]) -> float:
+        return optimum(model_data(scenario(changes, [workload(demand=100.0)]), [(candidate(), None)], house))
+
+    assert tokens(money | fleet) == pytest.approx(4000.0)
+    assert tokens(money) == pytest.approx(1000.0)
+    assert tokens(money | fleet | {"site.power_mw": 0.002}) == pytest.approx(2000.0)
+
+
+def test_supply_limits_what_is_bought_not_what_is_owned() -> None:
+    """Proves within_platform_supply beside a fleet: 2 to be had and 2 owned run 4; a limit on both would run 2."""
+    changes = {"fleet": [{"platform": "node", "quantity": 2}], "supply.platform.node": 2}
+    of = scenario(changes, [workload(demand=100.0)])
+    data = model_data(of, [(candidate(), None)], [housing(Pool(configuration(), 1.0))])
+    proves(data, "within_platform_supply", 4000.0, 10000.0)
+    none = dataclasses.replace(data, scenario=dataclasses.replace(of, only_owned=frozenset({"node"})))
+    assert optimum(none) == pytest.approx(2000.0)
 
 
 def test_nodes_are_whole() -> None:

@@ -38,6 +38,13 @@ def test_annuity_repays_the_asset() -> None:
     assert annuity(np.array([0.0, 0.1]), np.array([5.0, 1.0])) == pytest.approx([0.2, 1.1])
 
 
+def test_annuity_leaves_the_residual_value() -> None:
+    """Payments and the sale in the end together are worth the price: a fifth of it after 5 years at 9 percent."""
+    payment = float(annuity(0.09, 5.0, 0.2))
+    assert sum(payment / 1.09**year for year in range(1, 6)) + 0.2 / 1.09**5 == pytest.approx(1.0)
+    assert annuity(0.0, 4.0, 0.2) == pytest.approx(0.2)
+
+
 def test_memory_price_is_that_of_its_quarter() -> None:
     """25 USD/GB is 25e-9 USD a byte."""
     assert memory_usd_per_byte(device(), "2026Q3", PRICES) == pytest.approx(25e-9)

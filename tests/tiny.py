@@ -7,9 +7,10 @@ The counts are bounded by supply, so that few builds exist.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from records import (
@@ -19,6 +20,7 @@ from records import (
     candidate,
     configuration,
     housing,
+    memory_device,
     model,
     model_data,
     platform,
@@ -32,18 +34,22 @@ from records import (
 from solver.candidate import Candidate
 from solver.configurations import Configuration, TierStock
 from solver.model.data import Housing, ModelData, Pool
-from solver.parts import Platform
+from solver.parts import MemoryDevice, Platform, Rack
 from solver.physics.reuse import Retention
 from solver.scenario import Finance
 from solver.workload import Workload
 
+Ordered = TypeVar("Ordered", Platform, Rack)
+
 
 @dataclass
 class Draw:
-    """What is drawn step by step for one instance."""
+    """What is drawn step by step for one instance; `more` draws prices and orders apart from the rest."""
 
     rng: np.random.Generator
+    more: np.random.Generator
     whole: bool
+    objective: str
     wired: bool = False
     changes: dict[str, Any] = field(default_factory=dict)
     pools: list[Pool] = field(default_factory=list)
@@ -77,10 +83,11 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
     whole : bool
         Whole replicas; the instance is then smaller still.
     """
-    draw = Draw(np.random.default_rng([seed, *objective.encode()]), whole)
+    key = [seed, *objective.encode()]
+    draw = Draw(np.random.default_rng(key), np.random.default_rng([*key, 1]), whole, objective)
     draw.wired = not whole and draw.chance(0.2)
     works = [_class(draw, name) for name in ("a", "b")[: 1 if whole or draw.chance(0.4) else 2]]
-    platforms = [platform(name, accelerators=_accelerators(draw), **_ports(draw)) for name in ("p", "q")]
+    platforms = [_terms(draw, platform(n, accelerators=_accelerators(draw), **_ports(draw))) for n in ("p", "q")]
     for part in platforms[: 1 if whole or draw.wired or draw.chance(0.5) else 2]:
         _pools(draw, part)
     reuse = [w for w in works if w.reuse_frac_max > 0]
@@ -93,18 +100,45 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
         draw.kept[work.id] = _curve(draw)
     _limits(draw, objective, power)
     _demand(draw, objective)
+    _orders(draw)
+    if draw.changes["demand.mode"] == "mix":
+        works = [dataclasses.replace(work, unmet_usd_per_request=None) for work in works]
+    finance = Finance(*(draw.between(*b) for b in ((0.0, 0.1), (3.0, 6.0), (8.0, 15.0), (0.0, 0.08), (0.0, 1.0))))
     of = scenario(
         draw.changes | {"objective.name": objective, "objective.power": power, "build.whole_replicas": whole},
         works,
-        finance=Finance(*(draw.between(*b) for b in ((0.0, 0.1), (3.0, 6.0), (8.0, 15.0), (0.0, 0.08), (0.0, 1.0)))),
+        finance=dataclasses.replace(finance, **_lives(draw)),
         switch=(draw.between(0.0, 900.0), draw.between(0.0, 400.0), draw.between(0.0, 2000.0)),
         optic=(draw.between(0.0, 30.0), draw.between(0.0, 800.0)),
         network_cooling=(draw.between(1.1, 1.6), draw.between(1.0, 1.1), draw.between(0, 2) / 3.6e6),
         electricity_usd_per_j=draw.between(0.0, 0.3) / 3.6e6,
         carbon_kg_per_j=draw.between(0.0, 0.5) / 3.6e6,
+        devices=_devices(draw),
         of=model(state_bytes=draw.pick([0.0, 0.0, 3e7])),
     )
     return model_data(of, draw.columns, draw.housings, draw.kept)
+
+
+def _lives(draw: Draw) -> dict[str, float]:
+    """Lives of memory and network, what IT is sold for in the end, and the load factor."""
+    bounds = {"memory_life_years": (2.0, 8.0), "network_life_years": (4.0, 10.0), "residual_frac": (0.0, 0.3),
+              "load_factor": (0.4, 1.0)}  # fmt: skip
+    return {name: float(draw.more.uniform(*ends)) for name, ends in bounds.items()}
+
+
+def _devices(draw: Draw) -> list[MemoryDevice]:
+    """Return the device that nodes of configuration `more` take, at times in boxes."""
+    boxed = draw.more.random() < 0.3
+    multiple = int(draw.more.integers(2, 7)) if boxed else 1
+    return [memory_device("extra", usd=float(draw.more.uniform(20, 400)), order_multiple=multiple)]
+
+
+def _terms(draw: Draw, part: Ordered) -> Ordered:
+    """Draw lots and minimums of a few."""
+    if draw.wired or draw.more.random() < 0.75:
+        return part
+    multiple, minimum = (int(draw.more.integers(1, 3)) for _ in range(2))
+    return dataclasses.replace(part, order_multiple=multiple, order_minimum=minimum)
 
 
 def _accelerators(draw: Draw) -> int:
@@ -118,9 +152,14 @@ def _ports(draw: Draw) -> dict[str, Any]:
 
 def _class(draw: Draw, name: str) -> Workload:
     reuse = draw.between(0.2, 0.9) if draw.chance(0.5) else 0.0
-    return workload(
+    made = workload(
         name, demand=draw.between(2.0, 30.0), isl=draw.between(200, 4000), osl=draw.between(50, 1000), reuse=reuse
     )
+    if draw.objective != "profit":
+        return dataclasses.replace(made, value_per_token=float(draw.more.uniform(0.2, 5.0)))
+    fine = float(draw.more.uniform(0.0, 2e-5)) if draw.more.random() < 0.4 else None
+    price = float(draw.more.uniform(5e-9, 2e-7))
+    return dataclasses.replace(made, price_usd_per_token=price, unmet_usd_per_request=fine)
 
 
 def _curve(draw: Draw) -> Retention:
@@ -144,12 +183,14 @@ def _stock(draw: Draw, name: str, pooled: bool = False) -> TierStock:
 def _configured(
     draw: Draw, part: Platform, label: str, tiers: list[TierStock], bought: list[tuple[str, int]]
 ) -> Configuration:
-    chip = accelerator(tdp_w=draw.between(200, 900), idle_w=draw.between(20, 150))
+    chip = accelerator(tdp_w=draw.between(200, 900), idle_w=draw.between(20, 150), vendor=f"maker of {part.id}")
     size = max(1, part.accelerators)
-    return configuration(
+    made = configuration(
         part, label, tiers=tiers, chip=chip, bought=bought, provisioned_w=size * 950.0 + draw.between(200, 1500),
         host_drawn_w=draw.between(50, 400), price_usd=size * draw.between(500, 3000) + draw.between(100, 2000),
     )  # fmt: skip
+    share = float(draw.more.uniform(0.1, 0.6)) if bought else 0.0
+    return dataclasses.replace(made, devices_usd=share * made.price_usd)
 
 
 def _pools(draw: Draw, part: Platform) -> None:
@@ -181,7 +222,9 @@ def _storage(draw: Draw) -> None:
 
 def _housings(draw: Draw) -> None:
     """Draw one or two kinds of rack for each pool; an own rack cannot be chosen apart."""
-    racks = [rack(name, floor_m2=draw.between(1, 4), price_usd=draw.between(100, 3000)) for name in ("r1", "r2")]
+    racks = [
+        _terms(draw, rack(n, floor_m2=draw.between(1, 4), price_usd=draw.between(100, 3000))) for n in ("r1", "r2")
+    ]
     cooling = [(draw.between(1.05, 1.6), draw.between(1.02, 1.3), draw.between(0, 2) / 3.6e6) for _ in range(3)]
     apart = 0
     for pool in draw.pools:
@@ -253,18 +296,37 @@ def _limits(draw: Draw, objective: str, power: str) -> None:
         draw.changes["site.fixed_mw"] = draw.between(1e-4, 2e-3)
         draw.changes["site.usable_power_frac"] = draw.between(0.8, 1.0)
     if draw.chance(0.3):
-        draw.changes["objective.tokens"] = "all"
+        draw.changes["objective.tokens"] = "all" if objective == "profit" or draw.more.random() < 0.5 else "value"
     if draw.chance(0.15):
         draw.changes["build.max_platforms"] = 1
+
+
+def _orders(draw: Draw) -> None:
+    """Draw what comes on top of prices, what is owned already, and the terms of orders."""
+    configs = list({p.config.id: p.config for p in draw.pools}.values())
+    if not draw.wired and draw.more.random() < 0.25:
+        part, label = configs[int(draw.more.integers(len(configs)))].id.split("/")
+        draw.changes["fleet"] = [{"platform": part, "quantity": int(draw.more.integers(1, 3)), "configuration": label}]
+    if not draw.wired and draw.more.random() < 0.15:
+        draw.changes["build.n_plus_one"] = True
+    if not draw.wired and draw.more.random() < 0.2:
+        draw.changes["build.spares_days"] = float(draw.more.uniform(10.0, 60.0))
+        draw.changes["build.accelerator_afr_percent"] = float(draw.more.uniform(1.0, 100.0))
+        draw.changes["build.platform_afr_percent"] = float(draw.more.uniform(1.0, 100.0))
+    if len({c.platform.id for c in configs if c.accelerator}) > 1 and draw.more.random() < 0.4:
+        draw.changes["build.max_share_per_vendor"] = float(draw.more.uniform(0.5, 0.9))
+    if draw.more.random() < 0.3:
+        draw.changes["site.tax_percent"] = float(draw.more.uniform(1.0, 25.0))
+        draw.changes["site.discount_percent.maker"] = float(draw.more.uniform(1.0, 40.0))
 
 
 def _demand(draw: Draw, objective: str) -> None:
     """Draw how demand is stated; a ratio or a cost needs a floor."""
     fixed = draw.chance(0.5)
     draw.changes["demand.mode"] = "fixed" if fixed else "mix"
-    if objective in ("tokens_per_used_mw", "tco"):
+    if objective in ("tokens_per_used_mw", "tokens_per_tco_dollar", "tco", "power"):
         draw.changes["demand.floor_frac"] = draw.between(0.05, 1.0) if fixed else draw.between(0.05, 1.5)
     elif draw.chance(0.4):
         draw.changes["demand.floor_frac"] = draw.between(0.0, 0.6)
-    if not fixed and (objective == "tokens" or draw.chance(0.3)):
+    if not fixed and (objective in ("tokens", "profit") or draw.chance(0.3)):
         draw.changes["demand.max_scale"] = draw.between(1.6, 4.0)

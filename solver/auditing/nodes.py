@@ -59,6 +59,7 @@ class Node:
     """
 
     pool_id: str
+    configuration: str
     platform: Platform
     accelerator: Accelerator | None
     cap: float
@@ -109,7 +110,21 @@ def read_nodes(facts: Facts, checks: Checks) -> dict[str, Node]:
         offered = node.cap in facts.study.build.power_caps or node.accelerator is None
         checks.true(f"pool {pool_id}: cap {node.cap:g} is not one the study offers", offered)
         _check_slots(node, checks)
+        label = "+".join(f"{n}x{d.id}" for d, n in node.devices) or "standard"
+        named = pool["configuration"] == f"{node.platform.id}/{label}"
+        checks.true(f"pool {pool_id}: holds other devices than configuration {pool['configuration']}", named)
     return nodes
+
+
+def node_of(facts: Facts, configuration: str) -> Node:
+    """Return a node of a configuration that stands in no pool: a spare, read from its name."""
+    platform, _, label = configuration.partition("/")
+    devices = []
+    for part in label.split("+") if label != "standard" else []:
+        count, _, device = part.partition("x")
+        devices.append({"device": device, "count": int(count)})
+    return _node(facts, {"pool_id": "", "configuration": configuration, "platform": platform, "devices": devices,
+                         "cap": 1.0, "quantity": 0, "racks": []})  # fmt: skip
 
 
 def _node(facts: Facts, pool: Record) -> Node:
@@ -134,6 +149,7 @@ def _node(facts: Facts, pool: Record) -> Node:
     drawn_w = host_w + sum((d.idle_w or 0.0) * n for d, n in devices)
     return Node(
         pool_id=pool["pool_id"],
+        configuration=str(pool["configuration"]),
         platform=platform,
         accelerator=accelerator,
         cap=cap,

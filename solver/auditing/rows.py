@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,9 +37,21 @@ class Money:
     carbon_kg_per_j: float
     wacc_frac: float
     maintenance_frac: float
-    it_life_years: float
-    rack_life_years: float
-    rent_usd_per_w_year: float
+    life_years: dict[str, float]
+    residual_frac: float
+    load_factor: float
+    building_usd_per_w_year: float
+
+    def yearly(self, kind: str) -> float:
+        """Return the yearly cost of a dollar in lines of a kind: annuity less residual value, and maintenance."""
+        years = self.life_years[kind if kind in self.life_years else "it"]
+        kept = 0.0 if kind == "rack" else self.residual_frac / (1.0 + self.wacc_frac) ** years
+        return (1.0 - kept) * annuity(self.wacc_frac, years) + self.maintenance_frac
+
+
+def annuity(rate: float, years: float) -> float:
+    """Return the yearly payment per dollar, ``r / (1 - (1 + r) ** -n)``."""
+    return rate / (1.0 - (1.0 + rate) ** -years) if rate else 1.0 / years
 
 
 class Facts:
@@ -83,25 +96,43 @@ class Facts:
         spec = self.study.site
         row = self.row("sites", spec.id) if spec.id else {}
         given = {name: getattr(spec, name) for name in type(spec).model_fields}
-        return {name: row.get(name) if value is None else value for name, value in given.items()}
+        merged = {name: row.get(name) if value is None else value for name, value in given.items()}
+        if spec.budget is not None:
+            merged["budget_usd"] = spec.budget / (spec.fx or 1.0)
+        return merged
+
+    @cached_property
+    def fleet(self) -> dict[str, int]:
+        """Owned nodes by configuration id."""
+        found: dict[str, int] = defaultdict(int)
+        for spec in self.study.fleet:
+            found[f"{spec.platform}/{spec.configuration}"] += spec.quantity
+        return dict(found)
 
     @cached_property
     def money(self) -> Money:
         """Prices of energy and capital."""
+        spec = self.study.finance
         finance = {
-            name: float(self.setting(f"finance.{name}", getattr(self.study.finance, name)))
-            for name in type(self.study.finance).model_fields
+            name: float(self.setting(f"finance.{name}", getattr(spec, name)))
+            for name in type(spec).model_fields
+            if name != "facility"
         }
+        wacc = finance["wacc_percent"] / 100.0
+        building = finance["rent_usd_per_kw_month"] * 12.0
+        if spec.facility == "own":
+            building = finance["facility_usd_per_kw"] * annuity(wacc, finance["facility_life_years"])
         electricity = self.setting("site.electricity_usd_per_mwh", self.site["electricity_usd_per_mwh"])
         carbon = self.setting("site.carbon_g_per_kwh", self.site["carbon_g_per_kwh"])
         return Money(
             electricity_usd_per_j=electricity * SUFFIXES["_usd_per_mwh"][1],
             carbon_kg_per_j=carbon * SUFFIXES["_g_per_kwh"][1],
-            wacc_frac=finance["wacc_percent"] / 100.0,
+            wacc_frac=wacc,
             maintenance_frac=finance["maintenance_percent"] / 100.0,
-            it_life_years=finance["it_life_years"],
-            rack_life_years=finance["rack_life_years"],
-            rent_usd_per_w_year=finance["rent_usd_per_kw_month"] * 12.0 / 1e3,
+            life_years={kind: finance[f"{kind}_life_years"] for kind in ("it", "memory", "network", "rack")},
+            residual_frac=finance["residual_percent"] / 100.0,
+            load_factor=finance["load_factor"],
+            building_usd_per_w_year=building / 1e3,
         )
 
     @cached_property
@@ -123,6 +154,8 @@ class Facts:
         fields |= {
             "name": row["name"], "isl": value["isl_tokens"], "osl": value["osl_tokens"], "requests_per_s": demand,
             "weight_precisions": tuple(value["weight_precisions"]),
+            "price_usd_per_token": None if value["price_usd_per_million_tokens"] is None
+            else value["price_usd_per_million_tokens"] / 1e6,
             "reuse_frac_max": (value["reuse_frac_max"] or 0.0) if value["reuse_curve"] else 0.0,
         }  # fmt: skip
         return Workload(**fields)
@@ -174,6 +207,12 @@ class Facts:
         """USD per byte by series and quarter."""
         rows = self.rows("memory_prices")
         return {(str(r["series"]), str(r["quarter"])): float(r["price_usd_per_gb"]) / 1e9 for r in rows}
+
+    def paid_usd(self, list_usd: float, vendor: str = "") -> float:
+        """Return what a list price comes to: the vendor's discount off, tax on what is left."""
+        spec = self.study.site
+        off = spec.discount_percent.get(vendor, 0.0) / 100.0
+        return (list_usd - off * list_usd) * (1.0 + spec.tax_percent / 100.0)
 
     def device_usd(self, device: MemoryDevice, quarter: str | None = None) -> float:
         """Return the price of one memory device at a quarter, by default the study's."""

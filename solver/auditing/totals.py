@@ -13,6 +13,7 @@ from solver.auditing.network import read_network
 from solver.auditing.nodes import Node
 from solver.auditing.rows import SECONDS_PER_YEAR, Facts
 from solver.design import FEASIBLE, OPTIMAL, Record
+from solver.workload import Workload
 
 
 def check_demand(facts: Facts, entries: list[Entry], checks: Checks) -> None:
@@ -82,6 +83,8 @@ class Sums:
     drawn_w: float
     capex_usd: float
     tco_usd: float
+    revenue_usd: float
+    unmet_usd: float
     floor_m2: float
     water_l_per_s: float
     co2_kg_per_s: float
@@ -91,18 +94,18 @@ def add_up(facts: Facts, nodes: dict[str, Node], entries: list[Entry]) -> Sums:
     """Add up nodes, racks, lines of the bill and load entries from their rows."""
     served, works, money = served_rates(entries), facts.workloads, facts.money
     fixed_w = facts.study.site.fixed_mw * 1e6
-    everything = facts.study.objective.tokens == "all"
-    counted = {w.id: w.osl + (w.isl * (1.0 - w.reuse_frac_max) if everything else 0.0) for w in works.values()}
-    net = read_network(facts)
-    drawn = fixed_w + net.drawn_meter_w + sum(_standing_w(n) for n in nodes.values())
-    drawn += sum(float(e.record["drawn_above_idle_meter_w"]) for e in entries)
+    counted = {w.id: counted_tokens(facts, w) for w in works.values()}
+    year, net = SECONDS_PER_YEAR * money.load_factor, read_network(facts)
+    working = sum(float(e.record["drawn_above_idle_meter_w"]) for e in entries)
+    standing = fixed_w + net.drawn_meter_w + sum(_standing_w(n) for n in nodes.values())
+    drawn = standing + working
     it_w = net.it_w + sum(n.quantity * n.it_w for n in nodes.values())
-    yearly = capex = 0.0
+    yearly = (standing + money.load_factor * working) * SECONDS_PER_YEAR * money.electricity_usd_per_j
+    capex = 0.0
     for line in wanted_lines(facts, nodes).values():
         usd = line.quantity * line.unit_usd
         capex += usd
-        life = money.rack_life_years if line.kind == "rack" else money.it_life_years
-        yearly += usd * (annuity(money.wacc_frac, life) + money.maintenance_frac)
+        yearly += usd * money.yearly(line.kind)
     stands = [(n, s) for n in nodes.values() for s in n.stands]
     return Sums(
         requests=sum(served.values()),
@@ -118,16 +121,22 @@ def add_up(facts: Facts, nodes: dict[str, Node], entries: list[Entry]) -> Sums:
         meter_w=fixed_w + net.meter_w + sum(s.nodes * n.it_w * s.cooling.pue_peak for n, s in stands),
         drawn_w=drawn,
         capex_usd=capex,
-        tco_usd=yearly + drawn * SECONDS_PER_YEAR * money.electricity_usd_per_j + it_w * money.rent_usd_per_w_year,
+        tco_usd=yearly + it_w * money.building_usd_per_w_year,
+        revenue_usd=year * sum(rate * counted[w] * (works[w].price_usd_per_token or 0.0) for w, rate in served.items()),
+        unmet_usd=year * sum((w.unmet_usd_per_request or 0.0) * max(0.0, w.requests_per_s - served.get(w.id, 0.0))
+                             for w in works.values() if facts.study.demand.mode == "fixed"),
         floor_m2=sum(s.racks * s.rack.floor_m2 for _, s in stands),
         water_l_per_s=net.water_l_per_s + sum(s.nodes * n.it_w * s.cooling.wue_l_per_j for n, s in stands),
         co2_kg_per_s=drawn * money.carbon_kg_per_j,
     )  # fmt: skip
 
 
-def annuity(rate: float, years: float) -> float:
-    """Return the yearly payment per dollar, ``r / (1 - (1 + r) ** -n)``."""
-    return rate / (1.0 - (1.0 + rate) ** -years) if rate else 1.0 / years
+def counted_tokens(facts: Facts, work: Workload) -> float:
+    """Return the tokens of one request as the study counts them."""
+    how = facts.study.objective.tokens
+    if how == "value":
+        return work.osl * work.value_per_token
+    return work.osl + (work.isl * (1.0 - work.reuse_frac_max) if how == "all" else 0.0)
 
 
 def check_limits(facts: Facts, sums: Sums, checks: Checks) -> None:
@@ -180,11 +189,11 @@ def check_stated_limits(facts: Facts, nodes: dict[str, Node], entries: list[Entr
 def check_kpis(facts: Facts, sums: Sums, nodes: dict[str, Node], entries: list[Entry], checks: Checks) -> None:
     """Check every key figure that can be recomputed, and the tokens by model."""
     power_mw = facts.site["power_mw"]
-    tokens, year = sums.tokens, SECONDS_PER_YEAR
+    tokens, year = sums.tokens, SECONDS_PER_YEAR * facts.money.load_factor
     lines = wanted_lines(facts, nodes).values()
-    watts = sum(b.quantity * b.unit_w for b in lines)
+    watts = sum(b.in_use * b.unit_w for b in lines)
     rough_usd = sum(b.quantity * b.unit_usd for b in lines if b.confidence_price == "estimate")
-    rough_w = sum(b.quantity * b.unit_w for b in lines if b.confidence_power == "estimate")
+    rough_w = sum(b.in_use * b.unit_w for b in lines if b.confidence_power == "estimate")
     near = [e for e in entries if e.role != "prefill" and e.evidence == "measured"]
     measured = sum(e.record["requests_per_s"] * e.work.osl for e in near)
     true = {
@@ -204,6 +213,7 @@ def check_kpis(facts: Facts, sums: Sums, nodes: dict[str, Node], entries: list[E
         "capex_usd": sums.capex_usd,
         "tco_usd_per_year": sums.tco_usd,
         "usd_per_million_tokens": sums.tco_usd / (tokens * year / 1e6) if tokens else 0.0,
+        "tokens_per_tco_dollar": tokens * year / sums.tco_usd if sums.tco_usd else 0.0,
         "joules_per_token": sums.drawn_w / tokens if tokens else 0.0,
         "floor_m2": sums.floor_m2,
         "water_l_per_s": sums.water_l_per_s,
@@ -212,6 +222,9 @@ def check_kpis(facts: Facts, sums: Sums, nodes: dict[str, Node], entries: list[E
         "estimated_power_share": rough_w / watts if watts else 0.0,
         "measured_tokens_share": measured / sums.output_tokens if sums.output_tokens else 0.0,
     }
+    if all(w.price_usd_per_token is not None for w in facts.workloads.values()):
+        true["revenue_usd_per_year"] = sums.revenue_usd
+        true["profit_usd_per_year"] = sums.revenue_usd - sums.unmet_usd - sums.tco_usd
     for name, record in facts.design.kpis.items():
         if name in true:
             checks.equal(f"KPI {name}", record["value"], true[name], record["unit"], scale=1e-9)
@@ -234,12 +247,15 @@ def check_objective(facts: Facts, sums: Sums, checks: Checks) -> None:
     objective: Record = facts.design.objective
     name, sense = facts.study.objective.name, objective["sense"]
     used_w = sums.meter_w if facts.study.objective.power == "provisioned" else sums.drawn_w
-    power_mw = facts.site["power_mw"]
+    power_mw, year = facts.site["power_mw"], SECONDS_PER_YEAR * facts.money.load_factor
     true = {
         "tokens": (sums.tokens, "max"),
         "tokens_per_mw": (sums.tokens / power_mw if power_mw else 0.0, "max"),
         "tokens_per_used_mw": (sums.tokens / (used_w / 1e6), "max"),
+        "tokens_per_tco_dollar": (sums.tokens * year / sums.tco_usd if sums.tco_usd else 0.0, "max"),
         "tco": (sums.tco_usd, "min"),
+        "power": (used_w / 1e6, "min"),
+        "profit": (sums.revenue_usd - sums.unmet_usd - sums.tco_usd, "max"),
     }
     checks.true(f"objective: {objective['name']} is not the study's {name}", objective["name"] == name)
     if not checks.true(f"objective: {name} is one that the audit cannot recompute", name in true):

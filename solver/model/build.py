@@ -10,6 +10,7 @@ from solver.model.demand import add_demand
 from solver.model.limits import add_limits
 from solver.model.memory import add_memory
 from solver.model.network import add_network
+from solver.model.orders import add_orders
 from solver.model.parking import add_parking
 from solver.model.practical import add_practical
 from solver.model.racks import add_racks
@@ -35,7 +36,7 @@ def build_model(data: ModelData, periods: int = 1) -> pyo.ConcreteModel:
     Returns
     -------
     ConcreteModel
-        With `PERIODS`, the stock (`bought`, `own`, `racks_bought`) and `period[y]`.
+        With `PERIODS`, the stock (`bought`, `own`, `racks_bought`), its orders (`loose`) and `period[y]`.
     """
     m = pyo.ConcreteModel(name="tierwatt")
     m.PERIODS = pyo.RangeSet(0, periods - 1, doc="periods")
@@ -44,6 +45,7 @@ def build_model(data: ModelData, periods: int = 1) -> pyo.ConcreteModel:
         initialize=list(dict.fromkeys(h.rack.id for h in data.housings if not h.own)), doc="racks bought apart"
     )
     add_stock(m, data)
+    add_orders(m, data)
     m.period = pyo.Block(m.PERIODS, rule=lambda block, _: _period(block, data), doc="what happens in a period")
     return m
 

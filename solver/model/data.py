@@ -245,7 +245,8 @@ def model_data(
     """Lay out pools, columns, housings and places for a set of candidates.
 
     Only pools that some column can use exist: the standard configuration for every family with candidates,
-    other configurations where a column needs their memory, storage servers where a hit can be loaded from them.
+    other configurations where a column needs their memory or nodes of them are owned, storage servers where a hit can
+    be loaded from them.
 
     Parameters
     ----------
@@ -265,7 +266,7 @@ def model_data(
 
     for candidate in candidates:
         menu = by_platform[candidate.platform_id]
-        for config in menu if given_nodes else menu[:1]:
+        for config in menu if given_nodes else [menu[0], *(c for c in menu if c.id in scenario.fleet)]:
             pool(config, candidate.power_cap)
         if candidate.spill_bytes > 0:
             at: list[Pool | None] = [pool(c, candidate.power_cap) for c in menu if any(not s.pooled for s in c.tiers)]

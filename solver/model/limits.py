@@ -28,9 +28,10 @@ def add_limits(block: pyo.Block, data: ModelData) -> None:
         doc=within_limit.__doc__,
     )
     supply = data.scenario.study.supply
+    most = {p: data.scenario.most_bought(p) for p in sorted({pool.config.platform.id for pool in data.pools})}
     block.within_platform_supply = pyo.Constraint(
-        list(supply.platform),
-        rule=lambda b, p: within_platform_supply(b, data, p, supply.platform[p].quantity),
+        [p for p, quantity in most.items() if quantity is not None],
+        rule=lambda b, p: within_platform_supply(b, data, p, int(most[p] or 0)),
         doc=within_platform_supply.__doc__,
     )
     block.within_device_supply = pyo.Constraint(
@@ -48,6 +49,9 @@ def use(block: pyo.Block, data: ModelData, resource: Resource) -> object:
     pue = data.pue_of_family
     terms = [(m.bought[u, v], resource.per_node_bought(s, configs[u])) for u in m.UNITS for v in m.PERIODS]
     terms += [(m.racks_bought[q, v], resource.per_rack_bought(s, racks[q])) for q in m.RACKS for v in m.PERIODS]
+    devices = {d.id: d for d in s.devices}
+    terms += [(m.loose[d, v], resource.per_device_bought(s, devices[d])) for d in m.LOOSE for v in m.PERIODS]
+    terms += [(block.racks[h.id], resource.per_rack(s, h.rack)) for h in data.housings if not h.own]
     terms += [(block.leaves, resource.per_switch(s)), (block.spines, resource.per_switch(s))]
     terms += [(block.optics, resource.per_optic(s))]
     terms += [(block.housed[h.id], resource.per_node(s, h)) for h in data.housings]
@@ -61,17 +65,19 @@ def within_limit(block: pyo.Block, resource: str, limit: float) -> object:
 
 
 def within_platform_supply(block: pyo.Block, data: ModelData, platform: str, quantity: int) -> object:
-    """``sum over configurations of bought[p,c] <= supply[p]``. The dual is the value of one more of the part."""
+    """``sum over configurations of bought[p,c] <= supply[p]``. The dual is the value of one more of the part.
+
+    Of a platform that is owned and no longer sold, ``supply[p] = 0``.
+    """
     m = block.model()
     units = {p.config.id for p in data.pools if p.config.platform.id == platform}
-    if not units:
-        return pyo.Constraint.Skip
     return pyo.quicksum(m.bought[u, v] for u in sorted(units) for v in m.PERIODS) <= quantity
 
 
 def within_device_supply(block: pyo.Block, data: ModelData, device: str, quantity: int) -> object:
-    """``sum_c q[c,m] bought[c] <= supply[m]``. The dual is the value of one more device."""
+    """``sum_c q[c,m] bought[c] + loose[m] <= supply[m]``. The dual is the value of one more device."""
     m = block.model()
     counts = {p.config.id: dict(p.config.bought).get(device, 0) for p in data.pools}
     terms = [count * m.bought[u, v] for u, count in counts.items() if count for v in m.PERIODS]
+    terms += [m.loose[device, v] for v in m.PERIODS if terms and device in m.LOOSE]
     return pyo.quicksum(terms) <= quantity if terms else pyo.Constraint.Skip

@@ -30,6 +30,7 @@ def used_data(data: ModelData, columns: set[int], pools: set[str]) -> ModelData:
     """
     kept = tuple(c for c in data.columns if c.index in columns)
     wanted = pools | {c.pool.id for c in kept if c.pool}
+    wanted |= _spare_pools(data, wanted)
     return dataclasses.replace(
         data,
         columns=kept,
@@ -37,6 +38,18 @@ def used_data(data: ModelData, columns: set[int], pools: set[str]) -> ModelData:
         housings=tuple(h for h in data.housings if h.pool.id in wanted),
         places=tuple(p for p in data.places if p.pool.id in wanted),
     )
+
+
+def _spare_pools(data: ModelData, wanted: set[str]) -> set[str]:
+    """One pool of each configuration of which spares or what a lot leaves over may lie on the shelf."""
+    build = data.scenario.study.build
+    shelved = bool(build.spares_days or build.n_plus_one)
+    platforms = {
+        p.config.platform.id for p in data.pools
+        if p.id in wanted and (shelved or p.config.platform.order_multiple > 1 or p.config.platform.order_minimum > 1)
+    }  # fmt: skip
+    first = {p.config.id: p.id for p in reversed(data.pools) if p.config.platform.id in platforms}
+    return set(first.values())
 
 
 def add_polish(

@@ -1,36 +1,92 @@
-"""Practical limits: how many kinds of platform a site will put up with."""
+"""Practical limits: kinds of platform, spares, and how much may hang on one vendor."""
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
 
 import pyomo.environ as pyo
 
 from solver.model.data import Housing, ModelData
-from solver.resources import RESOURCES
+from solver.model.stock import owned_nodes
+from solver.resources import RESOURCES, Resource
+from solver.scenario import Scenario
 
 
 def add_practical(block: pyo.Block, data: ModelData) -> None:
-    """Add a binary per platform where the study limits their number.
+    """Add a binary per platform where the study counts them, spares, and the share of a vendor.
 
     Parameters
     ----------
     block : Block
-        One period with `nodes`.
+        One period with `nodes`; `own` stands on the model.
     data : ModelData
     """
-    limit = data.scenario.study.build.max_platforms
-    if limit is None:
-        return
+    build = data.scenario.study.build
     platforms = sorted({p.config.platform.id for p in data.pools})
-    most = {p.id: most_nodes(data, p.id) for p in data.pools}
-    block.chosen = pyo.Var(platforms, domain=pyo.Binary, doc="platform is in the build [0 or 1]")
+    counted = platforms if build.max_platforms is not None or build.n_plus_one else []
+    most = {p.id: most_nodes(data, p.id) for p in data.pools} if counted else {}
+    block.chosen = pyo.Var(counted, domain=pyo.Binary, doc="platform is in the build [0 or 1]")
     block.build_only_chosen = pyo.Constraint(
-        block.POOLS,
+        list(most),
         rule=lambda b, pool: build_only_chosen(b, pool, pool.split("/")[0], most[pool]),
         doc=build_only_chosen.__doc__,
     )
-    block.choose_few = pyo.Constraint(expr=choose_few(block, limit), doc=choose_few.__doc__)
+    if build.max_platforms is not None:
+        block.choose_few = pyo.Constraint(expr=choose_few(block, build.max_platforms), doc=choose_few.__doc__)
+    shares = spare_shares(data)
+    block.keep_spares = pyo.Constraint(
+        [p for p in platforms if shares[p] > 0 or build.n_plus_one],
+        rule=lambda b, p: keep_spares(b, data, p, shares[p]),
+        doc=keep_spares.__doc__,
+    )
+    board_w = vendor_board_w(data)
+    limit = build.max_share_per_vendor
+    block.spread_over_vendors = pyo.Constraint(
+        sorted(board_w) if limit is not None else [],
+        rule=lambda b, vendor: spread_over_vendors(b, board_w, vendor, float(limit or 1.0)),
+        doc=spread_over_vendors.__doc__,
+    )
+
+
+def spare_shares(data: ModelData) -> dict[str, float]:
+    """Share of nodes away for repair, by platform."""
+    return {
+        p.config.platform.id: data.scenario.spare_share(p.config.platform, p.config.accelerator) for p in data.pools
+    }
+
+
+def vendor_board_w(data: ModelData) -> dict[str, dict[str, float]]:
+    """Watts of a node's accelerator boards at the pool's cap, by vendor of the accelerator and pool."""
+    found: dict[str, dict[str, float]] = defaultdict(dict)
+    for pool in data.pools:
+        if (chip := pool.config.accelerator) is not None:
+            found[chip.vendor][pool.id] = chip.tdp_w * pool.cap * pool.config.platform.accelerators
+    return dict(found)
+
+
+def keep_spares(block: pyo.Block, data: ModelData, platform: str, share: float) -> object:
+    """``sum_c own[p,c] >= (1 + share[p]) sum n[pool of p] + z[p]``, z only with `n_plus_one`.
+
+    A spare is any owned node of the platform that is not at work. The dual is what one node fewer away would be worth.
+    """
+    m, period = block.model(), block.index()
+    units = sorted({p.config.id for p in data.pools if p.config.platform.id == platform})
+    nodes = pyo.quicksum(block.nodes[p.id] for p in data.pools if p.config.platform.id == platform)
+    one = block.chosen[platform] if data.scenario.study.build.n_plus_one else 0.0
+    return pyo.quicksum(owned_nodes(m, unit, period) for unit in units) >= (1.0 + share) * nodes + one
+
+
+def spread_over_vendors(block: pyo.Block, board_w: dict[str, dict[str, float]], vendor: str, limit: float) -> object:
+    """``sum over the vendor's pools of w n[pool] <= max_share_per_vendor sum over all pools of w n[pool]``.
+
+    `w` are watts of accelerator boards at their caps. The dual is what a watt of another vendor would be worth.
+    """
+    mine = pyo.quicksum(w / 1e3 * block.nodes[pool] for pool, w in board_w[vendor].items())
+    total = pyo.quicksum(w / 1e3 * block.nodes[pool] for pools in board_w.values() for pool, w in pools.items())
+    return mine <= limit * total
 
 
 def build_only_chosen(block: pyo.Block, pool: str, platform: str, most: float) -> object:
@@ -52,18 +108,23 @@ def most_nodes(data: ModelData, pool: str) -> float:
     housings: list[Housing] = data.housings_of_pool.get(pool, [])
     if not housings:
         return 0.0
-    bought = _bound(data, housings[0], at_work=False)
-    return min(bought, sum(_bound(data, h, at_work=True) for h in housings))
+    s, config = data.scenario, housings[0].pool.config
+    supply = s.most_bought(config.platform.id)
+    buy = _bound(data, lambda resource: resource.per_node_bought(s, config))
+    buy = min(buy, math.inf if supply is None else supply) + s.fleet.get(config.id, 0)
+    return min(buy, sum(_bound(data, partial(_standing, s, h)) for h in housings))
 
 
-def _bound(data: ModelData, housing: Housing, *, at_work: bool) -> float:
-    """Nodes that supply and every limit allow, for what a node takes when bought or also at work in a rack."""
-    config, scenario = housing.pool.config, data.scenario
-    supply = scenario.study.supply.platform.get(config.platform.id)
-    most = 1e6 if supply is None else float(supply.quantity)
+def _standing(scenario: Scenario, housing: Housing, resource: Resource) -> float:
+    """What a node at work takes of a resource."""
+    return resource.per_node(scenario, housing)
+
+
+def _bound(data: ModelData, each: Callable[[Resource], float]) -> float:
+    """Nodes that every limit allows, for what one takes of each resource."""
+    most = 1e6
     for resource in RESOURCES.values():
-        limit, each = resource.limit(scenario), resource.per_node_bought(scenario, config)
-        each += resource.per_node(scenario, housing) if at_work else 0.0
-        if limit is not None and each > 0:
-            most = min(most, (limit - resource.fixed(scenario)) / each)
+        limit, one = resource.limit(data.scenario), each(resource)
+        if limit is not None and one > 0:
+            most = min(most, (limit - resource.fixed(data.scenario)) / one)
     return float(math.floor(max(0.0, most) + 1e-6))

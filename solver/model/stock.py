@@ -6,6 +6,9 @@ import pyomo.environ as pyo
 
 from solver.model.data import ModelData
 
+OWNED = -1
+"""Vintage of what was there before the first period."""
+
 
 def add_stock(m: pyo.ConcreteModel, data: ModelData) -> None:
     """Add nodes and racks bought by vintage and owned by period.
@@ -23,10 +26,19 @@ def add_stock(m: pyo.ConcreteModel, data: ModelData) -> None:
         bounds=lambda _, unit, vintage: _given(data, unit, vintage),
         doc="nodes bought, by vintage [1]",
     )
-    m.own = pyo.Var(m.UNITS, m.PERIODS, m.PERIODS, domain=pyo.NonNegativeReals, doc="nodes owned, by vintage [1]")
+    fleet = data.scenario.fleet
+    m.VINTAGES = pyo.Set(
+        initialize=[(u, v) for u in m.UNITS for v in [*([OWNED] if u in fleet else []), *m.PERIODS]],
+        dimen=2,
+        doc="configurations and vintages",
+    )
+    m.own = pyo.Var(m.VINTAGES, m.PERIODS, domain=pyo.NonNegativeReals, doc="nodes owned, by vintage [1]")
     m.racks_bought = pyo.Var(m.RACKS, m.PERIODS, domain=pyo.NonNegativeIntegers, doc="racks bought, by vintage [1]")
     m.keep_what_was_bought = pyo.Constraint(
-        m.UNITS, m.PERIODS, m.PERIODS, rule=keep_what_was_bought, doc=keep_what_was_bought.__doc__
+        m.VINTAGES,
+        m.PERIODS,
+        rule=lambda m, u, v, y: keep_what_was_bought(m, u, v, y, fleet.get(u, 0)),
+        doc=keep_what_was_bought.__doc__,
     )
 
 
@@ -38,15 +50,24 @@ def _given(data: ModelData, unit: str, vintage: int) -> tuple[int, int | None]:
     return count, count
 
 
-def keep_what_was_bought(m: pyo.ConcreteModel, unit: str, vintage: int, period: int) -> object:
+def keep_what_was_bought(m: pyo.ConcreteModel, unit: str, vintage: int, period: int, fleet: int) -> object:
     """``own[u,v,y] <= own[u,v,y-1]``, ``own[u,v,v] <= bought[u,v]``, none before its vintage.
 
-    The dual is what one more node of that vintage would be worth in the period.
+    ``own[u,-1,0] <= fleet[u]`` of what is there already. The dual is what one more node of that vintage would be worth
+    in the period.
     """
     if period < vintage:
         return m.own[unit, vintage, period] == 0
+    if period == m.PERIODS.first() and vintage == OWNED:
+        return m.own[unit, vintage, period] <= fleet
     before = m.bought[unit, vintage] if period == vintage else m.own[unit, vintage, period - 1]
     return m.own[unit, vintage, period] <= before
+
+
+def owned_nodes(m: pyo.ConcreteModel, unit: str, period: int) -> object:
+    """Nodes of a configuration that are owned in a period, whenever they came."""
+    vintages = [v for v in (OWNED, *m.PERIODS) if (unit, v) in m.VINTAGES]
+    return pyo.quicksum(m.own[unit, v, period] for v in vintages)
 
 
 def add_assignment(block: pyo.Block, data: ModelData) -> None:
@@ -70,7 +91,7 @@ def add_assignment(block: pyo.Block, data: ModelData) -> None:
 def use_what_is_owned(block: pyo.Block, data: ModelData, unit: str, m: pyo.ConcreteModel, period: int) -> object:
     """``sum over roles and caps of n[pool] <= sum_v own[u,v,y]``. The dual is the value of one more node."""
     nodes = pyo.quicksum(block.nodes[p.id] for p in data.pools if p.config.id == unit)
-    return nodes <= pyo.quicksum(m.own[unit, v, period] for v in m.PERIODS)
+    return nodes <= owned_nodes(m, unit, period)
 
 
 def use_bought_racks(block: pyo.Block, data: ModelData, rack: str, m: pyo.ConcreteModel, period: int) -> object:

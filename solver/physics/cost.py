@@ -18,8 +18,10 @@ Prices = Mapping[tuple[str, str], float]
 Bound = Literal["low", "central", "high"]
 
 
-def annuity(rate: FloatLike, years: FloatLike) -> FloatArray:
-    """Return the yearly payment per dollar of an asset bought now, ``r / (1 - (1 + r) ** -years)``.
+def annuity(rate: FloatLike, years: FloatLike, residual_frac: float = 0.0) -> FloatArray:
+    """Return the yearly payment per dollar of an asset bought now and sold for a part of its price in the end.
+
+    ``(1 - residual / (1 + r) ** years) * r / (1 - (1 + r) ** -years)``
 
     Parameters
     ----------
@@ -27,11 +29,15 @@ def annuity(rate: FloatLike, years: FloatLike) -> FloatArray:
         Cost of capital, a fraction a year; zero gives ``1 / years``.
     years : float or array
         Life of the asset, positive.
+    residual_frac : float
+        Price at the end of its life over the price now.
     """
     interest, life = np.broadcast_arrays(np.asarray(rate, dtype=np.float64), np.asarray(years, dtype=np.float64))
     with np.errstate(divide="ignore", invalid="ignore"):
         payment = -interest / np.expm1(-life * np.log1p(interest))
-    return np.where(interest == 0.0, 1.0 / life, payment)
+    owed: FloatArray = 1.0 - residual_frac * np.exp(-life * np.log1p(interest))
+    paid: FloatArray = owed * np.where(interest == 0.0, 1.0 / life, payment)
+    return paid
 
 
 def price_table(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyomo.environ as pyo
@@ -13,7 +14,9 @@ from solver.highs import OPTIMAL, Clock, Program, compile_model, solve_lp
 from solver.model.build import build_model
 from solver.model.data import ModelData
 from solver.model.objectives import Objective, find_objective
-from solver.search import Found, minimise, relative_gap
+from solver.model.practical import counted_platforms
+from solver.restriction import Layout, promising
+from solver.search import Choice, Found, Narrow, minimise, relative_gap
 
 FloatArray = NDArray[np.float64]
 SEARCH_GAP_SHARE = 0.5
@@ -79,17 +82,38 @@ def optimise(data: ModelData, clock: Clock) -> Solved:
     timings = {"model_s": time.perf_counter() - begun}
     gap = data.scenario.study.solver.gap * SEARCH_GAP_SHARE
     begun = time.perf_counter()
+    layout = Layout.of(data, model, program)
+    narrow, choice = partial(promising, data, layout), platform_choice(data, layout)
     if len(program.costs) > 1:
-        found, value, bound = _dinkelbach(program, clock, gap)
+        found, value, bound = _dinkelbach(program, clock, gap, narrow, choice)
     else:
         sign = -1.0 if objective.sense > 0 else 1.0
-        found = minimise(program, program.costs[0], float(program.offsets[0]), clock, gap=gap, sign=sign)
+        found = minimise(
+            program,
+            program.costs[0],
+            float(program.offsets[0]),
+            clock,
+            gap=gap,
+            sign=sign,
+            narrow=narrow,
+            choice=choice,
+        )
         value, bound = sign * found.objective, sign * found.bound
     timings["search_s"] = time.perf_counter() - begun
     return Solved(data, model, program, objective, found, value, bound, timings)
 
 
-def _dinkelbach(program: Program, clock: Clock, gap: float) -> tuple[Found, float, float]:
+def platform_choice(data: ModelData, layout: Layout) -> Choice | None:
+    """Platforms with accelerators as groups of columns, where the study limits how many kinds there may be."""
+    limit = data.scenario.study.build.max_platforms
+    if limit is None:
+        return None
+    return Choice({p: layout.platforms[p] for p in counted_platforms(data)}, limit)
+
+
+def _dinkelbach(
+    program: Program, clock: Clock, gap: float, narrow: Narrow, choice: Choice | None
+) -> tuple[Found, float, float]:
     """Maximise numerator over denominator with a certified bound.
 
     Each step maximises ``N - lambda D``; with the step's upper bound UB and a lower bound D_min of the
@@ -114,6 +138,8 @@ def _dinkelbach(program: Program, clock: Clock, gap: float) -> tuple[Found, floa
             absolute_gap=allowed,
             sign=-1.0,
             start=start,
+            narrow=narrow,
+            choice=choice,
         )
         if found.values is None:
             return (found, np.nan, np.nan) if best is None else (best, lam, bound)

@@ -107,7 +107,8 @@ def _check_admission(facts: Facts, nodes: dict[str, Node], checks: Checks) -> No
         checks.true(f"bill, {part.id}: available {part.year_available}, wanted by {by}", part.year_available <= by)
         checks.true(f"bill, {part.id}: excluded by the study", part.id not in study.exclude)
     if study.build.max_platforms is not None:
-        checks.at_most("bill: kinds of platforms", len(platforms), study.build.max_platforms)
+        kinds = sum(p.accelerators > 0 for p in platforms.values())
+        checks.at_most("bill: kinds of platforms", kinds, study.build.max_platforms)
     for rack in {s.rack.id: s.rack for n in nodes.values() for s in n.stands}.values():
         allowed = study.site.cooling is None or rack.cooling in study.site.cooling
         checks.true(f"rack {rack.id}: the site has no {rack.cooling} cooling", allowed)

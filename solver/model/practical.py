@@ -11,7 +11,7 @@ from solver.resources import RESOURCES
 
 
 def add_practical(block: pyo.Block, data: ModelData) -> None:
-    """Add a binary per platform where the study limits their number.
+    """Add a binary per platform with accelerators where the study limits their number.
 
     Parameters
     ----------
@@ -22,15 +22,20 @@ def add_practical(block: pyo.Block, data: ModelData) -> None:
     limit = data.scenario.study.build.max_platforms
     if limit is None:
         return
-    platforms = sorted({p.config.platform.id for p in data.pools})
-    most = {p.id: most_nodes(data, p.id) for p in data.pools}
+    platforms = counted_platforms(data)
+    most = {p.id: most_nodes(data, p.id) for p in data.pools if p.config.platform.id in platforms}
     block.chosen = pyo.Var(platforms, domain=pyo.Binary, doc="platform is in the build [0 or 1]")
     block.build_only_chosen = pyo.Constraint(
-        block.POOLS,
+        list(most),
         rule=lambda b, pool: build_only_chosen(b, pool, pool.split("/")[0], most[pool]),
         doc=build_only_chosen.__doc__,
     )
     block.choose_few = pyo.Constraint(expr=choose_few(block, limit), doc=choose_few.__doc__)
+
+
+def counted_platforms(data: ModelData) -> list[str]:
+    """Platforms that count as kinds: those with accelerators; storage servers stand beside them."""
+    return sorted({p.config.platform.id for p in data.pools if p.config.accelerator})
 
 
 def build_only_chosen(block: pyo.Block, pool: str, platform: str, most: float) -> object:

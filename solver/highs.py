@@ -209,6 +209,7 @@ def solve_mip(
     report: Callable[[float, float], None] | None = None,
     relaxed: float = np.nan,
     heuristics: bool = True,
+    target: float = -np.inf,
 ) -> Outcome:
     """Solve with integers; stops at the gap, the time, or on request with the best point kept.
 
@@ -236,6 +237,8 @@ def solve_mip(
         Objective of the relaxation, to judge a claimed optimum by.
     heuristics : bool
         False leaves sub-MIPs out of runs with a start: only the bound is to be raised.
+    target : float
+        Objective at which any point will do.
     """
     limit = max(0.1, min(time_limit_s, clock.time_limit_s - clock.elapsed_s))
     ends = clock.elapsed_s + limit
@@ -250,6 +253,8 @@ def solve_mip(
         highs.setOptionValue("presolve", presolve)
         highs.setOptionValue("presolve_rule_off", rules_off)
         highs.setOptionValue("time_limit", max(0.1, ends - clock.elapsed_s))
+        if np.isfinite(target):
+            highs.setOptionValue("objective_target", target)
         if first is not None and not heuristics:
             for option in SUB_MIPS:
                 highs.setOptionValue(option, False)
@@ -362,5 +367,6 @@ def status_of(highs: highspy.Highs) -> str:
         highspy.HighsModelStatus.kTimeLimit: STOPPED,
         highspy.HighsModelStatus.kInterrupt: STOPPED,
         highspy.HighsModelStatus.kSolutionLimit: STOPPED,
+        highspy.HighsModelStatus.kObjectiveTarget: STOPPED,
     }
     return known.get(highs.getModelStatus(), FAILED)

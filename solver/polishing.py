@@ -18,15 +18,13 @@ from solver.model.build import build_model
 from solver.model.data import ModelData
 from solver.model.polish import add_polish, used_data
 from solver.optimise import Solved, add_objective, ratio_of
+from solver.reducing import USED, Reducer
 
 FloatArray = NDArray[np.float64]
-USED = 1e-6
-"""Replicas or nodes below this are not there."""
 SLIVER_SHARE = 0.005
 """A column that carries less than this share of its class and role is dropped if the objective allows."""
-POLISH_TIME_S = 8.0
-LIMITED_TIME_S = 20.0
-SETTLE_TIME_S = 4.0
+POLISH_TIME_S = 1.5
+SETTLE_TIME_S = 2.0
 ALTERNATIVES = 1
 """Columns offered to the polish per class, role, source of hits and pool, beside those in use."""
 ROOM = 1.25
@@ -110,17 +108,81 @@ def polish(solved: Solved, clock: Clock) -> Polished:
     before = _kinds(solved.data, columns, pools)
     start = _point(solved.program)
     data = used_data(solved.data, _offered(solved.data, set(columns), set(pools)), set(pools))
-    target = _target(solved)
-    task = _Task(data, solved, columns, pools, start, clock)
-    if data.scenario.study.build.max_candidates_per_class_role is not None:
-        target = min(target, task.best_value() * (1.0 - 1e-6), key=lambda v: v * solved.objective.sense)
-    for slivers in (False, True):
-        chosen = task.fewest_kinds(target, slivers=slivers)
+    model, program = _small(data, solved)
+    target, certain = _reduce(model, program, data, solved, start, clock)
+    columns, pools = _used(model, data)
+    start = _point(program)
+    data = used_data(data, set(columns), set(pools))
+    if not certain:
+        chosen = _Task(data, solved, columns, pools, start, clock).fewest_kinds(target)
         if chosen is not None:
             columns, pools, start = chosen
-            break
-    data = used_data(data, set(columns), set(pools))
+            data = used_data(data, set(columns), set(pools))
     return _settle(data, solved, target, start, clock, before)
+
+
+def _small(data: ModelData, solved: Solved) -> tuple[pyo.ConcreteModel, Program]:
+    """The model of a cut of the data, compiled."""
+    model = build_model(data)
+    add_objective(model, data, solved.objective)
+    return model, compile_model(model)
+
+
+def _reduce(
+    model: pyo.ConcreteModel, program: Program, data: ModelData, solved: Solved, start: dict[str, float], clock: Clock
+) -> tuple[float, bool]:
+    """Take out candidates beyond the study's limit, then kinds that the target can do without; load the point left.
+
+    Returns
+    -------
+    float, bool
+        The target, lower where the limit on candidates costs more than the gap; True where the relaxation proves
+        of every kind left that the target needs it.
+    """
+    target = _target(solved)
+    values = np.asarray([start.get(v.name, 0.0) for v in program.variables])
+    limit, upper = data.scenario.study.build.max_candidates_per_class_role, None
+    if limit is not None:
+        limiter = _reducer(model, program, data, solved, target, values, clock, upper)
+        if not limiter.limit_columns(limit):
+            raise _too_few_candidates(data)
+        values, upper = limiter.values, limiter.upper
+        value = _value(program, values, solved)
+        sense = solved.objective.sense
+        target = min(target, value - 1e-6 * abs(value) * sense, key=lambda v: v * sense)
+    reducer = _reducer(model, program, data, solved, target, values, clock, upper)
+    if not clock.stopped_by:
+        reducer.drop_kinds()
+        reducer.drop_columns()
+    load_values(program, reducer.values)
+    return target, reducer.certain
+
+
+def _reducer(
+    model: pyo.ConcreteModel,
+    program: Program,
+    data: ModelData,
+    solved: Solved,
+    target: float,
+    values: FloatArray,
+    clock: Clock,
+    upper: FloatArray | None,
+) -> Reducer:
+    """A reducer of the costs and the cut that a target means."""
+    cost, offset = _linear(program, solved, target)
+    cut = 0.0 if solved.is_ratio else -solved.objective.sense * target
+    return Reducer(data, model, program, cost, offset, cut + 1e-9 * abs(target), values, clock, upper)
+
+
+def _too_few_candidates(data: ModelData) -> InputError:
+    """What to say where no design has so few candidates."""
+    study = data.scenario.study
+    return InputError([
+        Problem(
+            study.name, "", "build.max_candidates_per_class_role", str(study.build.max_candidates_per_class_role),
+            "no design with so few candidates was found", "a larger number, or leave it out",
+        )
+    ])  # fmt: skip
 
 
 def _offered(data: ModelData, columns: set[int], pools: set[str]) -> set[int]:
@@ -207,16 +269,12 @@ class _Task:
         add_polish(model, self.data, nodes, replicas, least)
         return model
 
-    def fewest_kinds(
-        self, target: float, *, slivers: bool
-    ) -> tuple[dict[int, float], dict[str, float], dict[str, float]] | None:
+    def fewest_kinds(self, target: float) -> tuple[dict[int, float], dict[str, float], dict[str, float]] | None:
         """Columns, pools and point of the design with the fewest kinds; None where none is found in time."""
         if self.clock.stop():
             return None
         model = self._model()
         _with_target(model, self.solved, target)
-        if slivers:
-            model.run_no_slivers.deactivate()
         program = compile_model(model)
         outcome = solve_mip(
             program,
@@ -233,30 +291,6 @@ class _Task:
             return None
         load_values(program, outcome.values)
         return (*_used(model, self.data), _point(program))
-
-    def best_value(self) -> float:
-        """Best objective (model units) under the limit on candidates per class and role."""
-        model = self._model()
-        model.kinds.deactivate()
-        program = compile_model(model)
-        cost, offset = _linear(program, self.solved, self.solved.value)
-        outcome = solve_mip(
-            program, cost, offset, self.clock, upper=program.upper, gap=1e-3, time_limit_s=LIMITED_TIME_S
-        )
-        if outcome.values is None:
-            raise InputError(
-                [
-                    Problem(
-                        self.data.scenario.study.name,
-                        "",
-                        "build.max_candidates_per_class_role",
-                        str(self.data.scenario.study.build.max_candidates_per_class_role),
-                        "no design with so few candidates was found",
-                        "a larger number, or leave it out",
-                    )
-                ]
-            )
-        return _value(program, outcome.values, self.solved)
 
     def _start(self, program: Program) -> FloatArray:
         """The point we hold, with its binaries."""
@@ -301,13 +335,11 @@ def _settle(
     data: ModelData, solved: Solved, target: float, start: dict[str, float], clock: Clock, before: dict[str, int]
 ) -> Polished:
     """Best point over the chosen kinds: MILP over counts, integers fixed, LP, slivers dropped while the value holds."""
-    model = build_model(data)
-    add_objective(model, data, solved.objective)
-    program = compile_model(model)
+    model, program = _small(data, solved)
     cost, offset = _linear(program, solved, target)
     held = np.asarray([start.get(v.name, 0.0) for v in program.variables])
     outcome = solve_mip(
-        program, cost, offset, clock, upper=program.upper, gap=1e-5, time_limit_s=SETTLE_TIME_S, start=held
+        program, cost, offset, clock, upper=program.upper, gap=1e-4, time_limit_s=SETTLE_TIME_S, start=held
     )
     fixed = _fix_integers(program, held if outcome.values is None else outcome.values)
     best = solve_lp(fixed, cost, offset, clock)

@@ -26,10 +26,11 @@ class Relaxation:
         self._highs = load(program, cost, offset, program.upper, integer=False, clock=clock)
         self._all = np.arange(len(cost), dtype=np.int32)
 
-    def solve(self, upper: FloatArray | None = None) -> Outcome:
-        """Solve under other upper bounds (a bound of 0 takes a column out), warm after the first call."""
-        bounds = self.program.upper if upper is None else upper
-        self._highs.changeColsBounds(len(bounds), self._all, np.minimum(self.program.lower, bounds), bounds)
+    def solve(self, upper: FloatArray | None = None, lower: FloatArray | None = None) -> Outcome:
+        """Solve under other bounds (an upper bound of 0 takes a column out), warm after the first call."""
+        most = self.program.upper if upper is None else upper
+        least = np.minimum(self.program.lower if lower is None else lower, most)
+        self._highs.changeColsBounds(len(most), self._all, least, most)
         self._highs.setOptionValue("time_limit", self._highs.getRunTime() + self.clock.left_s)
         self._highs.run()
         status = status_of(self._highs)

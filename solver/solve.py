@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,9 +18,9 @@ from solver.highs import INFEASIBLE as NO_POINT
 from solver.highs import Clock
 from solver.model.data import ModelData, model_data
 from solver.model.objectives import find_objective
-from solver.optimise import optimise
+from solver.optimise import Solved, optimise
 from solver.physics.calibration import Calibration
-from solver.polishing import polish, with_gaps
+from solver.polishing import Polished, polish, with_gaps
 from solver.scenario import Scenario, resolve
 from solver.search import relative_gap
 from solver.study import Study
@@ -94,16 +95,47 @@ def solve_prepared(data: ModelData, candidates: CandidateSet, clock: Clock) -> D
         if solved.found.status == NO_POINT:
             return unbuilt(scenario, candidates, INFEASIBLE, ["the limits and the demand clash"])
         return unbuilt(scenario, candidates, UNKNOWN, ["stopped before a design was found"], clock.stopped_by)
+    begun = time.perf_counter()
     polished = polish(solved, clock)
+    seconds |= solved.timings | {"polish_s": time.perf_counter() - begun}
+    design = audited(solved, polished, candidates, clock, seconds)
+    clock.report("done", design.objective["value"], design.objective["bound"], design.objective["gap"])
+    return design
+
+
+def audited(
+    solved: Solved, polished: Polished, candidates: CandidateSet, clock: Clock, seconds: dict[str, float]
+) -> Design:
+    """Assemble the design that a polished model holds and audit it.
+
+    Replicas that find no room in whole nodes are taken off first, a few rounds long.
+
+    Parameters
+    ----------
+    solved : Solved
+        Where the bound comes from.
+    polished : Polished
+    candidates : CandidateSet
+    clock : Clock
+    seconds : dict
+        Time by step so far; the audit's and the total come on top.
+
+    Raises
+    ------
+    AuditError
+        If the design breaks a limit or promise.
+    """
+    study, begun = solved.data.scenario.study, time.perf_counter()
+    short = "limits" if study.build.max_candidates_per_class_role is not None else "layout"
     for _ in range(LAYOUT_ROUNDS):
-        within = relative_gap(polished.value, solved.bound) <= scenario.study.solver.gap * (1 + 1e-6)
+        within = relative_gap(polished.value, solved.bound) <= study.solver.gap * (1 + 1e-6)
         design = assemble(
             solved,
             polished,
             candidates,
             OPTIMAL if within else FEASIBLE,
-            clock.stopped_by or ("gap" if within else "layout"),
-            seconds | solved.timings | {"total_s": clock.elapsed_s},
+            clock.stopped_by or ("gap" if within else short),
+            seconds,
         )
         report = audit(design)
         if "unplaced" not in report:
@@ -112,8 +144,8 @@ def solve_prepared(data: ModelData, candidates: CandidateSet, clock: Clock) -> D
     if not report["ok"]:
         lines = "\n".join(f"  - {line}" for line in report["violations"][:20])
         raise AuditError(f"the design fails its audit:\n{lines}")
-    clock.report("done", design.objective["value"], design.objective["bound"], design.objective["gap"])
-    return design.replace(audit=report)
+    took = {"audit_s": round(time.perf_counter() - begun, 3), "total_s": round(clock.elapsed_s, 3)}
+    return design.replace(audit=report, solver=design.solver | {"seconds": design.solver["seconds"] | took})
 
 
 def _unserved(data: ModelData) -> list[str]:

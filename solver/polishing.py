@@ -23,8 +23,9 @@ from solver.reducing import USED, Reducer
 FloatArray = NDArray[np.float64]
 SLIVER_SHARE = 0.005
 """A column that carries less than this share of its class and role is dropped if the objective allows."""
-POLISH_TIME_S = 1.5
-SETTLE_TIME_S = 2.0
+POLISH_TIME_S = 1.0
+SETTLE_TIME_S = 1.5
+SETTLE_GAP = 1e-4
 ALTERNATIVES = 1
 """Columns offered to the polish per class, role, source of hits and pool, beside those in use."""
 ROOM = 1.25
@@ -118,7 +119,7 @@ def polish(solved: Solved, clock: Clock) -> Polished:
         if chosen is not None:
             columns, pools, start = chosen
             data = used_data(data, set(columns), set(pools))
-    return _settle(data, solved, target, start, clock, before)
+    return settle(data, solved, target, start, clock, before)
 
 
 def _small(data: ModelData, solved: Solved) -> tuple[pyo.ConcreteModel, Program]:
@@ -331,15 +332,52 @@ def _point(program: Program) -> dict[str, float]:
     return {v.name: float(v.value) for v in program.variables if v.value}
 
 
-def _settle(
-    data: ModelData, solved: Solved, target: float, start: dict[str, float], clock: Clock, before: dict[str, int]
+def settle(
+    data: ModelData,
+    solved: Solved,
+    target: float,
+    start: dict[str, float],
+    clock: Clock,
+    before: dict[str, int],
+    *,
+    gap: float = SETTLE_GAP,
+    time_limit_s: float = SETTLE_TIME_S,
 ) -> Polished:
-    """Best point over the chosen kinds: MILP over counts, integers fixed, LP, slivers dropped while the value holds."""
+    """Best point over the chosen kinds: MILP over counts, integers fixed, LP, slivers dropped while the value holds.
+
+    Parameters
+    ----------
+    data : ModelData
+        What may be used.
+    solved : Solved
+        For its objective.
+    target : float
+        Objective (model units) that slivers may cost; what a ratio is linearised at.
+    start : dict
+        Values of a feasible point by name of variable.
+    clock : Clock
+    before : dict
+        Kinds before the polish.
+    gap, time_limit_s : float
+        When the search over counts may stop.
+
+    Raises
+    ------
+    RuntimeError
+        If neither the search nor the start gives a point.
+    """
     model, program = _small(data, solved)
     cost, offset = _linear(program, solved, target)
     held = np.asarray([start.get(v.name, 0.0) for v in program.variables])
     outcome = solve_mip(
-        program, cost, offset, clock, upper=program.upper, gap=1e-4, time_limit_s=SETTLE_TIME_S, start=held
+        program,
+        cost,
+        offset,
+        clock,
+        upper=program.upper,
+        gap=gap,
+        time_limit_s=time_limit_s,
+        start=held if start else None,
     )
     fixed = _fix_integers(program, held if outcome.values is None else outcome.values)
     best = solve_lp(fixed, cost, offset, clock)

@@ -74,20 +74,27 @@ def solve(
     return design
 
 
-def prepare(scenario: Scenario, *, prune: bool = True) -> tuple[ModelData, CandidateSet]:
-    """Make the columns of a scenario: menu, candidates, pools."""
+def prepare(
+    scenario: Scenario, *, prune: bool = True, known: dict[str, CandidateSet] | None = None
+) -> tuple[ModelData, CandidateSet]:
+    """Make the columns of a scenario: menu, candidates (those of `known` classes are taken from there), pools."""
     find_objective(scenario)
     configs = configurations(scenario)
     fit = Calibration.from_catalog(scenario.catalog)
-    candidates = build_candidates(scenario, configs, fit, prune=prune)
+    candidates = build_candidates(scenario, configs, fit, prune=prune, known=known)
     return model_data(scenario, configs, candidates.candidates), candidates
 
 
-def solve_prepared(data: ModelData, candidates: CandidateSet, clock: Clock) -> Design:
-    """Solve, polish, assemble and audit one set of columns."""
+def solve_prepared(
+    data: ModelData,
+    candidates: CandidateSet,
+    clock: Clock,
+    keep: Callable[[Solved, Polished], None] | None = None,
+) -> Design:
+    """Solve, polish, assemble and audit one set of columns; `keep` is told of the parts of a design that passed."""
     scenario = data.scenario
     seconds = {"candidates_s": clock.elapsed_s}
-    unserved = _unserved(data)
+    unserved = unserved_classes(data)
     if unserved:
         return unbuilt(scenario, candidates, INFEASIBLE, unserved)
     solved = optimise(data, clock)
@@ -99,12 +106,19 @@ def solve_prepared(data: ModelData, candidates: CandidateSet, clock: Clock) -> D
     polished = polish(solved, clock)
     seconds |= solved.timings | {"polish_s": time.perf_counter() - begun}
     design = audited(solved, polished, candidates, clock, seconds)
+    if keep is not None:
+        keep(solved, polished)
     clock.report("done", design.objective["value"], design.objective["bound"], design.objective["gap"])
     return design
 
 
 def audited(
-    solved: Solved, polished: Polished, candidates: CandidateSet, clock: Clock, seconds: dict[str, float]
+    solved: Solved,
+    polished: Polished,
+    candidates: CandidateSet,
+    clock: Clock,
+    seconds: dict[str, float],
+    short: str = "",
 ) -> Design:
     """Assemble the design that a polished model holds and audit it.
 
@@ -119,6 +133,8 @@ def audited(
     clock : Clock
     seconds : dict
         Time by step so far; the audit's and the total come on top.
+    short : str
+        What kept the design from the gap, where it is known.
 
     Raises
     ------
@@ -126,7 +142,7 @@ def audited(
         If the design breaks a limit or promise.
     """
     study, begun = solved.data.scenario.study, time.perf_counter()
-    short = "limits" if study.build.max_candidates_per_class_role is not None else "layout"
+    short = short or ("limits" if study.build.max_candidates_per_class_role is not None else "layout")
     for _ in range(LAYOUT_ROUNDS):
         within = relative_gap(polished.value, solved.bound) <= study.solver.gap * (1 + 1e-6)
         design = assemble(
@@ -148,7 +164,7 @@ def audited(
     return design.replace(audit=report, solver=design.solver | {"seconds": design.solver["seconds"] | took})
 
 
-def _unserved(data: ModelData) -> list[str]:
+def unserved_classes(data: ModelData) -> list[str]:
     """Classes that must be served and that no candidate can serve."""
     demand = data.scenario.study.demand
     if demand.mode == "fixed" and demand.floor_frac == 0:

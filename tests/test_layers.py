@@ -19,7 +19,7 @@ RANKS = [
     {"model.data"}, {"resources"}, {"model"}, {"highs"}, {"relaxation"}, {"choosing", "restriction"},
     {"search"}, {"optimise"}, {"reducing"}, {"polishing"},
     {"design"}, {"embed", "kpis", "holdings"}, {"servings", "slacks"}, {"assemble"},
-    {"auditing"}, {"audit"}, {"baselines"}, {"solve"},
+    {"auditing"}, {"audit"}, {"baselines"}, {"solve"}, {"resident"},
     {"listing", "progress", "report", "export"}, {"cli"}, {"__main__"}, {"__init__"},
 ]  # fmt: skip
 """A module imports from its own rank or from one above. Modules of a package share its rank."""

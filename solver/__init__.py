@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from solver.performance import Prediction as Prediction
     from solver.performance import predict as predict
     from solver.report import render as render
+    from solver.resident import Resident as Resident
     from solver.solve import solve as solve
     from solver.study import Study as Study
     from solver.study import load_study as load_study
@@ -42,6 +43,7 @@ _HOMES = {
     "Prediction": "performance",
     "Problem": "errors",
     "Study": "study",
+    "Resident": "resident",
     "TierwattError": "errors",
     "audit": "audit",
     "load_catalog": "catalog",

@@ -17,7 +17,7 @@ RANKS = [
     {"physics"}, {"points"}, {"evaluation"}, {"performance"}, {"fitting"}, {"calibrate"},
     {"scenario"}, {"configurations"}, {"candidate"}, {"menu", "pruning"}, {"enumeration"}, {"candidates"},
     {"model.data"}, {"resources"}, {"model"}, {"highs"}, {"relaxation"}, {"choosing", "restriction"},
-    {"search"}, {"optimise"}, {"reducing"}, {"polishing"},
+    {"search"}, {"optimise"}, {"reducing", "repricing"}, {"polishing"},
     {"design"}, {"embed", "kpis", "holdings"}, {"servings", "slacks"}, {"assemble"},
     {"auditing"}, {"audit"}, {"baselines"}, {"solve"}, {"resident"},
     {"listing", "progress", "report", "export"}, {"cli"}, {"__main__"}, {"__init__"},

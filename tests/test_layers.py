@@ -17,7 +17,7 @@ RANKS = [
     {"physics"}, {"points"}, {"evaluation"}, {"performance"}, {"fitting"}, {"calibrate"},
     {"scenario"}, {"configurations"}, {"candidate"}, {"menu", "pruning"}, {"enumeration"}, {"candidates"},
     {"model.data"}, {"resources"}, {"model"}, {"highs"}, {"relaxation"}, {"choosing", "restriction"},
-    {"search"}, {"optimise"}, {"reducing", "repricing"}, {"polishing"},
+    {"search"}, {"optimise"}, {"reducing", "repricing"}, {"fewest"}, {"polishing"},
     {"design"}, {"embed", "kpis", "holdings"}, {"servings", "slacks"}, {"assemble"},
     {"auditing"}, {"audit"}, {"baselines"}, {"solve"}, {"resident"},
     {"listing", "progress", "report", "export"}, {"cli"}, {"__main__"}, {"__init__"},
@@ -69,7 +69,7 @@ def test_audit_knows_neither_model_nor_candidates() -> None:
     """What checks a design may not share code with what made it."""
     forbidden = {
         "candidates", "candidate", "menu", "pruning", "enumeration", "configurations", "resources", "model", "highs",
-        "relaxation", "choosing", "restriction", "search", "optimise", "reducing", "polishing",
+        "relaxation", "choosing", "restriction", "search", "optimise", "reducing", "fewest", "polishing",
         "assemble", "holdings", "servings", "slacks", "scenario",
     }  # fmt: skip
     files = [SOLVER / "audit.py", *(SOLVER / "auditing").rglob("*.py")]

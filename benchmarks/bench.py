@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from solver.performance import evaluate
 from solver.physics.calibration import Calibration
 from solver.points import make_points
 from solver.progress import silent_libraries
+from solver.resident import Resident
 from solver.scenario import resolve
 from solver.solve import solve
 from solver.study import load_study
@@ -105,6 +107,20 @@ def whole(name: str) -> Timed:
     return run
 
 
+def warm(name: str, changes: dict[str, Any]) -> Timed:
+    """Return a run that answers a change of a study kept warm."""
+    resident = Resident(load_study(ROOT / "studies" / f"{name}.toml"), load_catalog())
+    with silent_libraries():
+        resident.solve()
+
+    def run() -> str:
+        with silent_libraries():
+            design = resident.solve(changes)
+        return f"{' '.join(changes)}: {design.status}, gap {100.0 * (design.objective['gap'] or 0.0):.3f}%"
+
+    return run
+
+
 BENCHMARKS: dict[str, tuple[int, Callable[[], Timed]]] = {
     "command --help": (3, lambda: command),
     "load_catalog": (3, lambda: catalog),
@@ -113,6 +129,10 @@ BENCHMARKS: dict[str, tuple[int, Callable[[], Timed]]] = {
     "candidates reference": (2, lambda: candidates("reference")),
     "solve small": (1, lambda: whole("small")),
     "solve reference": (1, lambda: whole("reference")),
+    "warm limit": (2, lambda: warm("reference", {"site.power_mw": 19.0})),
+    "warm supply": (2, lambda: warm("reference", {"supply.platform.vr_nvl72.quantity": 20})),
+    "warm price": (2, lambda: warm("reference", {"site.price_quarter": "2025Q4"})),
+    "warm promise": (1, lambda: warm("reference", {"workload.rag_qa.ttft_s": 5.0})),
 }
 """Name -> runs, and what sets one up."""
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from solver.quote import QuoteAnswer as QuoteAnswer
     from solver.quote import check_quote as check_quote
     from solver.report import render as render
+    from solver.resident import Resident as Resident
     from solver.solve import solve as solve
     from solver.study import Study as Study
     from solver.study import load_study as load_study
@@ -48,6 +49,7 @@ _HOMES = {
     "Problem": "errors",
     "QuoteAnswer": "quote",
     "Study": "study",
+    "Resident": "resident",
     "TierwattError": "errors",
     "audit": "audit",
     "check_quote": "quote",

@@ -67,6 +67,7 @@ def assemble(
             "bound": bound,
             "gap": relative_gap(value, bound),
             "unpolished": solved.value * unit,
+            "loss_frac": solved.objective.sense * (1.0 - polished.value / solved.value) if solved.value else 0.0,
         },
         study=scenario.study.to_dict(),
         catalog=used_rows(data),

@@ -7,6 +7,8 @@ records.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Sequence
 
 from solver.candidate import HIT, MISS, NONE, Candidate, CandidateSet, Dropped
@@ -14,12 +16,21 @@ from solver.configurations import Configuration
 from solver.enumeration import ClassCandidates
 from solver.performance import Calibration
 from solver.scenario import Scenario
+from solver.workload import Workload
 
-__all__ = ["HIT", "MISS", "NONE", "Candidate", "CandidateSet", "Dropped", "build_candidates"]
+__all__ = ["HIT", "MISS", "NONE", "Candidate", "CandidateSet", "Dropped", "build_candidates", "class_key"]
+
+_MONEY = re.compile(r"\b\w*(?:usd|price)\w*=[^,()]*")
+"""Prices in the text of a part: no candidate depends on them."""
 
 
 def build_candidates(
-    scenario: Scenario, configs: Sequence[Configuration], calibration: Calibration, *, prune: bool = True
+    scenario: Scenario,
+    configs: Sequence[Configuration],
+    calibration: Calibration,
+    *,
+    prune: bool = True,
+    known: dict[str, CandidateSet] | None = None,
 ) -> CandidateSet:
     """Evaluate, filter and prune all candidates of a scenario.
 
@@ -32,6 +43,8 @@ def build_candidates(
         Fitted coefficients.
     prune : bool
         False keeps dominated candidates too (for tests of the pruning).
+    known : dict, optional
+        Candidates of classes by `class_key`, from earlier calls; what is missing is added.
 
     Returns
     -------
@@ -40,10 +53,45 @@ def build_candidates(
     kept: list[Candidate] = []
     dropped: list[Dropped] = []
     raw = feasible = 0
+    known = {} if known is None else known
+    menu = _menu_key(scenario, configs, calibration, prune)
     for workload in scenario.workloads:
-        result = ClassCandidates(scenario, configs, calibration, workload).run(prune)
+        key = class_key(menu, workload)
+        if key not in known:
+            known[key] = ClassCandidates(scenario, configs, calibration, workload).run(prune)
+        result = known[key]
         kept += result.candidates
         dropped += result.dropped
         raw += result.raw_count
         feasible += result.feasible_count
     return CandidateSet(tuple(kept), tuple(dropped), raw, feasible)
+
+
+def class_key(menu: str, workload: Workload) -> str:
+    """Hash of all that the candidates of a class depend on: its own row and the menu; demand and prices do not count.
+
+    Parameters
+    ----------
+    menu : str
+        Of `_menu_key`.
+    workload : Workload
+    """
+    mine = {name: value for name, value in vars(workload).items() if name not in ("requests_per_s", "value_per_token")}
+    return hashlib.sha256(f"{menu} {mine!r}".encode()).hexdigest()
+
+
+def _menu_key(scenario: Scenario, configs: Sequence[Configuration], calibration: Calibration, prune: bool) -> str:
+    """Hash of what the candidates of every class depend on: build options, parts, configurations, calibration."""
+    parts = (
+        scenario.study.build.model_dump(),
+        scenario.platforms,
+        scenario.accelerators,
+        scenario.models,
+        scenario.precisions,
+        scenario.nic_link,
+        scenario.host_mem_usable_frac,
+        tuple(configs),
+        calibration,
+        prune,
+    )
+    return hashlib.sha256(_MONEY.sub("", repr(parts)).encode()).hexdigest()

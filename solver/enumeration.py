@@ -14,7 +14,7 @@ from solver.menu import Menu, batch_grid, shapes
 from solver.performance import ROLE_DECODE, ROLE_MIXED, ROLE_PREFILL, Calibration, Performance, evaluate
 from solver.physics.kv import kv_layout
 from solver.physics.queueing import max_load, wait_quantile
-from solver.pruning import undominated
+from solver.pruning import labels, undominated
 from solver.scenario import Scenario
 from solver.workload import Workload
 
@@ -404,5 +404,4 @@ class ClassCandidates:
         pool = [menu.platform[rows], menu.points.power_cap[rows]]
         if self.scenario.study.build.whole_replicas:
             pool.append(menu.count[rows])
-        group = np.unique(np.column_stack(pool), axis=0, return_inverse=True)[1]
-        return undominated(group, cost)
+        return undominated(labels(*pool), cost)

@@ -35,6 +35,9 @@ TRICKLE = 1e-4
 
 A tighter tolerance is no way out: at 1e-7 HiGHS 1.16 calls poor points optimal.
 """
+SUB_MIPS = ("mip_heuristic_run_rins", "mip_heuristic_run_rens", "mip_heuristic_run_root_reduced_cost")
+"""Options of HiGHS for heuristics that search smaller programs: half of the time where only proof is missing."""
+
 IMPLAUSIBLE_GAP = 0.05
 """A claimed optimum that is this share worse than the relaxation is confirmed by a second run with other rules."""
 
@@ -181,9 +184,9 @@ def solve_lp(
     upper : (N,) array, optional
         Upper bounds in place of the program's.
     """
-    highs = _load(program, cost, offset, program.upper if upper is None else upper, integer=False, clock=clock)
+    highs = load(program, cost, offset, program.upper if upper is None else upper, integer=False, clock=clock)
     highs.run()
-    status = _status(highs)
+    status = status_of(highs)
     solution, info = highs.getSolution(), highs.getInfo()
     if status != OPTIMAL:
         return Outcome(status, None, np.nan, np.nan)
@@ -210,6 +213,8 @@ def solve_mip(
     start: FloatArray | None = None,
     report: Callable[[float, float], None] | None = None,
     relaxed: float = np.nan,
+    heuristics: bool = True,
+    target: float = -np.inf,
 ) -> Outcome:
     """Solve with integers; stops at the gap, the time, or on request with the best point kept.
 
@@ -235,6 +240,10 @@ def solve_mip(
         Called as the search goes on.
     relaxed : float, optional
         Objective of the relaxation, to judge a claimed optimum by.
+    heuristics : bool
+        False leaves sub-MIPs out of runs with a start: only the bound is to be raised.
+    target : float
+        Objective at which any point will do.
     """
     limit = max(0.1, min(time_limit_s, clock.time_limit_s - clock.elapsed_s))
     ends = clock.elapsed_s + limit
@@ -243,12 +252,18 @@ def solve_mip(
     attempts = [(start, "choose", SUSPECT_RULES)] * (start is not None)
     attempts += [(None, "choose", SUSPECT_RULES), (None, "choose", 0), (None, "off", SUSPECT_RULES)]
     for first, presolve, rules_off in attempts:
-        highs = _load(program, cost, offset, upper, integer=True, clock=clock)
+        highs = load(program, cost, offset, upper, integer=True, clock=clock)
         highs.setOptionValue("mip_rel_gap", gap)
         highs.setOptionValue("mip_abs_gap", max(absolute_gap, 1e-9))
         highs.setOptionValue("presolve", presolve)
         highs.setOptionValue("presolve_rule_off", rules_off)
         highs.setOptionValue("time_limit", max(0.1, ends - clock.elapsed_s))
+        if np.isfinite(target):
+            highs.setOptionValue("objective_target", target)
+        if first is not None and not heuristics:
+            for option in SUB_MIPS:
+                highs.setOptionValue(option, False)
+            highs.setOptionValue("mip_heuristic_effort", 0.0)
         outcome = _run_mip(highs, first, clock, report)
         if outcome.values is None:
             if outcome.status != INFEASIBLE or presolve == "off":
@@ -293,7 +308,7 @@ def _run_mip(
 
     highs.cbMipInterrupt.subscribe(watch)
     highs.run()
-    status, info = _status(highs), highs.getInfo()
+    status, info = status_of(highs), highs.getInfo()
     found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     return Outcome(
         status,
@@ -325,7 +340,7 @@ def _use_threads(highs: highspy.Highs, threads: int) -> None:
     highs.setOptionValue("threads", threads)
 
 
-def _load(
+def load(
     program: Program, cost: FloatArray, offset: float, upper: FloatArray, *, integer: bool, clock: Clock
 ) -> highspy.Highs:
     """Pass a program to a fresh HiGHS."""
@@ -349,7 +364,7 @@ def _load(
     return highs
 
 
-def _status(highs: highspy.Highs) -> str:
+def status_of(highs: highspy.Highs) -> str:
     """Translate HiGHS' model status."""
     known = {
         highspy.HighsModelStatus.kOptimal: OPTIMAL,
@@ -359,5 +374,6 @@ def _status(highs: highspy.Highs) -> str:
         highspy.HighsModelStatus.kTimeLimit: STOPPED,
         highspy.HighsModelStatus.kInterrupt: STOPPED,
         highspy.HighsModelStatus.kSolutionLimit: STOPPED,
+        highspy.HighsModelStatus.kObjectiveTarget: STOPPED,
     }
     return known.get(highs.getModelStatus(), FAILED)

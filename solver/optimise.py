@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyomo.environ as pyo
@@ -14,7 +15,9 @@ from solver.highs import OPTIMAL, Clock, Program, compile_model, solve_lp
 from solver.model.build import build_model
 from solver.model.data import ModelData
 from solver.model.objectives import Objective, find_objective
-from solver.search import Found, minimise, relative_gap
+from solver.model.practical import counted_platforms
+from solver.restriction import Layout, promising
+from solver.search import Choice, Found, Narrow, minimise, relative_gap
 
 FloatArray = NDArray[np.float64]
 SEARCH_GAP_SHARE = 0.5
@@ -80,13 +83,22 @@ def optimise(data: ModelData, clock: Clock) -> Solved:
     timings = {"model_s": time.perf_counter() - begun}
     gap = data.scenario.study.solver.gap * SEARCH_GAP_SHARE
     begun = time.perf_counter()
-    found, value, bound = best(program, objective.sense, clock, gap)
+    layout = Layout.of(data, model, program)
+    narrow, choice = partial(promising, data, layout), platform_choice(data, layout)
+    found, value, bound = best(program, objective.sense, clock, gap, narrow=narrow, choice=choice)
     timings["search_s"] = time.perf_counter() - begun
     return Solved(data, model, program, objective, found, value, bound, timings)
 
 
 def best(
-    program: Program, sense: int, clock: Clock, gap: float, start: FloatArray | None = None
+    program: Program,
+    sense: int,
+    clock: Clock,
+    gap: float,
+    start: FloatArray | None = None,
+    *,
+    narrow: Narrow | None = None,
+    choice: Choice | None = None,
 ) -> tuple[Found, float, float]:
     """Find the best point of a compiled objective.
 
@@ -101,6 +113,8 @@ def best(
         Relative distance to the bound that is near enough.
     start : (N,) array, optional
         A feasible point to begin with; a ratio does without.
+    narrow, choice
+        As in `minimise`.
 
     Returns
     -------
@@ -109,13 +123,33 @@ def best(
         In model units of the objective.
     """
     if len(program.costs) > 1:
-        return _dinkelbach(program, clock, gap)
+        return _dinkelbach(program, clock, gap, narrow, choice)
     sign = -1.0 if sense > 0 else 1.0
-    found = minimise(program, program.costs[0], float(program.offsets[0]), clock, gap=gap, sign=sign, start=start)
+    found = minimise(
+        program,
+        program.costs[0],
+        float(program.offsets[0]),
+        clock,
+        gap=gap,
+        sign=sign,
+        start=start,
+        narrow=narrow,
+        choice=choice,
+    )
     return found, sign * found.objective, sign * found.bound
 
 
-def _dinkelbach(program: Program, clock: Clock, gap: float) -> tuple[Found, float, float]:
+def platform_choice(data: ModelData, layout: Layout) -> Choice | None:
+    """Platforms with accelerators as groups of columns, where the study limits how many kinds there may be."""
+    limit = data.scenario.study.build.max_platforms
+    if limit is None:
+        return None
+    return Choice({p: layout.platforms[p] for p in counted_platforms(data)}, limit)
+
+
+def _dinkelbach(
+    program: Program, clock: Clock, gap: float, narrow: Narrow | None, choice: Choice | None
+) -> tuple[Found, float, float]:
     """Maximise numerator over denominator with a certified bound.
 
     Each step maximises ``N - lambda D``; with the step's upper bound UB and a lower bound D_min of the
@@ -145,6 +179,8 @@ def _dinkelbach(program: Program, clock: Clock, gap: float) -> tuple[Found, floa
             absolute_gap=allowed,
             sign=-1.0,
             start=start,
+            narrow=narrow,
+            choice=choice,
         )
         if found.values is None:
             return (found, np.nan, np.nan) if best is None else (best, lam, bound)

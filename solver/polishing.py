@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
 from solver.errors import InputError, Problem
+from solver.fewest import SLIVER_SHARE, FewestKinds, load_values, point_of, used_parts
 from solver.highs import Clock, Program, compile_model, solve_lp, solve_mip
 from solver.model.build import build_model
 from solver.model.data import ModelData
-from solver.model.polish import add_polish, used_data
+from solver.model.polish import used_data
 from solver.optimise import Solved, add_objective, ratio_of
+from solver.reducing import Reducer
 
 FloatArray = NDArray[np.float64]
-USED = 1e-6
-"""Replicas or nodes below this are not there."""
-SLIVER_SHARE = 0.005
-"""A column that carries less than this share of its class and role is dropped if the objective allows."""
-POLISH_TIME_S = 8.0
-LIMITED_TIME_S = 20.0
-SETTLE_TIME_S = 4.0
+SETTLE_TIME_S = 1.5
+SETTLE_GAP = 1e-4
 ALTERNATIVES = 1
 """Columns offered to the polish per class, role, source of hits and pool, beside those in use."""
-ROOM = 1.25
-"""How far nodes and replicas of a kind may grow in the polish to take over from others."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +86,7 @@ def with_gaps(polished: Polished, solved: Solved, gaps: dict[str, float], clock:
         if best.values is None:
             return polished
     load_values(fixed, best.values)
-    columns, pools = _used(polished.model, polished.data)
+    columns, pools = used_parts(polished.model, polished.data)
     return dataclasses.replace(
         polished,
         value=_value(fixed, best.values, solved),
@@ -115,22 +108,85 @@ def polish(solved: Solved, clock: Clock) -> Polished:
     assert solved.found.values is not None
     clock.report("polish", None, None, None)
     load_values(solved.program, solved.found.values)
-    columns, pools = _used(solved.model, solved.data)
+    columns, pools = used_parts(solved.model, solved.data)
     before = _kinds(solved.data, columns, pools)
-    start = _point(solved.program)
+    start = point_of(solved.program)
     data = used_data(solved.data, _offered(solved.data, set(columns), set(pools)), set(pools))
-    target = _target(solved)
-    task = _Task(data, solved, columns, pools, start, clock)
-    if data.scenario.study.build.max_candidates_per_class_role is not None:
-        best = _worse(task.best_value(), 1e-6, solved.objective.sense)
-        target = min(target, best, key=lambda v: v * solved.objective.sense)
-    for slivers in (False, True):
-        chosen = task.fewest_kinds(target, slivers=slivers)
+    model, program = _small(data, solved)
+    target, certain = _reduce(model, program, data, solved, start, clock)
+    columns, pools = used_parts(model, data)
+    start = point_of(program)
+    data = used_data(data, set(columns), set(pools))
+    if not certain:
+        chosen = FewestKinds(data, solved, columns, pools, start, clock).search(target)
         if chosen is not None:
             columns, pools, start = chosen
-            break
-    data = used_data(data, set(columns), set(pools))
-    return _settle(data, solved, target, start, clock, before)
+            data = used_data(data, set(columns), set(pools))
+    return settle(data, solved, target, start, clock, before)
+
+
+def _small(data: ModelData, solved: Solved) -> tuple[pyo.ConcreteModel, Program]:
+    """The model of a cut of the data, compiled."""
+    model = build_model(data)
+    add_objective(model, data, solved.objective)
+    return model, compile_model(model)
+
+
+def _reduce(
+    model: pyo.ConcreteModel, program: Program, data: ModelData, solved: Solved, start: dict[str, float], clock: Clock
+) -> tuple[float, bool]:
+    """Take out candidates beyond the study's limit, then kinds that the target can do without; load the point left.
+
+    Returns
+    -------
+    float, bool
+        The target, lower where the limit on candidates costs more than the gap; True where the relaxation proves
+        of every kind left that the target needs it.
+    """
+    target = _target(solved)
+    values = np.asarray([start.get(v.name, 0.0) for v in program.variables])
+    limit, upper = data.scenario.study.build.max_candidates_per_class_role, None
+    if limit is not None:
+        limiter = _reducer(model, program, data, solved, target, values, clock, upper)
+        if not limiter.limit_columns(limit):
+            raise _too_few_candidates(data)
+        values, upper = limiter.values, limiter.upper
+        value = _value(program, values, solved)
+        sense = solved.objective.sense
+        target = min(target, value - 1e-6 * abs(value) * sense, key=lambda v: v * sense)
+    reducer = _reducer(model, program, data, solved, target, values, clock, upper)
+    if not clock.stopped_by:
+        reducer.drop_kinds()
+        reducer.drop_columns()
+    load_values(program, reducer.values)
+    return target, reducer.certain
+
+
+def _reducer(
+    model: pyo.ConcreteModel,
+    program: Program,
+    data: ModelData,
+    solved: Solved,
+    target: float,
+    values: FloatArray,
+    clock: Clock,
+    upper: FloatArray | None,
+) -> Reducer:
+    """A reducer of the costs and the cut that a target means."""
+    cost, offset = _linear(program, solved, target)
+    cut = 0.0 if solved.is_ratio else -solved.objective.sense * target
+    return Reducer(data, model, program, cost, offset, cut + 1e-9 * abs(target), values, clock, upper)
+
+
+def _too_few_candidates(data: ModelData) -> InputError:
+    """What to say where no design has so few candidates."""
+    study = data.scenario.study
+    return InputError([
+        Problem(
+            study.name, "", "build.max_candidates_per_class_role", str(study.build.max_candidates_per_class_role),
+            "no design with so few candidates was found", "a larger number, or leave it out",
+        )
+    ])  # fmt: skip
 
 
 def _offered(data: ModelData, columns: set[int], pools: set[str]) -> set[int]:
@@ -144,23 +200,6 @@ def _offered(data: ModelData, columns: set[int], pools: set[str]) -> set[int]:
             where = c.pool.id if c.pool else f"{k.platform_id}@{k.power_cap}"
             ranked[k.workload, k.role, k.cache, k.tier, where].append((k.charge / k.requests_per_s, c.index))
     return columns | {index for group in ranked.values() for _, index in sorted(group)[:ALTERNATIVES]}
-
-
-def load_values(program: Program, values: FloatArray) -> None:
-    """Write a point into the Pyomo variables; integers are rounded."""
-    for variable, value, integer in zip(program.variables, values, program.integer, strict=True):
-        variable.set_value(float(round(value)) if integer else max(0.0, float(value)), skip_validation=True)
-
-
-def _used(model: pyo.ConcreteModel, data: ModelData) -> tuple[dict[int, float], dict[str, float]]:
-    """Replicas by column and nodes by pool, where there are any."""
-    block = model.period[0]
-    replicas = {c.index: pyo.value(block.replicas[c.index], exception=False) or 0.0 for c in data.columns}
-    nodes = {
-        p.id: sum(pyo.value(block.housed[h.id], exception=False) or 0.0 for h in data.housings_of_pool.get(p.id, []))
-        for p in data.pools
-    }
-    return {j: x for j, x in replicas.items() if x > USED}, {p: n for p, n in nodes.items() if n > USED}
 
 
 def _kinds(data: ModelData, columns: dict[int, float], pools: dict[str, float]) -> dict[str, int]:
@@ -186,142 +225,52 @@ def _worse(value: float, share: float, sense: int) -> float:
     return value - sense * share * abs(value)
 
 
-def _with_target(model: pyo.ConcreteModel, solved: Solved, target: float) -> None:
-    """Add the row that keeps the objective within the gap, and retire the objectives."""
-    numerator, doc = model.numerator.expr, "``objective`` no worse than the target; the row only holds the gap"
-    if solved.is_ratio:
-        held = numerator - target * model.denominator.expr >= 0
-        model.denominator.deactivate()
-    else:
-        held = numerator >= target if solved.objective.sense > 0 else numerator <= target
-    model.keep_value = pyo.Constraint(expr=held, doc=doc)
-    model.numerator.deactivate()
-
-
-@dataclass(frozen=True)
-class _Task:
-    """The polish MILP of one point: what may be used, what is used, and where to start."""
-
-    data: ModelData
-    solved: Solved
-    columns: dict[int, float]
-    pools: dict[str, float]
-    start: dict[str, float]
-    clock: Clock
-
-    def _model(self) -> pyo.ConcreteModel:
-        """Model of the offered columns with a binary for each kind."""
-        model = build_model(self.data)
-        add_objective(model, self.data, self.solved.objective)
-        replicas, nodes = _room(self.data, self.columns, self.pools)
-        served = {w.id: self.start.get(f"period[0].served[{w.id}]", 0.0) for w in self.data.workloads}
-        least = {
-            c.index: SLIVER_SHARE * served[c.candidate.workload] / c.candidate.requests_per_s for c in self.data.columns
-        }
-        add_polish(model, self.data, nodes, replicas, least)
-        return model
-
-    def fewest_kinds(
-        self, target: float, *, slivers: bool
-    ) -> tuple[dict[int, float], dict[str, float], dict[str, float]] | None:
-        """Columns, pools and point of the design with the fewest kinds; None where none is found in time."""
-        if self.clock.stop():
-            return None
-        model = self._model()
-        _with_target(model, self.solved, target)
-        if slivers:
-            model.run_no_slivers.deactivate()
-        program = compile_model(model)
-        outcome = solve_mip(
-            program,
-            program.costs[0],
-            float(program.offsets[0]),
-            self.clock,
-            upper=program.upper,
-            gap=1e-3,
-            absolute_gap=0.99,
-            time_limit_s=POLISH_TIME_S,
-            start=self._start(program),
-        )
-        if outcome.values is None:
-            return None
-        load_values(program, outcome.values)
-        return (*_used(model, self.data), _point(program))
-
-    def best_value(self) -> float:
-        """Best objective (model units) under the limit on candidates per class and role."""
-        model = self._model()
-        model.kinds.deactivate()
-        program = compile_model(model)
-        cost, offset = _linear(program, self.solved, self.solved.value)
-        outcome = solve_mip(
-            program, cost, offset, self.clock, upper=program.upper, gap=1e-3, time_limit_s=LIMITED_TIME_S
-        )
-        if outcome.values is None:
-            raise InputError(
-                [
-                    Problem(
-                        self.data.scenario.study.name,
-                        "",
-                        "build.max_candidates_per_class_role",
-                        str(self.data.scenario.study.build.max_candidates_per_class_role),
-                        "no design with so few candidates was found",
-                        "a larger number, or leave it out",
-                    )
-                ]
-            )
-        return _value(program, outcome.values, self.solved)
-
-    def _start(self, program: Program) -> FloatArray:
-        """The point we hold, with its binaries."""
-        point = np.asarray([self.start.get(v.name, 0.0) for v in program.variables])
-        used: dict[str, set[Any]] = {
-            "use_column": set(self.columns),
-            "use_pool": set(self.pools),
-            "use_unit": {p.config.id for p in self.data.pools if p.id in self.pools},
-            "use_platform": {p.config.platform.id for p in self.data.pools if p.id in self.pools},
-        }
-        for k, v in enumerate(program.variables):
-            name = v.parent_component().local_name
-            if name in used:
-                point[k] = float(v.index() in used[name])
-        return point
-
-
-def _room(
-    data: ModelData, columns: dict[int, float], pools: dict[str, float]
-) -> tuple[dict[int, float], dict[str, float]]:
-    """Most replicas of each column and nodes of each pool that a design near this one can need."""
-    size: dict[str, float] = {}
-    for p in data.pools:
-        size[p.config.platform.id] = size.get(p.config.platform.id, 0.0) + pools.get(p.id, 0.0)
-    nodes = {p.id: math.ceil(size[p.config.platform.id] * ROOM) + 1.0 for p in data.pools}
-    accelerators = {p.config.platform.id: p.config.platform.accelerators for p in data.pools}
-    replicas = {}
-    for c in data.columns:
-        platform = c.candidate.platform_id
-        total = (math.ceil(size.get(platform, 0.0) * ROOM) + 1.0) * accelerators[platform]
-        per_class = 4.0 * columns.get(c.index, 0.0) + 64.0
-        replicas[c.index] = min(total / c.candidate.charge, max(per_class, 1.0))
-    return replicas, nodes
-
-
-def _point(program: Program) -> dict[str, float]:
-    """Values of the variables by name, zeros left out."""
-    return {v.name: float(v.value) for v in program.variables if v.value}
-
-
-def _settle(
-    data: ModelData, solved: Solved, target: float, start: dict[str, float], clock: Clock, before: dict[str, int]
+def settle(
+    data: ModelData,
+    solved: Solved,
+    target: float,
+    start: dict[str, float],
+    clock: Clock,
+    before: dict[str, int],
+    *,
+    gap: float = SETTLE_GAP,
+    time_limit_s: float = SETTLE_TIME_S,
 ) -> Polished:
-    """Best point over the chosen kinds: MILP over counts, integers fixed, LP, slivers dropped while the value holds."""
-    model = build_model(data)
-    add_objective(model, data, solved.objective)
-    program = compile_model(model)
+    """Best point over the chosen kinds: MILP over counts, integers fixed, LP, slivers dropped while the value holds.
+
+    Parameters
+    ----------
+    data : ModelData
+        What may be used.
+    solved : Solved
+        For its objective.
+    target : float
+        Objective (model units) that slivers may cost; what a ratio is linearised at.
+    start : dict
+        Values of a feasible point by name of variable.
+    clock : Clock
+    before : dict
+        Kinds before the polish.
+    gap, time_limit_s : float
+        When the search over counts may stop.
+
+    Raises
+    ------
+    RuntimeError
+        If neither the search nor the start gives a point.
+    """
+    model, program = _small(data, solved)
     cost, offset = _linear(program, solved, target)
     held = np.asarray([start.get(v.name, 0.0) for v in program.variables])
     outcome = solve_mip(
-        program, cost, offset, clock, upper=program.upper, gap=1e-5, time_limit_s=SETTLE_TIME_S, start=held
+        program,
+        cost,
+        offset,
+        clock,
+        upper=program.upper,
+        gap=gap,
+        time_limit_s=time_limit_s,
+        start=held if start else None,
     )
     fixed = _fix_integers(program, held if outcome.values is None else outcome.values)
     best = solve_lp(fixed, cost, offset, clock)
@@ -330,7 +279,7 @@ def _settle(
     values = best.values
     values, upper = _drop_slivers(model, data, fixed, cost, offset, values, solved, target, clock)
     load_values(program, values)
-    columns, pools = _used(model, data)
+    columns, pools = used_parts(model, data)
     value = _value(program, values, solved)
     without_slivers = dataclasses.replace(fixed, upper=upper)
     return Polished(data, model, value, before, _kinds(data, columns, pools), program, without_slivers)

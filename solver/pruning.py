@@ -28,17 +28,34 @@ def undominated(group: NDArray[np.int_], cost: FloatArray) -> Rows:
     """
     if len(cost) == 0:
         return np.zeros(0, dtype=np.intp)
-    same = np.unique(np.column_stack([group, cost[:, 2:]]), axis=0, return_inverse=True)[1]
-    left = _front_of_two(same, cost)
+    left = _front_of_two(labels(group, *cost[:, 2:].T), cost)
     order = left[np.lexsort([*cost[left].T[::-1], group[left]])]
     bounds = np.flatnonzero(np.diff(group[order])) + 1
     return np.sort(np.concatenate([_front(part, cost) for part in np.split(order, bounds)]))
 
 
+def labels(*columns: NDArray[np.generic]) -> NDArray[np.int_]:
+    """Number the distinct rows of some columns, from 0, in lexicographic order; shape (N,).
+
+    Columns that hold one value only cost one look; the others are sorted once, all together.
+    """
+    varying = [column for column in columns if len(column) and (column != column[0]).any()]
+    if not varying:
+        return np.zeros(len(columns[0]), dtype=np.int64)
+    order = np.lexsort(varying[::-1])
+    new = np.zeros(len(order), dtype=bool)
+    for column in varying:
+        ordered = column[order]
+        new[1:] |= ordered[1:] != ordered[:-1]
+    numbers = np.empty(len(order), dtype=np.int64)
+    numbers[order] = np.cumsum(new)
+    return numbers
+
+
 def _front_of_two(group: NDArray[np.int_], cost: FloatArray) -> Rows:
     """Front in the first two costs: sorted by the first, a row stays if its second is a new minimum."""
     order = np.lexsort([cost[:, 1], cost[:, 0], group])
-    rank = np.unique(cost[:, 1], return_inverse=True)[1][order]
+    rank = labels(cost[:, 1])[order]
     # Later groups get lower keys, so that one running minimum serves all of them.
     key = rank - group[order] * (rank.max() + 2)
     before = np.minimum.accumulate(np.concatenate([[np.iinfo(np.int64).max], key[:-1]]))
@@ -50,8 +67,10 @@ def _front(rows: Rows, cost: FloatArray) -> Rows:
     if len(rows) == 1:
         return rows
     values = cost[rows]
-    kept: list[int] = [0]
-    for k in range(1, len(rows)):
-        if not (values[kept] <= values[k]).all(axis=1).any():
+    held = np.empty_like(values)
+    kept: list[int] = []
+    for k, row in enumerate(values):
+        if not (held[: len(kept)] <= row).all(axis=1).any():
+            held[len(kept)] = row
             kept.append(k)
     return rows[kept]

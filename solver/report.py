@@ -333,7 +333,7 @@ def _proof(design: Design) -> list[str]:
     total = seconds.pop("total_s", sum(seconds.values()))
     steps = ", ".join(f"{name.removesuffix('_s')} {value:.1f}" for name, value in seconds.items())
     rest = total - sum(seconds.values())
-    steps += f", polish and audit {rest:.1f}" if rest > 0 else ""
+    steps += f", rest {rest:.1f}" if rest >= 0.05 else ""
     size = f"{done.get('candidates', 0):,} candidates, {done.get('rows', 0):,} rows, {done.get('columns', 0):,} columns"
     versions = " ".join(f"{name} {number}" for name, number in done.get("versions", {}).items())
     text = f"{total:.1f} s ({steps}); {size}; catalog {design.catalog.get('hash', '')[:12]}, {versions}"

@@ -1,20 +1,45 @@
 """From relaxation to certified optimum of one linear objective.
 
-The linear relaxation gives a bound that no design can beat and tells an infeasible or unbounded study at once;
-branch and bound then closes the gap.
+The linear relaxation gives a bound that no design can beat and tells an infeasible or unbounded study at once. A
+program narrowed to what the relaxation finds promising gives a good point in little time; only where that point is
+not within the gap of the relaxation does branch and bound go over the whole program, to raise the bound.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.highs import IMPLAUSIBLE_GAP, INFEASIBLE, OPTIMAL, STOPPED, TRICKLE, Clock, Program, solve_lp, solve_mip
+from solver.choosing import eliminate, over_the_limit, search_sets, without
+from solver.highs import (
+    IMPLAUSIBLE_GAP,
+    INFEASIBLE,
+    OPTIMAL,
+    STOPPED,
+    TRICKLE,
+    Clock,
+    Outcome,
+    Program,
+    solve_lp,
+    solve_mip,
+)
+from solver.relaxation import Relaxation
 
 FloatArray = NDArray[np.float64]
+Narrow = Callable[[Outcome], NDArray[np.bool_]]
+"""From a solved relaxation to the columns worth keeping."""
+
+WORTH_NARROWING = 400
+"""Columns below which the whole program is quick enough."""
+NARROW_SHARE = 0.4
+"""Share of the allowed gap that the search over the narrowed program may leave."""
+NARROW_TIME_S = 10.0
+PROOF_WITHIN = 3.0
+"""A point within so many allowed gaps of the relaxation is taken as it is; the rest is proof, without heuristics."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +63,14 @@ class Found:
     nodes: int
 
 
+@dataclass(frozen=True)
+class Choice:
+    """Groups of columns of which only `limit` may be used: the platforms of a study that wants few kinds."""
+
+    groups: Mapping[str, NDArray[np.intp]]
+    limit: int
+
+
 def minimise(
     program: Program,
     cost: FloatArray,
@@ -48,6 +81,9 @@ def minimise(
     absolute_gap: float = 0.0,
     sign: float = 1.0,
     start: FloatArray | None = None,
+    narrow: Narrow | None = None,
+    choice: Choice | None = None,
+    relaxation: Relaxation | None = None,
 ) -> Found:
     """Minimise one cost row of a program.
 
@@ -63,55 +99,168 @@ def minimise(
         -1 where the reported objective is the negative of the cost (maximisation).
     start : (N,) array, optional
         A feasible point to begin with.
+    narrow : callable, optional
+        Picks the columns of the narrowed program from a relaxation; without it the whole program is searched.
+    choice : Choice, optional
+        Groups of which few may be used; the rows that say so stand in the program.
+    relaxation : Relaxation, optional
+        Of this program and cost, warm from an earlier solve.
     """
-    relaxed = solve_lp(program, cost, offset, clock)
+    relaxation = relaxation or Relaxation(program, cost, offset, clock)
+    relaxed = relaxation.solve()
     if relaxed.status != OPTIMAL:
         return Found(relaxed.status, None, np.nan, np.nan, np.nan, 0)
-    lp_bound = relaxed.objective
-    clock.report("relaxation", None, sign * lp_bound, None)
-
-    def report(objective: float, bound: float) -> None:
-        honest = max(bound, lp_bound)
-        clock.report("search", sign * objective, sign * honest, relative_gap(objective, honest))
-
-    outcome = solve_mip(
-        program,
-        cost,
-        offset,
-        clock,
-        upper=program.upper,
-        gap=gap,
-        absolute_gap=absolute_gap,
-        start=start,
-        report=report,
-        relaxed=lp_bound,
-    )
-    if outcome.values is None:
-        status = INFEASIBLE if outcome.status == INFEASIBLE else STOPPED
-        return Found(status, None, np.nan, lp_bound, lp_bound, outcome.nodes)
-    objective, values = outcome.objective, outcome.values
-    bound = max(lp_bound, outcome.bound) if np.isfinite(outcome.bound) else lp_bound
-    if objective - lp_bound > IMPLAUSIBLE_GAP * abs(lp_bound):
-        objective, values = _whole(program, cost, offset, clock, outcome.values, objective)
-        if objective - bound <= TRICKLE * abs(lp_bound):
-            bound = objective
-    bound = min(bound, objective)
-    close = abs(objective - bound) <= max(gap * abs(objective), absolute_gap) * (1.0 + 1e-6)
-    return Found(OPTIMAL if close else STOPPED, values, objective, bound, lp_bound, outcome.nodes)
+    clock.report("relaxation", None, sign * relaxed.objective, None)
+    task = _Task(program, cost, offset, clock, gap, absolute_gap, sign, relaxation, relaxed)
+    if narrow is not None and len(cost) >= WORTH_NARROWING:
+        start = task.narrowed(narrow, choice, start)
+    if start is not None and task.close(task.value(start), relaxed.objective):
+        return Found(OPTIMAL, start, task.value(start), relaxed.objective, relaxed.objective, 0)
+    if choice and start is not None and over_the_limit(choice.groups, choice.limit, relaxed):
+        return task.over_sets(choice, start)
+    return task.over_all(start)
 
 
-def _whole(
-    program: Program, cost: FloatArray, offset: float, clock: Clock, values: FloatArray, objective: float
-) -> tuple[float, FloatArray]:
-    """Objective and point with every integer a whole number; as they are where that has no point."""
-    whole = np.round(values)
-    fixed = dataclasses.replace(
-        program,
-        lower=np.where(program.integer, whole, program.lower),
-        upper=np.where(program.integer, whole, program.upper),
-    )
-    settled = solve_lp(fixed, cost, offset, clock)
-    return (objective, values) if settled.values is None else (settled.objective, settled.values)
+@dataclass(frozen=True)
+class _Task:
+    """One objective of one program, its relaxation solved."""
+
+    program: Program
+    cost: FloatArray
+    offset: float
+    clock: Clock
+    gap: float
+    absolute_gap: float
+    sign: float
+    relaxation: Relaxation
+    relaxed: Outcome
+
+    def value(self, values: FloatArray) -> float:
+        """Objective of a point."""
+        return float(self.cost @ values + self.offset)
+
+    def allowed(self, objective: float) -> float:
+        """How far from the bound a point of this objective may be."""
+        return max(self.gap * abs(objective), self.absolute_gap)
+
+    def close(self, objective: float, bound: float) -> bool:
+        """True where the point is good enough."""
+        return abs(objective - bound) <= self.allowed(objective) * (1.0 + 1e-6)
+
+    def report(self, objective: float, bound: float) -> None:
+        """Tell how far the search has come; no bound is worse than the relaxation's."""
+        honest = max(bound, self.relaxed.objective)
+        self.clock.report("search", self.sign * objective, self.sign * honest, relative_gap(objective, honest))
+
+    def narrowed(self, narrow: Narrow, choice: Choice | None, start: FloatArray | None) -> FloatArray | None:
+        """Best point of the program narrowed to what is promising, or the one we hold if that is better."""
+        upper = self.program.upper
+        if choice:
+            upper = without(upper, choice.groups, eliminate(self.relaxation, choice.groups, choice.limit))
+        relaxed = self.relaxation.solve(upper)
+        if relaxed.status != OPTIMAL:
+            return start
+        upper = np.where(narrow(relaxed), upper, 0.0)
+        narrow_bound = self.relaxation.solve(upper)
+        outcome = solve_mip(
+            self.program,
+            self.cost,
+            self.offset,
+            self.clock,
+            upper=upper,
+            gap=self.gap * NARROW_SHARE,
+            absolute_gap=self.absolute_gap * NARROW_SHARE,
+            time_limit_s=NARROW_TIME_S,
+            report=lambda objective, _: self.report(objective, self.relaxed.objective),
+            relaxed=narrow_bound.objective,
+        )
+        if outcome.values is None or (start is not None and self.value(start) <= outcome.objective):
+            return start
+        return outcome.values
+
+    def over_all(self, start: FloatArray | None) -> Found:
+        """Branch and bound over the whole program."""
+        return self._found(*self._mip(start, self.program.upper, self.relaxed), start)
+
+    def over_sets(self, choice: Choice, start: FloatArray) -> Found:
+        """Branch over which groups are used, then within the sets that the relaxation cannot rule out."""
+        best, bound, nodes = search_sets(
+            self.relaxation,
+            choice.groups,
+            choice.limit,
+            start,
+            self.value,
+            self.allowed,
+            lambda upper, relaxed, held: self._mip(held, upper, relaxed),
+        )
+        return self._found(Outcome(STOPPED, best, self.value(best), bound, nodes=nodes), bound, start)
+
+    def _mip(self, start: FloatArray | None, upper: FloatArray, relaxed: Outcome) -> tuple[Outcome, float]:
+        """Solve with integers under some upper bounds; return what was found and what is proven.
+
+        From a good point only proof is wanted: an integer whose reduced cost alone takes a design beyond the
+        target is fixed (``x_j <= (target - z_LP) / d_j``), and the heuristics are left out. What is fixed so can
+        only be worse than the target, which therefore caps the bound.
+        """
+        target = np.inf
+        proof = False
+        if start is not None:
+            held = self.value(start)
+            target = held - self.allowed(held)
+            proof = held - relaxed.objective <= PROOF_WITHIN * self.allowed(held)
+        if proof:
+            priced = relaxed.reduced_costs
+            at_lower = self.program.integer & (priced > 1e-7)
+            most = np.floor(np.maximum(target - relaxed.objective, 0.0) / np.where(at_lower, priced, 1.0) + 1e-6)
+            fixed = np.maximum(self.program.lower + most, np.ceil(start - 1e-6) if start is not None else 0.0)
+            upper = np.where(at_lower, np.minimum(upper, fixed), upper)
+        outcome = solve_mip(
+            self.program,
+            self.cost,
+            self.offset,
+            self.clock,
+            upper=upper,
+            gap=self.gap,
+            absolute_gap=self.absolute_gap,
+            start=start,
+            report=self.report,
+            relaxed=relaxed.objective,
+            heuristics=not proof,
+        )
+        bound = outcome.bound if np.isfinite(outcome.bound) else relaxed.objective
+        if proof:
+            bound = min(bound, target) if outcome.values is not None else relaxed.objective
+        return outcome, bound
+
+    def _found(self, outcome: Outcome, bound: float, start: FloatArray | None) -> Found:
+        """Take the better of what was found and what was held."""
+        lp_bound = self.relaxed.objective
+        if start is not None and (outcome.values is None or self.value(start) < outcome.objective):
+            outcome = dataclasses.replace(outcome, values=start, objective=self.value(start))
+        if outcome.values is None:
+            status = INFEASIBLE if outcome.status == INFEASIBLE else STOPPED
+            return Found(status, None, np.nan, lp_bound, lp_bound, outcome.nodes)
+        if outcome.objective - lp_bound > IMPLAUSIBLE_GAP * abs(lp_bound):
+            outcome = self._whole(outcome)
+            if outcome.objective - bound <= TRICKLE * abs(lp_bound):
+                bound = outcome.objective
+        bound = min(max(lp_bound, bound), outcome.objective)
+        status = OPTIMAL if self.close(outcome.objective, bound) else STOPPED
+        return Found(status, outcome.values, outcome.objective, bound, lp_bound, outcome.nodes)
+
+    def _whole(self, outcome: Outcome) -> Outcome:
+        """Return the point with every integer a whole number; as it is where that has no point."""
+        assert outcome.values is not None
+        whole = np.round(outcome.values)
+        fixed = dataclasses.replace(
+            self.program,
+            lower=np.where(self.program.integer, whole, self.program.lower),
+            upper=np.where(self.program.integer, whole, self.program.upper),
+        )
+        settled = solve_lp(fixed, self.cost, self.offset, self.clock)
+        if settled.values is None:
+            return outcome
+        return dataclasses.replace(outcome, values=settled.values, objective=settled.objective)
 
 
 def relative_gap(objective: float, bound: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,10 +19,10 @@ from solver.highs import INFEASIBLE as NO_POINT
 from solver.highs import Clock
 from solver.model.data import ModelData, model_data
 from solver.model.objectives import find_objective
-from solver.optimise import optimise
+from solver.optimise import Solved, optimise
 from solver.own_build import check_build, compared, own_build
 from solver.physics.calibration import Calibration
-from solver.polishing import polish, with_gaps
+from solver.polishing import Polished, polish, with_gaps
 from solver.resources import RESOURCES
 from solver.scenario import Scenario, resolve
 from solver.search import relative_gap
@@ -94,21 +95,30 @@ def _with_own(design: Design, build: Build, scenario: Scenario, clock: Clock) ->
 
 
 def prepare(
-    scenario: Scenario, *, prune: bool = True, menu: Sequence[Configuration] | None = None
+    scenario: Scenario,
+    *,
+    prune: bool = True,
+    menu: Sequence[Configuration] | None = None,
+    known: dict[str, CandidateSet] | None = None,
 ) -> tuple[ModelData, CandidateSet]:
-    """Make the columns of a scenario: menu (its own unless one is given), candidates, pools."""
+    """Make the columns of a scenario: menu and known classes as given, else made here."""
     find_objective(scenario)
     configs = configurations(scenario) if menu is None else menu
     fit = Calibration.from_catalog(scenario.catalog)
-    candidates = build_candidates(scenario, configs, fit, prune=prune)
+    candidates = build_candidates(scenario, configs, fit, prune=prune, known=known)
     return model_data(scenario, configs, candidates.candidates), candidates
 
 
-def solve_prepared(data: ModelData, candidates: CandidateSet, clock: Clock) -> Design:
-    """Solve, polish, assemble and audit one set of columns."""
+def solve_prepared(
+    data: ModelData,
+    candidates: CandidateSet,
+    clock: Clock,
+    keep: Callable[[Solved, Polished], None] | None = None,
+) -> Design:
+    """Solve, polish, assemble and audit one set of columns; `keep` is told of the parts of a design that passed."""
     scenario = data.scenario
     seconds = {"candidates_s": clock.elapsed_s}
-    unserved = _unserved(data)
+    unserved = unserved_classes(data)
     if unserved:
         return unbuilt(scenario, candidates, INFEASIBLE, unserved)
     solved = optimise(data, clock)
@@ -116,20 +126,60 @@ def solve_prepared(data: ModelData, candidates: CandidateSet, clock: Clock) -> D
         if solved.found.status == NO_POINT:
             return unbuilt(scenario, candidates, INFEASIBLE, ["the limits and the demand clash"])
         return unbuilt(scenario, candidates, UNKNOWN, ["stopped before a design was found"], clock.stopped_by)
+    begun = time.perf_counter()
     polished = polish(solved, clock)
     if not polished.kinds_after["pools"] and clock.stopped_by:
         return unbuilt(scenario, candidates, UNKNOWN, ["stopped before a design was found"], clock.stopped_by)
     if not polished.kinds_after["pools"]:
         return unbuilt(scenario, candidates, INFEASIBLE, _nothing_fits(data))
+    seconds |= solved.timings | {"polish_s": time.perf_counter() - begun}
+    design = audited(solved, polished, candidates, clock, seconds)
+    if keep is not None:
+        keep(solved, polished)
+    clock.report("done", design.objective["value"], design.objective["bound"], design.objective["gap"])
+    return design
+
+
+def audited(
+    solved: Solved,
+    polished: Polished,
+    candidates: CandidateSet,
+    clock: Clock,
+    seconds: dict[str, float],
+    short: str = "",
+) -> Design:
+    """Assemble the design that a polished model holds and audit it.
+
+    Replicas that find no room in whole nodes are taken off first, a few rounds long.
+
+    Parameters
+    ----------
+    solved : Solved
+        Where the bound comes from.
+    polished : Polished
+    candidates : CandidateSet
+    clock : Clock
+    seconds : dict
+        Time by step so far; the audit's and the total come on top.
+    short : str
+        What kept the design from the gap, where it is known.
+
+    Raises
+    ------
+    AuditError
+        If the design breaks a limit or promise.
+    """
+    study, begun = solved.data.scenario.study, time.perf_counter()
+    short = short or ("limits" if study.build.max_candidates_per_class_role is not None else "layout")
     for _ in range(LAYOUT_ROUNDS):
-        within = relative_gap(polished.value, solved.bound) <= scenario.study.solver.gap * (1 + 1e-6)
+        within = relative_gap(polished.value, solved.bound) <= study.solver.gap * (1 + 1e-6)
         design = assemble(
             solved,
             polished,
             candidates,
             OPTIMAL if within else FEASIBLE,
-            clock.stopped_by or ("gap" if within else "layout"),
-            seconds | solved.timings | {"total_s": clock.elapsed_s},
+            clock.stopped_by or ("gap" if within else short),
+            seconds,
         )
         report = audit(design)
         if "unplaced" not in report:
@@ -138,8 +188,8 @@ def solve_prepared(data: ModelData, candidates: CandidateSet, clock: Clock) -> D
     if not report["ok"]:
         lines = "\n".join(f"  - {line}" for line in report["violations"][:20])
         raise AuditError(f"the design fails its audit:\n{lines}")
-    clock.report("done", design.objective["value"], design.objective["bound"], design.objective["gap"])
-    return design.replace(audit=report)
+    took = {"audit_s": round(time.perf_counter() - begun, 3), "total_s": round(clock.elapsed_s, 3)}
+    return design.replace(audit=report, solver=design.solver | {"seconds": design.solver["seconds"] | took})
 
 
 def _nothing_fits(data: ModelData) -> list[str]:
@@ -158,7 +208,7 @@ def _nothing_fits(data: ModelData) -> list[str]:
     return lines or [NOTHING]
 
 
-def _unserved(data: ModelData) -> list[str]:
+def unserved_classes(data: ModelData) -> list[str]:
     """Classes that must be served and that no candidate can serve."""
     demand = data.scenario.study.demand
     if demand.mode == "fixed" and demand.floor_frac == 0:

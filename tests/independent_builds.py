@@ -257,12 +257,12 @@ def _loose(data: ModelData, units: list[Configuration], bought: IntArray) -> tup
 
 
 def _few_kinds(data: ModelData, housed: IntArray) -> NDArray[np.bool_]:
-    """Whether no more kinds of platform stand than the study allows."""
-    kinds = {h.pool.config.platform.id for h in data.housings}
+    """Whether no more kinds of platform with accelerators stand than the study allows."""
+    kinds = {h.pool.config.platform.id for h in data.housings if h.pool.config.platform.accelerators}
     standing = [
         housed @ np.asarray([int(h.pool.config.platform.id == kind) for h in data.housings]) > 0 for kind in kinds
     ]
-    return np.sum(standing, axis=0) <= (data.scenario.study.build.max_platforms or len(kinds))
+    return np.sum(standing, axis=0, dtype=int) <= (data.scenario.study.build.max_platforms or len(kinds))
 
 
 def _supply(data: ModelData, config: Configuration) -> int:

@@ -16,6 +16,7 @@ from hand import optimum
 from independent import brute_force
 from tiny import tiny
 
+import solver.search
 from solver.highs import INFEASIBLE, OPTIMAL, Clock
 from solver.model.data import ModelData
 from solver.model.objectives import OBJECTIVES
@@ -52,6 +53,33 @@ def with_gap(data: ModelData, gap: float) -> ModelData:
     """Return the instance with another gap."""
     study = data.scenario.study.with_changes({"solver.gap": gap})
     return dataclasses.replace(data, scenario=dataclasses.replace(data.scenario, study=study))
+
+
+@pytest.mark.parametrize("gap", [1e-6, 0.02])
+@pytest.mark.parametrize("seed", range(2 * POLISHED))
+@pytest.mark.parametrize("objective", ["tokens", "tokens_per_used_mw", "tco"])
+def test_the_narrowed_search_bounds_brute_force(
+    objective: str, seed: int, gap: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Proves the narrowed search, the proof from a start and the tree over sets of platforms (one allowed).
+
+    Optimum between value and bound, both within the gap: an integer fixed too eagerly, or a set of platforms
+    pruned wrongly, would leave the optimum outside.
+    """
+    monkeypatch.setattr(solver.search, "WORTH_NARROWING", 0)
+    data = with_gap(tiny(seed, objective), gap)
+    if seed % 2:
+        study = data.scenario.study.with_changes({"build.max_platforms": 1})
+        data = dataclasses.replace(data, scenario=dataclasses.replace(data.scenario, study=study))
+    best = brute_force(data)
+    solved = optimise(data, Clock(60.0, threads=1))
+    if best.value is None:
+        assert solved.found.status == INFEASIBLE
+        return
+    unit, sense = solved.objective.per_unit(data.scenario), solved.objective.sense
+    value, bound, slack = sense * solved.value * unit, sense * solved.bound * unit, 1e-6 * abs(best.value)
+    assert value - slack <= sense * best.value <= bound + slack
+    assert bound - value <= gap * abs(value) + slack
 
 
 @pytest.mark.parametrize("seed", range(POLISHED))

@@ -15,6 +15,7 @@ from hand import Row, take_out
 from records import candidate, configuration, housing, model_data, platform, scenario, workload
 
 from solver.errors import InputError
+from solver.fewest import FewestKinds
 from solver.highs import Clock, compile_model, solve_mip
 from solver.model.build import build_model
 from solver.model.data import ModelData, Pool
@@ -96,6 +97,16 @@ def test_the_polish_takes_one_kind_where_two_tie() -> None:
     assert polished.kinds_after == {"platforms": 1, "configurations": 1, "pools": 1, "candidates": 1}
     assert polished.value == pytest.approx(2.0)
     assert sum(polished.kinds_after.values()) <= sum(polished.kinds_before.values())
+
+
+def test_no_search_where_every_kind_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proves the early end: with one node of each, neither platform can go, the relaxation says so, no search is run."""
+    data = two_alike(1, {"solver.gap": 0.001})
+    solved = optimise(data, Clock(30.0, 1))
+    monkeypatch.setattr(FewestKinds, "search", lambda *_: pytest.fail("searched for what was proven"))
+    polished = polish(solved, Clock(30.0, 1))
+    assert polished.kinds_after == polished.kinds_before
+    assert polished.value == pytest.approx(2.0)
 
 
 def test_a_limit_on_candidates_costs_tokens_rather_than_being_broken() -> None:

@@ -81,6 +81,11 @@ def test_solved_audited_and_kept(design: Design) -> None:
 
 def test_bound_is_on_the_right_side(design: Design) -> None:
     assert design.objective["bound"] >= design.objective["value"] > 0
+    loss = 1.0 - design.objective["value"] / design.objective["unpolished"]
+    assert design.objective["loss_frac"] == pytest.approx(loss, abs=1e-12) and loss <= GAP
+    steps = ("candidates_s", "model_s", "search_s", "polish_s", "audit_s")
+    seconds = design.solver["seconds"]
+    assert sum(seconds[step] for step in steps) == pytest.approx(seconds["total_s"], abs=0.2)
 
 
 @pytest.mark.parametrize(

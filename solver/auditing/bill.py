@@ -135,7 +135,7 @@ def _check_admission(facts: Facts, nodes: dict[str, Node], checks: Checks) -> No
     """Check sale, date, price and the study's exclusions of every part."""
     study, by = facts.study, facts.study.site.available_by
     ordered = {line["part"] for line in facts.design.bill_of_materials if line["quantity"] and not line["owned"]}
-    kinds = {n.platform.id for n in nodes.values() if n.quantity}
+    kinds = {n.platform.id for n in nodes.values() if n.quantity and n.platform.accelerators}
     known = examples(facts, nodes).values()
     platforms: dict[str, Platform] = {n.platform.id: n.platform for n in known if n.platform.id in ordered}
     devices: dict[str, MemoryDevice] = {d.id: d for n in known for d, _ in n.devices if d.id in ordered}

@@ -43,7 +43,13 @@ def add_limits(block: pyo.Block, data: ModelData) -> None:
 
 def use(block: pyo.Block, data: ModelData, resource: Resource) -> object:
     """Sum what is fixed, bought, wired, housed and at work, in model units."""
-    m, s, scale = block.model(), data.scenario, resource.scale
+    fixed = resource.fixed(data.scenario) / resource.scale
+    return fixed + pyo.quicksum(each * var for var, each in use_terms(block, data, resource))
+
+
+def use_terms(block: pyo.Block, data: ModelData, resource: Resource) -> list[tuple[pyo.Var, float]]:
+    """Variables and what one unit of each uses, in model units; what uses nothing is left out."""
+    m, s = block.model(), data.scenario
     configs = {p.config.id: p.config for p in data.pools}
     racks = {h.rack.id: h.rack for h in data.housings if not h.own}
     pue = data.pue_of_family
@@ -56,7 +62,7 @@ def use(block: pyo.Block, data: ModelData, resource: Resource) -> object:
     terms += [(block.optics, resource.per_optic(s))]
     terms += [(block.housed[h.id], resource.per_node(s, h)) for h in data.housings]
     terms += [(block.replicas[c.index], resource.per_replica(s, c.candidate, pue[c.family])) for c in data.columns]
-    return resource.fixed(s) / scale + pyo.quicksum(amount / scale * var for var, amount in terms if amount)
+    return [(var, amount / resource.scale) for var, amount in terms if amount]
 
 
 def within_limit(block: pyo.Block, resource: str, limit: float) -> object:

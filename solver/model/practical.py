@@ -26,16 +26,17 @@ def add_practical(block: pyo.Block, data: ModelData) -> None:
     """
     build = data.scenario.study.build
     platforms = sorted({p.config.platform.id for p in data.pools})
-    counted = platforms if build.max_platforms is not None or build.n_plus_one else []
-    most = {p.id: most_nodes(data, p.id) for p in data.pools} if counted else {}
+    counted = platforms if build.n_plus_one else counted_platforms(data) if build.max_platforms is not None else []
+    most = {p.id: most_nodes(data, p.id) for p in data.pools if p.config.platform.id in counted}
     block.chosen = pyo.Var(counted, domain=pyo.Binary, doc="platform is in the build [0 or 1]")
     block.build_only_chosen = pyo.Constraint(
         list(most),
         rule=lambda b, pool: build_only_chosen(b, pool, pool.split("/")[0], most[pool]),
         doc=build_only_chosen.__doc__,
     )
-    if build.max_platforms is not None:
-        block.choose_few = pyo.Constraint(expr=choose_few(block, build.max_platforms), doc=choose_few.__doc__)
+    if build.max_platforms is not None and counted_platforms(data):
+        few = choose_few(block, counted_platforms(data), build.max_platforms)
+        block.choose_few = pyo.Constraint(expr=few, doc=choose_few.__doc__)
     shares = spare_shares(data)
     block.keep_spares = pyo.Constraint(
         [p for p in platforms if shares[p] > 0 or build.n_plus_one],
@@ -89,14 +90,19 @@ def spread_over_vendors(block: pyo.Block, board_w: dict[str, dict[str, float]], 
     return mine <= limit * total
 
 
+def counted_platforms(data: ModelData) -> list[str]:
+    """Platforms that count as kinds: those with accelerators; storage servers stand beside them."""
+    return sorted({p.config.platform.id for p in data.pools if p.config.accelerator})
+
+
 def build_only_chosen(block: pyo.Block, pool: str, platform: str, most: float) -> object:
     """``n[pool] <= N z[platform]``. The dual is what another kind of platform would be worth per node."""
     return block.nodes[pool] <= most * block.chosen[platform]
 
 
-def choose_few(block: pyo.Block, limit: int) -> object:
+def choose_few(block: pyo.Block, platforms: list[str], limit: int) -> object:
     """``sum z[platform] <= max_platforms``. The dual is the value of one more kind in the relaxation."""
-    return pyo.quicksum(block.chosen.values()) <= limit
+    return pyo.quicksum(block.chosen[p] for p in platforms) <= limit
 
 
 def most_nodes(data: ModelData, pool: str) -> float:

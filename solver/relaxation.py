@@ -1,0 +1,55 @@
+"""The linear relaxation of a program, kept inside HiGHS so that each further solve starts from the last basis."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.highs import OPTIMAL, Clock, Outcome, Program, load, status_of
+
+FloatArray = NDArray[np.float64]
+
+
+class Relaxation:
+    """A program's LP that remembers its basis.
+
+    Parameters
+    ----------
+    program : Program
+    cost : (N,) array
+    offset : float
+    clock : Clock
+    """
+
+    def __init__(self, program: Program, cost: FloatArray, offset: float, clock: Clock) -> None:
+        self.program, self.clock = program, clock
+        self._highs = load(program, cost, offset, program.upper, integer=False, clock=clock)
+        self._all = np.arange(len(cost), dtype=np.int32)
+
+    def solve(self, upper: FloatArray | None = None, lower: FloatArray | None = None) -> Outcome:
+        """Solve under other bounds (an upper bound of 0 takes a column out), warm after the first call."""
+        most = self.program.upper if upper is None else upper
+        least = np.minimum(self.program.lower if lower is None else lower, most)
+        self._highs.changeColsBounds(len(most), self._all, least, most)
+        self._highs.setOptionValue("time_limit", self._highs.getRunTime() + self.clock.left_s)
+        self._highs.run()
+        status = status_of(self._highs)
+        if status != OPTIMAL:
+            return Outcome(status, None, np.nan, np.nan)
+        solution, value = self._highs.getSolution(), self._highs.getInfo().objective_function_value
+        return Outcome(
+            OPTIMAL,
+            np.asarray(solution.col_value),
+            value,
+            value,
+            np.asarray(solution.col_dual),
+            np.asarray(solution.row_dual),
+        )
+
+    def change(self, program: Program, cost: FloatArray, offset: float) -> None:
+        """Take another program with the same rows and columns (other coefficients, sides, bounds or costs)."""
+        basis = self._highs.getBasis()
+        self.program = program
+        self._highs = load(program, cost, offset, program.upper, integer=False, clock=self.clock)
+        if basis.valid:
+            self._highs.setBasis(basis)

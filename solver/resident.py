@@ -1,0 +1,193 @@
+"""A study kept warm: what a change leaves as it was is not computed again.
+
+Candidates are kept by class, the compiled program and the basis of its relaxation by structure. A changed limit or
+price changes coefficients and sides of a few rows, and a few pivots later the relaxation gives the new bound; the
+design is then decided over what the relaxation uses and what the last design used. Its gap is measured against that
+bound and printed, so a quick answer may be `feasible` where a full solve would be `optimal`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+
+from solver.candidates import CandidateSet
+from solver.catalog import Catalog
+from solver.design import Design
+from solver.highs import OPTIMAL, STOPPED, Clock
+from solver.model.data import Column, ModelData
+from solver.model.objectives import find_objective
+from solver.model.polish import used_data
+from solver.optimise import Solved, compiled
+from solver.polishing import Polished, settle
+from solver.relaxation import Relaxation
+from solver.repricing import repriced, same_structure
+from solver.restriction import PRESENT, Layout
+from solver.scenario import resolve
+from solver.search import Found, relative_gap
+from solver.solve import audited, prepare, solve_prepared, unserved_classes
+from solver.study import Study
+
+SLIVERS_SHARE = 0.25
+"""Share of the allowed gap that a quick answer may give up to be rid of slivers."""
+COUNTS_SHARE = 0.3
+"""Share of the allowed gap that the search over its counts may leave."""
+COUNTS_TIME_S = 0.6
+"""Seconds for it."""
+FAR = 0.02
+"""A quick answer further than this from its bound is not given: the change asks for other parts."""
+
+
+@dataclasses.dataclass
+class _Warm:
+    """The last answer: its model, its relaxation, and which columns and pools it or the last full solve uses."""
+
+    solved: Solved
+    relaxation: Relaxation
+    columns: set[tuple[object, ...]]
+    pools: set[str]
+
+
+class Resident:
+    """One study and catalog, solved again and again with changes.
+
+    Parameters
+    ----------
+    study : Study
+        What changes are made to; each `solve` begins from it, not from the change before.
+    catalog : Catalog
+    """
+
+    def __init__(self, study: Study, catalog: Catalog) -> None:
+        self.study, self.catalog = study, catalog
+        self._known: dict[str, CandidateSet] = {}
+        self._warm: _Warm | None = None
+        self._base: tuple[set[tuple[object, ...]], set[str]] = (set(), set())
+
+    def solve(
+        self,
+        changes: Mapping[str, Any] | None = None,
+        on_progress: Callable[[dict[str, Any]], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+        *,
+        quick: bool = True,
+    ) -> Design:
+        """Return the audited design of the study with some values changed.
+
+        Parameters
+        ----------
+        changes : mapping, optional
+            Dotted path to value, as in `Study.with_changes`.
+        on_progress, should_stop : callable, optional
+            As in `solver.solve.solve`.
+        quick : bool
+            False solves to the study's gap, with what is known of the candidates only.
+
+        Raises
+        ------
+        InputError, AuditError
+            As in `solver.solve.solve`.
+        """
+        study = self.study.with_changes(changes or {})
+        clock = Clock(study.solver.time_limit_s, study.solver.threads, on_progress, should_stop)
+        data, candidates = prepare(resolve(study, self.catalog), known=self._known)
+        seconds = {"candidates_s": clock.elapsed_s}
+        if quick and self._warm is not None and _can_be_quick(data):
+            design = self._quick(self._warm, data, candidates, clock, seconds)
+            if design is not None:
+                return design
+        return solve_prepared(data, candidates, clock, keep=self._keep)
+
+    def _keep(self, solved: Solved, polished: Polished) -> None:
+        """Remember an answer of a full solve."""
+        cost, offset = solved.program.costs[0], float(solved.program.offsets[0])
+        relaxation = Relaxation(solved.program, cost, offset, Clock(60.0))
+        relaxation.solve()
+        self._base = _used(polished)
+        self._warm = _Warm(solved, relaxation, *self._base)
+
+    def _quick(
+        self, warm: _Warm, data: ModelData, candidates: CandidateSet, clock: Clock, seconds: dict[str, float]
+    ) -> Design | None:
+        """The design over what the relaxation uses and the last design used; None where there is none."""
+        begun = time.perf_counter()
+        if same_structure(warm.solved.data, data) and _counts_only_service(warm.solved):
+            program = repriced(warm.solved, data)
+            model, objective, relaxation = warm.solved.model, warm.solved.objective, warm.relaxation
+            relaxation.clock = clock
+            relaxation.change(program, program.costs[0], float(program.offsets[0]))
+        else:
+            model, program, objective = compiled(data)
+            relaxation = Relaxation(program, program.costs[0], float(program.offsets[0]), clock)
+        seconds["model_s"] = time.perf_counter() - begun
+        begun = time.perf_counter()
+        relaxed = relaxation.solve()
+        if relaxed.status != OPTIMAL or relaxed.values is None:
+            return None
+        sense = float(objective.sense)
+        bound = -sense * relaxed.objective
+        found = Found(STOPPED, relaxed.values, relaxed.objective, relaxed.objective, relaxed.objective, 0)
+        solved = Solved(data, model, program, objective, found, bound, bound, {})
+        layout = Layout.of(data, model, program)
+        columns = {c.index for c in data.columns if relaxed.values[layout.replicas[c.index]] > PRESENT}
+        columns |= {c.index for c in data.columns if _identity(c) in warm.columns}
+        pools = {p for p, at in layout.housed.items() if relaxed.values[at].sum() > PRESENT} | warm.pools
+        seconds["search_s"] = time.perf_counter() - begun
+        begun = time.perf_counter()
+        target = bound * (1.0 - sense * SLIVERS_SHARE * data.scenario.study.solver.gap)
+        try:
+            polished = settle(
+                used_data(data, columns, pools),
+                solved,
+                target,
+                {},
+                clock,
+                {},
+                gap=data.scenario.study.solver.gap * COUNTS_SHARE,
+                time_limit_s=COUNTS_TIME_S,
+            )
+        except RuntimeError:
+            return None
+        seconds["polish_s"] = time.perf_counter() - begun
+        if relative_gap(polished.value, bound) > max(FAR, data.scenario.study.solver.gap):
+            return None
+        solved = dataclasses.replace(solved, value=polished.value)
+        design = audited(solved, polished, candidates, clock, seconds, short="quick")
+        used_columns, used_pools = _used(polished)
+        self._warm = _Warm(solved, relaxation, used_columns | self._base[0], used_pools | self._base[1])
+        clock.report("done", design.objective["value"], design.objective["bound"], design.objective["gap"])
+        return design
+
+
+def _can_be_quick(data: ModelData) -> bool:
+    """A ratio, and limits that only binaries keep, need the whole search; a class nobody can serve an explanation."""
+    build = data.scenario.study.build
+    counted = build.max_platforms is not None or build.max_candidates_per_class_role is not None
+    ratio = find_objective(data.scenario).denominator(data.scenario) is not None
+    return not counted and not ratio and not unserved_classes(data)
+
+
+def _counts_only_service(solved: Solved) -> bool:
+    """True where the objective is a sum over what is served, which no limit or price changes."""
+    served = {id(v) for v in solved.model.period[0].served.values()}
+    return all(id(solved.program.variables[k]) in served for k in np.flatnonzero(solved.program.costs[0]))
+
+
+def _identity(column: Column) -> tuple[object, ...]:
+    """What makes a column the same one among other candidates."""
+    c = column.candidate
+    where = column.pool.id if column.pool else ""
+    place = (c.workload, c.role, c.cache, c.tier, c.platform_id, c.power_cap, where)
+    return (*place, c.precision, c.tp, c.pp, c.dp, c.ep, c.batch)
+
+
+def _used(polished: Polished) -> tuple[set[tuple[object, ...]], set[str]]:
+    """Columns and pools of a design."""
+    block = polished.model.period[0]
+    columns = {_identity(c) for c in polished.data.columns if (block.replicas[c.index].value or 0.0) > PRESENT}
+    return columns, {p.id for p in polished.data.pools if pyo.value(block.nodes[p.id]) > 0.5}

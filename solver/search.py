@@ -228,7 +228,9 @@ class _Task:
             heuristics=not proof,
         )
         bound = outcome.bound if np.isfinite(outcome.bound) else relaxed.objective
-        if proof:
+        if outcome.values is None and outcome.status == INFEASIBLE:
+            bound = target  # nothing there, or nothing that is better
+        elif proof:
             bound = min(bound, target) if outcome.values is not None else relaxed.objective
         return outcome, bound
 

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.intp]
+BLOCK = 256
+"""Rows that are set against a front at once."""
 
 
 def undominated(group: NDArray[np.int_], cost: FloatArray) -> Rows:
@@ -63,14 +65,26 @@ def _front_of_two(group: NDArray[np.int_], cost: FloatArray) -> Rows:
 
 
 def _front(rows: Rows, cost: FloatArray) -> Rows:
-    """Front of one group whose rows are sorted lexicographically, so that only earlier rows can dominate."""
+    """Front of one group whose rows are sorted lexicographically, so that only earlier rows can dominate.
+
+    Rows come in blocks: each is set against the front so far, then against the earlier rows of its block. A row that
+    is itself dominated may serve as witness, since what dominates it dominates further.
+    """
     if len(rows) == 1:
         return rows
     values = cost[rows]
-    held = np.empty_like(values)
-    kept: list[int] = []
-    for k, row in enumerate(values):
-        if not (held[: len(kept)] <= row).all(axis=1).any():
-            held[len(kept)] = row
-            kept.append(k)
+    kept = np.zeros(0, dtype=np.intp)
+    for begin in range(0, len(rows), BLOCK):
+        block = np.arange(begin, min(begin + BLOCK, len(rows)))
+        block = block[~_any_below(values[kept], values[block]).any(axis=0)]
+        earlier = np.triu(_any_below(values[block], values[block]), k=1)
+        kept = np.concatenate([kept, block[~earlier.any(axis=0)]])
     return rows[kept]
+
+
+def _any_below(lower: FloatArray, upper: FloatArray) -> NDArray[np.bool_]:
+    """Whether row i of the first is at most row j of the second in every column; shape (I, J)."""
+    below = np.ones((len(lower), len(upper)), dtype=bool)
+    for one, other in zip(lower.T, upper.T, strict=True):
+        below &= one[:, None] <= other[None, :]
+    return below

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pyomo.environ as pyo
@@ -14,6 +16,7 @@ from solver.errors import InputError
 from solver.highs import Clock, solve_lp
 from solver.kpis import KPIS, compute_kpis
 from solver.model.build import build_model
+from solver.model.objectives import find_objective
 from solver.optimise import compiled, optimise
 from solver.polishing import polish
 from solver.resources import RESOURCES
@@ -442,3 +445,12 @@ def test_periods_share_the_stock(study: Study, catalog: Catalog) -> None:
     assert len(model.period) == 2
     unit = next(iter(model.UNITS))
     assert (unit, 1, 0) in model.keep_what_was_bought, "a node bought in period 1 is not owned in period 0"
+
+
+def test_the_example_of_a_buyer_resolves(catalog: Catalog) -> None:
+    """The study in docs/buying.md is one that the program takes, with every key in its place."""
+    text = (Path(__file__).parent.parent / "docs" / "buying.md").read_text(encoding="utf-8")
+    body = "\n".join(line[4:] for line in text.splitlines() if line.startswith("    "))
+    scenario = resolve(study_from_dict(tomllib.loads(body)), catalog)
+    assert scenario.site.budget_usd == pytest.approx(90e6) and scenario.fleet == {"hgx_h100_8/standard": 6}
+    find_objective(scenario)

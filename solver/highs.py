@@ -59,6 +59,8 @@ class Program:
     integer : (N,) array of bool
     variables : list of Pyomo variables, in column order
     rows : list of (constraint, bound type), in row order
+    model : ConcreteModel
+        What was compiled: variables and rows know their names and indices only while it lives.
     """
 
     costs: FloatArray
@@ -73,6 +75,7 @@ class Program:
     integer: BoolArray
     variables: list[Any]
     rows: list[Any]
+    model: Any = None
 
     def columns(self, component: Any) -> NDArray[np.intp]:
         """Column numbers of a Pyomo variable component's data."""
@@ -99,6 +102,7 @@ def compile_model(model: pyo.ConcreteModel) -> Program:
         integer=np.asarray([not v.is_continuous() for v in form.columns], dtype=bool),
         variables=list(form.columns),
         rows=list(form.rows),
+        model=model,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import numpy as np
@@ -71,3 +72,10 @@ def test_time_out_among_doubts_claims_no_bound(monkeypatch: pytest.MonkeyPatch) 
     lying(monkeypatch, [EMPTY, Outcome(STOPPED, None, np.nan, np.nan)])
     outcome = solve_mip(program, program.costs[0], 0.0, Clock(10.0), upper=program.upper, gap=0.0, relaxed=-13.6)
     assert outcome.status == STOPPED and outcome.objective == 0.0 and np.isnan(outcome.bound)
+
+
+def test_variables_know_their_names_while_the_program_lives() -> None:
+    """Proves that a program keeps its model: Pyomo's variables point to it weakly and would forget their names."""
+    program = knapsack()
+    gc.collect()
+    assert {v.parent_component().local_name for v in program.variables} == {"x"}

@@ -41,6 +41,13 @@ SUB_MIPS = ("mip_heuristic_run_rins", "mip_heuristic_run_rens", "mip_heuristic_r
 IMPLAUSIBLE_GAP = 0.05
 """A claimed optimum that is this share worse than the relaxation is confirmed by a second run with other rules."""
 
+PRIMAL, DUAL, SCALE_BY_MAX = 4, 1, 4
+"""Simplex options of HiGHS.
+
+From scratch the primal method on columns scaled by their largest value takes an eighth of the time of the usual choice
+on the reference study; from a basis whose bounds have changed the dual method is at home.
+"""
+
 OPTIMAL, INFEASIBLE, UNBOUNDED, STOPPED, FAILED = "optimal", "infeasible", "unbounded", "stopped", "failed"
 
 
@@ -362,6 +369,9 @@ def load(
     highs = QuietHighs()  # type: ignore[no-untyped-call]
     _use_threads(highs, clock.threads)
     highs.setOptionValue("time_limit", clock.left_s)
+    if not integer:
+        highs.setOptionValue("simplex_scale_strategy", SCALE_BY_MAX)
+        highs.setOptionValue("simplex_strategy", PRIMAL)
     status = highs.passModel(lp)
     if status == highspy.HighsStatus.kError:
         raise RuntimeError("HiGHS rejected the model: a coefficient is not finite or too large")

@@ -20,7 +20,7 @@ from solver.restriction import Layout, promising
 from solver.search import Choice, Found, Narrow, minimise, relative_gap
 
 FloatArray = NDArray[np.float64]
-SEARCH_GAP_SHARE = 0.5
+SEARCH_GAP_SHARE = 0.6
 """Share of the allowed gap that the search may leave; the rest is room for the polish."""
 MAX_RATIO_STEPS = 12
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.highs import OPTIMAL, Clock, Outcome, Program, load, status_of
+from solver.highs import DUAL, OPTIMAL, Clock, Outcome, Program, load, status_of
 
 FloatArray = NDArray[np.float64]
 
@@ -33,6 +33,7 @@ class Relaxation:
         self._highs.changeColsBounds(len(most), self._all, least, most)
         self._highs.setOptionValue("time_limit", self._highs.getRunTime() + self.clock.left_s)
         self._highs.run()
+        self._highs.setOptionValue("simplex_strategy", DUAL)
         status = status_of(self._highs)
         if status != OPTIMAL:
             return Outcome(status, None, np.nan, np.nan)
@@ -53,3 +54,4 @@ class Relaxation:
         self._highs = load(program, cost, offset, program.upper, integer=False, clock=self.clock)
         if basis.valid:
             self._highs.setBasis(basis)
+            self._highs.setOptionValue("simplex_strategy", DUAL)

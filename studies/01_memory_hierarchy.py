@@ -104,6 +104,21 @@ def draw(tables: Tables) -> Figure:
     return figure
 
 
+def answer(tables: Tables) -> str:
+    """Say it in short."""
+    table = tables[""]
+    shown = _by_step(table, table["gap [share]"].max())
+    seen = [f"{line.split('**')[1]} {line.split(' in ')[1].split(' cases')[0]}" for line in shown]
+    best = []
+    for name in table["class"].unique():
+        ratios = [part[TOKENS].max() / part[TOKENS].iloc[0] for (own, _), part in _added(table) if own == name]
+        best.append(f"{name} {_times(min(ratios))} to {_times(max(ratios))}")
+    return (
+        f"All tiers over HBM only: {', '.join(best)}. Cases of class and prices in which a tier adds more than the "
+        f"gap: {', '.join(seen)}."
+    )
+
+
 def findings(tables: Tables, inputs: Inputs) -> str:
     """Say what each tier buys and where agents keep their KV."""
     table = tables[""]
@@ -240,7 +255,7 @@ def _split(placement: pd.DataFrame, inputs: Inputs) -> list[str]:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the study."""
-    return run_study(__file__, __doc__ or "", rows, draw, findings, argv)
+    return run_study(__file__, __doc__ or "", rows, draw, answer, findings, argv)
 
 
 if __name__ == "__main__":

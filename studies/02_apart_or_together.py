@@ -73,6 +73,20 @@ def draw(tables: Tables) -> Figure:
     return figure
 
 
+def answer(tables: Tables) -> str:
+    """Say it in short."""
+    wide, noise = gains(tables[""]), tables[""]["gap [share]"].max()
+    best, worst = wide.loc[wide[GAIN].idxmax()], wide.loc[wide[GAIN].idxmin()]
+    words = []
+    for model, part in wide.groupby("model", sort=False):
+        only = part["together"].isna() & part["apart"].notna()
+        words.append(f"{((part[GAIN] > noise) | only).sum()} of {len(part)} cases of {model}")
+    return (
+        f"Apart is better or the only way in {', '.join(words)}; from {percent(best[GAIN], 0)} ({_case(best)}) to "
+        f"{percent(worst[GAIN], 0)} ({_case(worst)})."
+    )
+
+
 def findings(tables: Tables, inputs: Inputs) -> str:
     """Say where the border lies."""
     wide, noise, lines = gains(tables[""]), inputs.study.solver.gap, []
@@ -132,7 +146,7 @@ def _case(row: pd.Series) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the study."""
-    return run_study(__file__, __doc__ or "", rows, draw, findings, argv)
+    return run_study(__file__, __doc__ or "", rows, draw, answer, findings, argv)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,19 @@ def draw(tables: Tables) -> Figure:
     return figure
 
 
+def answer(tables: Tables) -> str:
+    """Say it in short."""
+    first, rest = tables[""].iloc[0], tables[""].iloc[1:]
+    words = [
+        f"{row['case']} {percent(row[TOKENS] / first[TOKENS] - 1)} for {row['capex [MUSD]']:,.0f} MUSD"
+        for _, row in rest.iterrows()
+    ]
+    return (
+        f"As it is {first[TOKENS]:,.0f} tokens/s/MW for {first['capex [MUSD]']:,.0f} MUSD"
+        f"{'; ' if words else ''}{', '.join(words)}."
+    )
+
+
 def findings(tables: Tables, inputs: Inputs) -> str:
     """Say what the limits cost."""
     table, parts, tiers = tables[""], tables["_platforms"], tables["_tiers"]
@@ -82,8 +95,8 @@ def findings(tables: Tables, inputs: Inputs) -> str:
         if more > 1:
             extra, first_usd = (row[TOKENS] - first[TOKENS]) * mw / more, first[TOKENS] * mw / first["capex [MUSD]"]
             lines.append(
-                f"With **{row['case']}** each further million dollars buys {extra:,.0f} tokens/s; as it is a million buys "
-                f"{first_usd:,.0f} on average."
+                f"With **{row['case']}** each further million dollars buys {extra:,.0f} tokens/s; as it is a "
+                f"million buys {first_usd:,.0f} on average."
             )
     shown = tiers.pivot_table(index="case", columns="tier", values="stored [TB]", fill_value=0.0, sort=False)
     heads = {tier: f"{tier} [TB]" for tier in shown.columns}
@@ -106,7 +119,7 @@ def _platforms(parts: pd.DataFrame, case: str) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the study."""
-    return run_study(__file__, __doc__ or "", rows, draw, findings, argv)
+    return run_study(__file__, __doc__ or "", rows, draw, answer, findings, argv)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """What scripted studies share: inputs, solves with progress, CSV, chart, a page of findings, and the command line.
 
 A study is a script ``NN_name.py`` with its question in the docstring and its inputs in ``NN_name.toml``. The script
-gives `run_study` three functions: `rows` solves and returns tables, `draw` and `findings` read those tables back from
-the CSV files, so that no figure on the page is typed by hand.
+gives `run_study` four functions: `rows` solves and returns tables; `draw`, `answer` and `findings` read those tables
+back from the CSV files, so that no figure on the page is typed by hand.
 """
 
 from __future__ import annotations
@@ -143,6 +143,7 @@ def run_study(
     question: str,
     rows: Callable[[Bench], Tables],
     draw: Callable[[Tables], Figure],
+    answer: Callable[[Tables], str],
     findings: Callable[[Tables, Inputs], str],
     argv: Sequence[str] | None = None,
 ) -> int:
@@ -156,8 +157,8 @@ def run_study(
         The script's docstring.
     rows : callable
         Solves; returns tables by suffix of the CSV file ("" for the main one).
-    draw, findings : callable
-        Read the tables as they stand in the CSV files.
+    draw, answer, findings : callable
+        Read the tables as they stand in the CSV files; the answer is a sentence or two, as the README has it.
     argv : sequence of str, optional
     """
     name = Path(script).stem
@@ -177,11 +178,20 @@ def run_study(
         print(f"{bench.solves} solves in {time.perf_counter() - bench.began_s:.0f} s", flush=True)
     tables = {p.stem.removeprefix(name): pd.read_csv(p) for p in sorted(options.out.glob(f"{name}*.csv"))}
     draw(tables).savefig(options.out / f"{name}.svg", metadata={"Date": None})
-    (options.out / f"{name}.md").write_text(_page(name, question, tables, inputs, findings), encoding="utf-8")
+    (options.out / f"{name}.md").write_text(
+        _page(name, question, tables, inputs, answer(tables), findings), encoding="utf-8"
+    )
     return 0
 
 
-def _page(name: str, question: str, tables: Tables, inputs: Inputs, findings: Callable[[Tables, Inputs], str]) -> str:
+def _page(
+    name: str,
+    question: str,
+    tables: Tables,
+    inputs: Inputs,
+    answer: str,
+    findings: Callable[[Tables, Inputs], str],
+) -> str:
     """Return the page: question, findings, chart, and how to get them again."""
     main = tables[""]
     gaps = main["gap [share]"].dropna()
@@ -192,6 +202,7 @@ def _page(name: str, question: str, tables: Tables, inputs: Inputs, findings: Ca
     return "\n\n".join([
         f"# {title}",
         question.strip(),
+        f"**{answer}**",
         findings(tables, inputs),
         f"![{title}]({name}.svg)",
         f"{files} Written by the script from the CSV: {len(main)} solves, {took:,.0f} s in all, largest gap "

@@ -67,6 +67,13 @@ def test_a_page_is_what_its_csv_says(path: Path, tmp_path: Path, monkeypatch: py
     assert (tmp_path / f"{path.stem}.md").read_text() == (RESULTS / f"{path.stem}.md").read_text()
 
 
+def test_the_readme_gives_the_answers_of_the_pages() -> None:
+    readme = " ".join((STUDIES.parent / "README.md").read_text().split())
+    for path in SCRIPTS:
+        found = re.search(r"^\*\*(.+)\*\*$", (RESULTS / f"{path.stem}.md").read_text(), re.MULTILINE)
+        assert found and f"(studies/results/{path.stem}.md) {found[1]}" in readme
+
+
 def test_a_study_runs_in_miniature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = STUDIES / "02_apart_or_together.py"
     module = script(path, monkeypatch)

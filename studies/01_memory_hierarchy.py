@@ -114,8 +114,8 @@ def answer(tables: Tables) -> str:
         ratios = [part[TOKENS].max() / part[TOKENS].iloc[0] for (own, _), part in _added(table) if own == name]
         best.append(f"{name} {_times(min(ratios))} to {_times(max(ratios))}")
     return (
-        f"All tiers over HBM only (without a prefix cache): {', '.join(best)}. Cases of class and prices in which a tier adds more than the "
-        f"gap: {', '.join(seen)}."
+        f"All tiers over HBM only (without a prefix cache): {', '.join(best)}. Cases of class and prices in which a "
+        f"tier adds more than the gap: {', '.join(seen)}."
     )
 
 

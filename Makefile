@@ -6,7 +6,7 @@ DATA ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install run test test-all lint bench calibrate docs clean
+.PHONY: help install run test test-all lint bench studies calibrate docs clean
 
 help:
 	@echo "make run        solve the reference study and print the build (STUDY=file for another)"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-all   all tests"
 	@echo "make lint       ruff and mypy --strict"
 	@echo "make bench      how fast the parts are"
+	@echo "make studies    solve the scripted studies and write studies/results (minutes)"
 	@echo "make calibrate  fit catalogs/calibration.csv to measurements (DATA=folder)"
 	@echo "make docs       run the commands in the docs and put their output beside them (minutes)"
 	@echo "make install    only create $(VENV)"
@@ -25,7 +26,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("tierwatt needs Python 3.11 or later: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV)" >&2
-	@PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --editable ".[dev,report]"
+	@PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --editable ".[dev,report,studies]"
 	@touch $(STAMP)
 
 run: $(STAMP)
@@ -44,6 +45,9 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/bench.py
+
+studies: $(STAMP)
+	@set -e; for script in studies/[0-9][0-9]_*.py; do $(BIN)/python $$script; done
 
 calibrate: $(STAMP)
 	@test -n "$(DATA)" || { echo "make calibrate DATA=folder with the measured_*.csv tables"; exit 2; }

@@ -10,7 +10,9 @@ import pyomo.environ as pyo
 
 from solver.design import Record
 from solver.model.data import Housing, ModelData, Pool
+from solver.model.memory import TB
 from solver.model.orders import SLACK, order_of, orders_with_rules
+from solver.model.parking import prompt_bytes
 from solver.model.practical import spare_shares
 from solver.parts import Platform
 from solver.resources import it_w, optic_drawn_w, standing_w, switch_drawn_w, switch_w
@@ -47,6 +49,8 @@ def buy_what_is_used(data: ModelData, model: pyo.ConcreteModel) -> None:
         pieces = {p.config.id: dict(p.config.bought).get(device, 0) for p in data.pools}
         need = round(sum(n * held(model.bought[unit, period]) for unit, n in pieces.items()))
         model.loose[device, period].set_value(orders[f"memory:{device}"].least(need) - need)
+    for w, i, place in block.PARKED:
+        block.written[w, i, place].set_value(written_bytes_per_s(data, block, w, i, place) / TB)
     _wire_what_is_used(data, block)
 
 
@@ -78,6 +82,16 @@ def nodes_at_work(data: ModelData, block: pyo.Block) -> dict[str, int]:
     for housing in data.housings:
         nodes[housing.pool.config.id] += round(held(block.housed[housing.id]))
     return nodes
+
+
+def written_bytes_per_s(data: ModelData, block: pyo.Block, w: str, i: int, place: str) -> float:
+    """Bytes/s written for a segment at a place: exactly what its rows ask for."""
+    curve, rates = data.retention[w], [held(block.parked[w, k, place]) for k in range(len(data.retention[w]))]
+    if i == 0:
+        found = sum(float(hit) * rate for hit, rate in zip(curve.d_hit, rates, strict=True))
+        return max(0.0, prompt_bytes(data, w) * rates[0] - data.load_bytes[w] * found)
+    waiting = 1.0 - float(sum(curve.d_hit[:i]))
+    return max(0.0, prompt_bytes(data, w) * waiting * (rates[i] - rates[i - 1]))
 
 
 def _wire_what_is_used(data: ModelData, block: pyo.Block) -> None:

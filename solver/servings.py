@@ -6,9 +6,9 @@ import pyomo.environ as pyo
 
 from solver.candidates import HIT
 from solver.design import Record
-from solver.holdings import held
+from solver.holdings import held, written_bytes_per_s
 from solver.model.data import ModelData
-from solver.model.parking import prompt_bytes, resident_bytes
+from solver.model.parking import resident_bytes
 from solver.performance import EVIDENCE
 from solver.resources import working_w
 
@@ -114,20 +114,10 @@ def placement_records(data: ModelData, block: pyo.Block, load: list[Record]) -> 
                     "ttl_s": float(data.retention[w].ttl_s[i]),
                     "requests_per_s": rate,
                     "hits_per_s": rate * float(data.retention[w].d_hit[i]),
-                    "write_bytes_per_s": _written(data, block, w, i, place_id),
+                    "write_bytes_per_s": written_bytes_per_s(data, block, w, i, place_id),
                 }
             )
     return records
-
-
-def _written(data: ModelData, block: pyo.Block, w: str, i: int, place: str) -> float:
-    """Bytes/s written for a segment at a place: exactly what its rows ask for."""
-    curve, rates = data.retention[w], [held(block.parked[w, k, place]) for k in range(len(data.retention[w]))]
-    if i == 0:
-        found = sum(float(hit) * rate for hit, rate in zip(curve.d_hit, rates, strict=True))
-        return max(0.0, prompt_bytes(data, w) * rates[0] - data.load_bytes[w] * found)
-    waiting = 1.0 - float(sum(curve.d_hit[:i]))
-    return max(0.0, prompt_bytes(data, w) * waiting * (rates[i] - rates[i - 1]))
 
 
 def _place_record(

@@ -197,15 +197,20 @@ def solve_lp(
     """
     highs = load(program, cost, offset, program.upper if upper is None else upper, integer=False, clock=clock)
     highs.run()
+    return lp_outcome(highs)
+
+
+def lp_outcome(highs: highspy.Highs) -> Outcome:
+    """Read what a run of an LP has left in HiGHS."""
     status = status_of(highs)
-    solution, info = highs.getSolution(), highs.getInfo()
     if status != OPTIMAL:
         return Outcome(status, None, np.nan, np.nan)
+    solution, value = highs.getSolution(), highs.getInfo().objective_function_value
     return Outcome(
         OPTIMAL,
         np.asarray(solution.col_value),
-        info.objective_function_value,
-        info.objective_function_value,
+        value,
+        value,
         np.asarray(solution.col_dual),
         np.asarray(solution.row_dual),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.highs import DUAL, OPTIMAL, Clock, Outcome, Program, load, status_of
+from solver.highs import DUAL, Clock, Outcome, Program, load, lp_outcome
 
 FloatArray = NDArray[np.float64]
 
@@ -34,18 +34,7 @@ class Relaxation:
         self._highs.setOptionValue("time_limit", self._highs.getRunTime() + self.clock.left_s)
         self._highs.run()
         self._highs.setOptionValue("simplex_strategy", DUAL)
-        status = status_of(self._highs)
-        if status != OPTIMAL:
-            return Outcome(status, None, np.nan, np.nan)
-        solution, value = self._highs.getSolution(), self._highs.getInfo().objective_function_value
-        return Outcome(
-            OPTIMAL,
-            np.asarray(solution.col_value),
-            value,
-            value,
-            np.asarray(solution.col_dual),
-            np.asarray(solution.row_dual),
-        )
+        return lp_outcome(self._highs)
 
     def change(self, program: Program, cost: FloatArray, offset: float) -> None:
         """Take another program with the same rows and columns (other coefficients, sides, bounds or costs)."""

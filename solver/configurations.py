@@ -120,15 +120,16 @@ def configurations(scenario: Scenario) -> tuple[Configuration, ...]:
 def _fillings(scenario: Scenario, platform: Platform) -> list[tuple[Filled | None, tuple[Filled, ...]]]:
     """Populations of a platform on the menu, the standard fit first: host memory, and drives or expanders beside it.
 
-    A storage server holds drives, or host memory in all slots. The full menu fills bays and lanes beside each
-    population of host memory, the small one beside the standard fit alone. Without tiers there is only host memory,
-    standard and smaller.
+    A storage server holds drives, or host memory in all slots; on the small menu only where it would not leave bays
+    for hard disks empty. The full menu fills bays and lanes beside each population of host memory, the small one
+    beside the standard fit alone. Without tiers there is only host memory, standard and smaller.
     """
     build = scenario.study.build
     larger = larger_host(scenario, platform) if build.tiers else []
     extras = drives(scenario, platform) if build.tiers else []
     if not platform.accelerators:
-        return [*((None, (extra,)) for extra in extras), *((host, ()) for host in larger)]
+        of_memory = larger if build.menu == "full" or not platform.hdd_bays else []
+        return [*((None, (extra,)) for extra in extras), *((host, ()) for host in of_memory)]
     hosts: list[Filled | None] = [None, *smaller_host(scenario, platform), *larger]
     alone: list[tuple[Filled | None, tuple[Filled, ...]]] = [(host, ()) for host in hosts]
     beside = hosts if build.menu == "full" else hosts[:1]

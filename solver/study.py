@@ -168,7 +168,7 @@ class ObjectiveSpec(Spec):
 class BuildSpec(Spec):
     """Practical limits and the menu from which candidates are made.
 
-    `menu` says whether drives are offered beside each population of host memory or beside the standard fit alone.
+    `menu` says how many combinations of memory and drives are offered; see `solver.configurations`.
     `spares_days` is how long a failed node is away; 0 keeps no spares.
     """
 

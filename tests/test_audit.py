@@ -58,7 +58,8 @@ def built(catalog: Catalog, keep: set[str], **sections: Any) -> Plain:
 def site(catalog: Catalog) -> Plain:
     """A megawatt of three classes: all roles, hits from nodes and from storage servers, own and bought racks."""
     supply = {"platform": {"gb200_nvl72": 4}, "memory": {"hdd_seagate_exosm_30tb": 200}}
-    return built(catalog, {"mi350x_8", "gb200_nvl72", "storage_hdd_4u90"}, workload=MIXED, supply=supply)
+    keep, build = {"mi350x_8", "gb200_nvl72", "storage_hdd_4u90"}, {**BUILD, "menu": "full"}
+    return built(catalog, keep, workload=MIXED, supply=supply, build=build)
 
 
 @pytest.fixture(scope="module")
@@ -348,13 +349,13 @@ def more_memory_than_the_platform_takes(d: Plain) -> None:
     row(d, "platforms", "mi350x_8")["host_mem_max_gb"] = 1500.0
 
 
-@plant("site", "host memory to load weights and run: .* is below")
+@plant("stated", "host memory to load weights and run: .* is below")
 def less_memory_than_weights_need(d: Plain) -> None:
     """Smaller modules, in the design and in its name, in nodes that are bought without their standard memory."""
     lighter_pool(d)["devices"][0]["count"] = 4
 
 
-@plant("site", "host memory to load weights and run: .* is below")
+@plant("stated", "host memory to load weights and run: .* is below")
 def more_memory_asked_for_than_is_bought(d: Plain) -> None:
     d["study"]["build"]["host_mem_min_frac"] = 1.0
 
@@ -377,7 +378,7 @@ def idle_watts_of_standard_memory_kept(d: Plain) -> None:
     row(d, "memory", str(row(d, "platforms", "mi350x_8")["host_mem_id"]))["idle_w"] = 0.0
 
 
-@plant("site", "orders no mi350x_8,")
+@plant("stated", "nodes of mi350x_8/standard against those at work")
 def smaller_memory_called_standard(d: Plain) -> None:
     item = lighter_pool(d)
     item["devices"], item["configuration"] = [], "mi350x_8/standard"

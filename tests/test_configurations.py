@@ -146,4 +146,7 @@ def test_a_storage_server_of_memory_is_a_pooled_tier(catalog: Catalog) -> None:
     assert (stock.tier, stock.pooled) == ("pooled_ddr", True)
     assert stock.capacity_bytes == pytest.approx(1280e9) and stock.read_bytes_per_s == pytest.approx(300e9)
     platform = filled.platform
+    shelf = {**STORAGE, "hdd_bays": 12}
+    assert not any(c.tier("pooled_ddr") for c in menu(catalog, SERVER, shelf).values())
+    assert "10xddr5_6400_rdimm_128gb" in menu(catalog, SERVER, shelf, menu="full")
     assert stock.link_bytes_per_s <= platform.nic_count * platform.nic_bytes_per_s

@@ -90,6 +90,7 @@ def _menu_key(scenario: Scenario, configs: Sequence[Configuration], calibration:
         scenario.precisions,
         scenario.nic_link,
         scenario.host_mem_usable_frac,
+        scenario.host_mem_min_frac,
         tuple(configs),
         calibration,
         prune,

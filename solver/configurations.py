@@ -15,6 +15,7 @@ from solver.errors import InputError, Problem, closest
 from solver.parts import Accelerator, MemoryDevice, Platform
 from solver.physics.cost import memory_usd_per_byte, platform_usd
 from solver.physics.wear import endurance_bytes_per_s
+from solver.populations import Filled, drives, host_bytes_per_s, larger_host, smaller_host, usd_per_byte
 from solver.scenario import Scenario
 
 
@@ -74,6 +75,8 @@ class Configuration:
         Node with these devices at the study's price quarter, less discounts, plus tax.
     devices_usd : float
         Of which the devices that are bought apart.
+    lighter : bool
+        Less than the platform as it is sold: smaller host memory and nothing else.
     """
 
     id: str
@@ -86,6 +89,7 @@ class Configuration:
     host_drawn_w: float
     price_usd: float
     devices_usd: float = 0.0
+    lighter: bool = False
 
     def capped_w(self, cap: float) -> float:
         """Provisioned watts of a node whose accelerators are capped at a share of TDP."""
@@ -108,12 +112,28 @@ def configurations(scenario: Scenario) -> tuple[Configuration, ...]:
     """
     menu: list[Configuration] = []
     for platform in scenario.platforms:
-        hosts = [None] if not scenario.study.build.tiers else [None, *_host_upgrades(scenario, platform)]
-        extras = [()] if not scenario.study.build.tiers else _extras(scenario, platform)
-        menu += [_configuration(scenario, platform, host, ()) for host in hosts if platform.accelerators]
-        menu += [_configuration(scenario, platform, None, extra) for extra in extras if extra]
+        menu += [_configuration(scenario, platform, host, extra) for host, extra in _fillings(scenario, platform)]
     _check_fleet(scenario, menu)
     return tuple(c for c in menu if c.platform.id not in scenario.only_owned or c.id in scenario.fleet)
+
+
+def _fillings(scenario: Scenario, platform: Platform) -> list[tuple[Filled | None, tuple[Filled, ...]]]:
+    """Populations of a platform on the menu, the standard fit first: host memory, and drives or expanders beside it.
+
+    A storage server holds drives, or host memory in all slots; on the small menu only where it would not leave bays
+    for hard disks empty. The full menu fills bays and lanes beside each population of host memory, the small one
+    beside the standard fit alone. Without tiers there is only host memory, standard and smaller.
+    """
+    build = scenario.study.build
+    larger = larger_host(scenario, platform) if build.tiers else []
+    extras = drives(scenario, platform) if build.tiers else []
+    if not platform.accelerators:
+        of_memory = larger if build.menu == "full" or not platform.hdd_bays else []
+        return [*((None, (extra,)) for extra in extras), *((host, ()) for host in of_memory)]
+    hosts: list[Filled | None] = [None, *smaller_host(scenario, platform), *larger]
+    alone: list[tuple[Filled | None, tuple[Filled, ...]]] = [(host, ()) for host in hosts]
+    beside = hosts if build.menu == "full" else hosts[:1]
+    return [*alone, *((host, (extra,)) for host in beside for extra in extras)]
 
 
 def _check_fleet(scenario: Scenario, menu: list[Configuration]) -> None:
@@ -132,7 +152,7 @@ def _check_fleet(scenario: Scenario, menu: list[Configuration]) -> None:
 
 
 def made_to_order(
-    scenario: Scenario, platform: Platform, devices: Sequence[tuple[MemoryDevice, int]]
+    scenario: Scenario, platform: Platform, devices: Sequence[Filled]
 ) -> tuple[Configuration | None, list[str]]:
     """Return a platform with the devices a user names, or what keeps them from fitting.
 
@@ -171,60 +191,21 @@ def made_to_order(
     return _configuration(scenario, platform, host[0] if host else None, extra), []
 
 
-def _cheapest(scenario: Scenario, devices: list[MemoryDevice]) -> MemoryDevice | None:
-    """Device with the fewest dollars a byte, the faster one where the price is the same."""
-    if not devices:
-        return None
-    return min(devices, key=lambda d: (_usd_per_byte(scenario, d), -d.read_bw_bytes_per_s / d.capacity_bytes, d.id))
-
-
-def _usd_per_byte(scenario: Scenario, device: MemoryDevice) -> float:
-    return scenario.landed_usd(scenario.device_usd(device), device.vendor) / device.capacity_bytes
-
-
-def _host_upgrades(scenario: Scenario, platform: Platform) -> list[tuple[MemoryDevice, int]]:
-    """The largest population of all slots that the platform takes, if it exceeds the standard fit."""
-    if not platform.host_mem_id or platform.host_mem_slots == 0:
-        return []
-    standard = scenario.device(platform.host_mem_id)
-    fitting = [
-        d for d in scenario.devices
-        if d.tier == standard.tier and d.bay == standard.bay and d.form_factor == standard.form_factor
-        and platform.host_mem_std_bytes < d.capacity_bytes * platform.host_mem_slots <= platform.host_mem_max_bytes
-    ]  # fmt: skip
-    if not fitting:
-        return []
-    largest = max(fitting, key=lambda d: (d.capacity_bytes, -_usd_per_byte(scenario, d)))
-    return [(largest, platform.host_mem_slots)]
-
-
-def _extras(scenario: Scenario, platform: Platform) -> list[tuple[tuple[MemoryDevice, int], ...]]:
-    """Drives in all bays (one device a tier) and expanders on all lanes."""
-    found: list[tuple[tuple[MemoryDevice, int], ...]] = [()]
-    for bay, places in (("nvme", platform.nvme_bays), ("hdd", platform.hdd_bays), ("cxl", platform.cxl_lanes)):
-        here = [d for d in scenario.devices if d.bay == bay]
-        for tier in sorted({d.tier for d in here}):
-            device = _cheapest(scenario, [d for d in here if d.tier == tier])
-            count = 0 if device is None else places // max(1, device.cxl_lanes)
-            if device is not None and count > 0:
-                found.append(((device, count),))
-    return found
-
-
 def _configuration(
     scenario: Scenario,
     platform: Platform,
-    host: tuple[MemoryDevice, int] | None,
-    extra: tuple[tuple[MemoryDevice, int], ...],
+    host: Filled | None,
+    extra: tuple[Filled, ...],
 ) -> Configuration:
     """Price, power and tiers of one platform with one population."""
     bought = [*([host] if host else []), *extra]
     price = scenario.landed_usd(base_price_usd(scenario, platform, without_memory=host is not None), platform.vendor)
-    devices_usd = sum(_usd_per_byte(scenario, d) * d.capacity_bytes * count for d, count in bought)
+    devices_usd = sum(usd_per_byte(scenario, d) * d.capacity_bytes * count for d, count in bought)
     accelerator = scenario.accelerators.get(platform.accelerator_id or "")
     base_w = platform.host_w if accelerator is None else (platform.node_peak_w or platform.node_max_w)
-    added_w = sum((d.max_w or 0.0) * count for d, count in bought) - _standard_w(scenario, platform, host)
-    idle_w = sum((d.idle_w or 0.0) * count for d, count in bought)
+    left_w, left_idle_w = _standard_w(scenario, platform, host)
+    added_w = sum((d.max_w or 0.0) * count for d, count in bought) - left_w
+    idle_w = sum((d.idle_w or 0.0) * count for d, count in bought) - left_idle_w
     labels = [f"{count}x{device.id}" for device, count in bought]
     return Configuration(
         id=f"{platform.id}/{'+'.join(labels) if labels else 'standard'}",
@@ -237,6 +218,7 @@ def _configuration(
         host_drawn_w=platform.host_w * scenario.host_draw_frac + idle_w,
         price_usd=price + devices_usd,
         devices_usd=devices_usd,
+        lighter=host is not None and not extra and host[1] * host[0].capacity_bytes < platform.host_mem_std_bytes,
     )
 
 
@@ -255,27 +237,28 @@ def base_price_usd(scenario: Scenario, platform: Platform, *, without_memory: bo
     return price - (platform.host_mem_std_bytes * list_usd if without_memory else 0.0)
 
 
-def _standard_w(scenario: Scenario, platform: Platform, host: tuple[MemoryDevice, int] | None) -> float:
-    """Watts of the standard fit that leave with it when another population takes its slots."""
+def _standard_w(scenario: Scenario, platform: Platform, host: Filled | None) -> tuple[float, float]:
+    """Watts at most and idle of the standard fit, which leave with it when another population takes its slots."""
     if host is None or not platform.host_mem_id:
-        return 0.0
+        return 0.0, 0.0
     device = scenario.device(platform.host_mem_id)
-    return platform.host_mem_std_bytes / device.capacity_bytes * (device.max_w or 0.0)
+    fit = platform.host_mem_std_bytes / device.capacity_bytes
+    return fit * (device.max_w or 0.0), fit * (device.idle_w or 0.0)
 
 
 def _tiers(
     scenario: Scenario,
     platform: Platform,
-    host: tuple[MemoryDevice, int] | None,
-    extra: tuple[tuple[MemoryDevice, int], ...],
+    host: Filled | None,
+    extra: tuple[Filled, ...],
 ) -> list[TierStock]:
-    """Tiers of a node: host memory that serving may use, and what was added."""
+    """Tiers of a node: host memory that serving may use (of a storage server, what was bought), and what was added."""
     stocks: list[TierStock] = []
     pooled = platform.accelerators == 0
-    if platform.host_mem_id and not pooled and scenario.study.build.tiers:
+    if platform.host_mem_id and (host or not pooled) and scenario.study.build.tiers:
         device = host[0] if host else scenario.device(platform.host_mem_id)
         capacity = host[1] * device.capacity_bytes if host else platform.host_mem_std_bytes
-        bandwidth = platform.host_mem_bw_bytes_per_s or 0.0
+        bandwidth = host_bytes_per_s(platform, host)
         stocks.append(
             _stock(scenario, platform, device, capacity * scenario.host_mem_usable_frac, bandwidth, bandwidth)
         )

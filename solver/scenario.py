@@ -103,6 +103,7 @@ class Scenario:
     handover_ttft_frac: float
     write_amplification: float
     host_mem_usable_frac: float
+    host_mem_min_frac: float
     host_draw_frac: float
     prices: dict[tuple[str, str], float]
     filtered: tuple[Filtered, ...]
@@ -239,6 +240,7 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
         write_amplification=todo.default("build.write_amplification", study.build.write_amplification),
         handover_ttft_frac=todo.default("build.handover_ttft_frac", study.build.handover_ttft_frac),
         host_mem_usable_frac=todo.default("build.host_mem_usable_frac", study.build.host_mem_usable_frac),
+        host_mem_min_frac=todo.default("build.host_mem_min_frac", study.build.host_mem_min_frac),
         host_draw_frac=todo.default("build.host_draw_frac", study.build.host_draw_frac),
         prices=price_table(catalog.rows("memory_prices")),
         filtered=tuple([*filtered, *more]),

@@ -168,6 +168,7 @@ class ObjectiveSpec(Spec):
 class BuildSpec(Spec):
     """Practical limits and the menu from which candidates are made.
 
+    `menu` says how many combinations of memory and drives are offered; see `solver.configurations`.
     `spares_days` is how long a failed node is away; 0 keeps no spares.
     """
 
@@ -187,7 +188,9 @@ class BuildSpec(Spec):
     port_shares: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)] = [0.125, 0.25, 0.5, 1.0]
     handover_ttft_frac: Share | None = None
     write_amplification: Annotated[float, Field(ge=1, le=100)] | None = None
+    menu: Literal["small", "full"] = "small"
     host_mem_usable_frac: Share | None = None
+    host_mem_min_frac: NonNegative | None = None
     host_draw_frac: Share | None = None
     whole_replicas: bool = False
     spares_days: NonNegative = 0.0

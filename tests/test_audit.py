@@ -58,7 +58,8 @@ def built(catalog: Catalog, keep: set[str], **sections: Any) -> Plain:
 def site(catalog: Catalog) -> Plain:
     """A megawatt of three classes: all roles, hits from nodes and from storage servers, own and bought racks."""
     supply = {"platform": {"gb200_nvl72": 4}, "memory": {"hdd_seagate_exosm_30tb": 200}}
-    return built(catalog, {"mi350x_8", "gb200_nvl72", "storage_hdd_4u90"}, workload=MIXED, supply=supply)
+    keep, build = {"mi350x_8", "gb200_nvl72", "storage_hdd_4u90"}, {**BUILD, "menu": "full"}
+    return built(catalog, keep, workload=MIXED, supply=supply, build=build)
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +110,16 @@ def bought(item: Plain) -> Plain:
     """Return the pool's nodes in racks that are bought apart."""
     found: Plain = item["racks"][0]
     return found
+
+
+def lighter_pool(design: Plain) -> Plain:
+    """Return a pool of servers with smaller host memory than they are sold with."""
+    standard = row(design, "platforms", "mi350x_8")["host_mem_std_gb"]
+
+    def holds_less(devices: list[Plain]) -> bool:
+        return 0 < sum(i["count"] * row(design, "memory", i["device"])["capacity_gb"] for i in devices) < standard
+
+    return pool(design, platform="mi350x_8", devices=holds_less)
 
 
 def own_rack(item: Plain) -> bool:
@@ -331,6 +342,69 @@ def more_drives_than_bays(d: Plain) -> None:
 @plant("site", "host memory modules in a node's slots")
 def more_modules_than_slots(d: Plain) -> None:
     pool(d, platform="mi350x_8", devices=bool)["devices"][0]["count"] *= 2
+
+
+@plant("site", "host memory of a node")
+def more_memory_than_the_platform_takes(d: Plain) -> None:
+    row(d, "platforms", "mi350x_8")["host_mem_max_gb"] = 1500.0
+
+
+@plant("stated", "host memory to load weights and run: .* is below")
+def less_memory_than_weights_need(d: Plain) -> None:
+    """Smaller modules, in the design and in its name, in nodes that are bought without their standard memory."""
+    lighter_pool(d)["devices"][0]["count"] = 4
+
+
+@plant("stated", "host memory to load weights and run: .* is below")
+def more_memory_asked_for_than_is_bought(d: Plain) -> None:
+    d["study"]["build"]["host_mem_min_frac"] = 1.0
+
+
+@plant("site", "unit price")
+def smaller_memory_beside_the_standard_memory(d: Plain) -> None:
+    """A platform whose memory was replaced is paid without it; here it is paid with it."""
+    device = row(d, "memory", str(row(d, "platforms", "mi350x_8")["host_mem_id"]))
+    usd = row(d, "memory_prices", f"{device['price_series']}_{SITE['price_quarter']}")["price_usd_per_gb"]
+    line(d, id="mi350x_8 without memory")["unit_usd"] += usd * row(d, "platforms", "mi350x_8")["host_mem_std_gb"]
+
+
+@plant("site", "provisioned watts")
+def watts_of_standard_memory_kept(d: Plain) -> None:
+    line(d, id="mi350x_8 without memory")["provisioned_w"] *= 1.01
+
+
+@plant("site", "drawn watts")
+def idle_watts_of_standard_memory_kept(d: Plain) -> None:
+    row(d, "memory", str(row(d, "platforms", "mi350x_8")["host_mem_id"]))["idle_w"] = 0.0
+
+
+@plant("stated", "nodes of mi350x_8/standard against those at work")
+def smaller_memory_called_standard(d: Plain) -> None:
+    item = lighter_pool(d)
+    item["devices"], item["configuration"] = [], "mi350x_8/standard"
+
+
+@plant("site", "tier pooled_ddr of .*: bytes")
+def pooled_memory_overfilled(d: Plain) -> None:
+    placed(d, kind="parked", tier="pooled_ddr")["bytes"] *= 1e3
+
+
+@plant("site", "tier pooled_ddr of .*: bytes")
+def pooled_modules_smaller_than_said(d: Plain) -> None:
+    at = pool(d, pool_id=placed(d, kind="parked", tier="pooled_ddr")["pool_id"])
+    row(d, "memory", at["devices"][0]["device"])["capacity_gb"] = 16.0
+
+
+@plant("site", "tier pooled_ddr of .*: (reads|writes)")
+def pooled_modules_slower_than_said(d: Plain) -> None:
+    at = pool(d, pool_id=placed(d, kind="parked", tier="pooled_ddr")["pool_id"])
+    row(d, "memory", at["devices"][0]["device"])["read_bw_gb_s"] = 1e-4
+
+
+@plant("site", "there is no tier pooled_ddr")
+def pooled_memory_on_drives(d: Plain) -> None:
+    at = pool(d, devices=lambda devices: any("hdd" in item["device"] for item in devices))
+    placed(d, kind="parked", tier="pooled_ddr")["pool_id"] = at["pool_id"]
 
 
 @plant("site", "stands twice")

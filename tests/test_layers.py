@@ -15,7 +15,7 @@ RANKS = [
     {"schema"}, {"tables"}, {"draft"}, {"parts"}, {"catalog"}, {"quoting"}, {"quotes"},
     {"workload", "study", "settings", "builds"},
     {"physics"}, {"points"}, {"evaluation"}, {"performance"}, {"fitting"}, {"calibrate"},
-    {"servable", "delivery", "finance"}, {"scenario"}, {"configurations"}, {"candidate"}, {"menu", "pruning"}, {"enumeration"}, {"candidates"},
+    {"servable", "delivery", "finance"}, {"scenario"}, {"populations"}, {"configurations"}, {"candidate"}, {"menu", "pruning"}, {"enumeration"}, {"candidates"},
     {"model.data"}, {"resources"}, {"model"}, {"highs"}, {"relaxation"}, {"choosing", "restriction"},
     {"search"}, {"optimise"}, {"reducing", "repricing"}, {"fewest"}, {"polishing"},
     {"design"}, {"embed", "kpis", "holdings"}, {"bill", "servings", "slacks"}, {"assemble"},
@@ -68,7 +68,7 @@ def test_core_needs_no_charts_or_pages(path: Path) -> None:
 def test_audit_knows_neither_model_nor_candidates() -> None:
     """What checks a design may not share code with what made it."""
     forbidden = {
-        "candidates", "candidate", "menu", "pruning", "enumeration", "configurations", "resources", "model", "highs",
+        "candidates", "candidate", "menu", "pruning", "enumeration", "configurations", "populations", "resources", "model", "highs",
         "relaxation", "choosing", "restriction", "search", "optimise", "reducing", "fewest", "polishing", "assemble",
         "holdings", "bill", "servings", "slacks", "scenario", "servable",
     }  # fmt: skip

@@ -109,7 +109,7 @@ def read_nodes(facts: Facts, checks: Checks) -> dict[str, Node]:
         checks.true(f"pool {pool_id}: quantity {pool['quantity']} is not a whole number of nodes", whole)
         offered = node.cap in facts.study.build.power_caps or node.accelerator is None
         checks.true(f"pool {pool_id}: cap {node.cap:g} is not one the study offers", offered)
-        _check_slots(node, checks)
+        _check_slots(node, _least_host_bytes(facts, node), checks)
         label = "+".join(f"{n}x{d.id}" for d, n in node.devices) or "standard"
         named = pool["configuration"] == f"{node.platform.id}/{label}"
         checks.true(f"pool {pool_id}: holds other devices than configuration {pool['configuration']}", named)
@@ -134,10 +134,11 @@ def _node(facts: Facts, pool: Record) -> Node:
     devices = tuple((facts.part(MemoryDevice, item["device"]), item["count"]) for item in pool["devices"])
     standard = facts.part(MemoryDevice, platform.host_mem_id) if platform.host_mem_id else None
     swapped = standard is not None and any(device.bay == standard.bay for device, _ in devices)
-    left_w = left_usd = moved_usd = 0.0
+    left_w = left_idle_w = left_usd = moved_usd = 0.0
     if standard is not None:
         fit = platform.host_mem_std_bytes / standard.capacity_bytes
         left_w = fit * (standard.max_w or 0.0) if swapped else 0.0
+        left_idle_w = fit * (standard.idle_w or 0.0) if swapped else 0.0
         left_usd = fit * facts.device_usd(standard) if swapped else 0.0
         if fit and platform.price_quarter != facts.study.site.price_quarter:
             moved_usd = fit * (facts.device_usd(standard) - facts.device_usd(standard, platform.price_quarter))
@@ -146,7 +147,8 @@ def _node(facts: Facts, pool: Record) -> Node:
     cap = float(pool["cap"])
     count = platform.accelerators
     host_w = platform.host_w * facts.setting("build.host_draw_frac", facts.study.build.host_draw_frac)
-    drawn_w = host_w + sum((d.idle_w or 0.0) * n for d, n in devices)
+    base_drawn_w = host_w - left_idle_w
+    drawn_w = base_drawn_w + sum((d.idle_w or 0.0) * n for d, n in devices)
     return Node(
         pool_id=pool["pool_id"],
         configuration=str(pool["configuration"]),
@@ -163,7 +165,7 @@ def _node(facts: Facts, pool: Record) -> Node:
         standing_w=drawn_w + (accelerator.idle_w * count if accelerator else 0.0),
         base_usd=(platform.price_central_usd or 0.0) + moved_usd - left_usd,
         base_w=base_w - left_w,
-        base_drawn_w=host_w,
+        base_drawn_w=base_drawn_w,
         swapped=swapped,
     )
 
@@ -196,17 +198,25 @@ def _tiers(
         wear = endurance_bytes_per_s(size, device.endurance_dwpd, more)
         latency_s = latency + (device.latency_s or 0.0)
         found[name] = Tier(device.id, size, speed, n * device.write_bw_bytes_per_s, wear, link, latency_s, pooled)
-    if standard is not None and not pooled and build.tiers:
+    if standard is not None and (swapped or not pooled) and build.tiers:
         here, n = next(((d, n) for d, n in devices if d.bay == standard.bay), (standard, 0))
         size = n * here.capacity_bytes if swapped else platform.host_mem_std_bytes
         size *= facts.setting("build.host_mem_usable_frac", build.host_mem_usable_frac)
         speed = platform.host_mem_bw_bytes_per_s or 0.0
+        speed = min(speed, n * here.read_bw_bytes_per_s) if swapped else speed
         latency_s = latency + (here.latency_s or 0.0)
-        found[here.tier] = Tier(here.id, size, speed, speed, math.inf, link, latency_s, pooled)
+        name = (_POOLED if pooled else "") + here.tier
+        found[name] = Tier(here.id, size, speed, speed, math.inf, link, latency_s, pooled)
     return found
 
 
-def _check_slots(node: Node, checks: Checks) -> None:
+def _least_host_bytes(facts: Facts, node: Node) -> float:
+    """Host memory without which a node cannot load weights: a share of its accelerators' local memory."""
+    share = facts.setting("build.host_mem_min_frac", facts.study.build.host_mem_min_frac)
+    return float(share * node.platform.accelerators * node.accelerator.mem_bytes) if node.accelerator else 0.0
+
+
+def _check_slots(node: Node, least_host_bytes: float, checks: Checks) -> None:
     """Check that the devices of a node find bays, lanes and slots."""
     platform, what = node.platform, f"pool {node.pool_id}"
     places = {"nvme": platform.nvme_bays, "hdd": platform.hdd_bays, "cxl": platform.cxl_lanes}
@@ -217,6 +227,8 @@ def _check_slots(node: Node, checks: Checks) -> None:
     checks.true(f"{what}: holds devices for which {platform.id} has no slots", node.swapped or not host)
     checks.true(f"{what}: mixes kinds of host memory", len(host) <= 1)
     for device, n in host:
+        least = min(platform.host_mem_std_bytes, least_host_bytes)
+        checks.at_least(f"{what}: host memory to load weights and run", n * device.capacity_bytes, least, "B")
         checks.at_most(f"{what}: host memory modules in a node's slots", n, platform.host_mem_slots)
         checks.at_most(f"{what}: host memory of a node", n * device.capacity_bytes, platform.host_mem_max_bytes, "B")
     for device, n in node.devices:

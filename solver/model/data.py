@@ -244,9 +244,9 @@ def model_data(
 ) -> ModelData:
     """Lay out pools, columns, housings and places for a set of candidates.
 
-    Only pools that some column can use exist: the standard configuration for every family with candidates,
-    other configurations where a column needs their memory or nodes of them are owned, storage servers where a hit can
-    be loaded from them.
+    Only pools that some column can use exist: the standard configuration and the one with less host memory for
+    every family with candidates, other configurations where a column needs their memory or nodes of them are owned,
+    storage servers where a hit can be loaded from them.
 
     Parameters
     ----------
@@ -266,10 +266,10 @@ def model_data(
 
     for candidate in candidates:
         menu = by_platform[candidate.platform_id]
-        for config in menu if given_nodes else [menu[0], *(c for c in menu if c.id in scenario.fleet)]:
+        for config in menu if given_nodes else [menu[0], *(c for c in menu[1:] if c.lighter or c.id in scenario.fleet)]:
             pool(config, candidate.power_cap)
         if candidate.spill_bytes > 0:
-            at: list[Pool | None] = [pool(c, candidate.power_cap) for c in menu if any(not s.pooled for s in c.tiers)]
+            at: list[Pool | None] = [pool(c, candidate.power_cap) for c in menu if _holds_spill(c, candidate)]
         elif candidate.cache == HIT and not _pooled(configs, candidate.tier):
             at = [pool(c, candidate.power_cap) for c in menu if c.tier(candidate.tier)]
         else:
@@ -289,6 +289,12 @@ def model_data(
         retention={w.id: _retention(scenario, w) for w in scenario.workloads if w.reuse_curve and w.reuse_frac_max > 0},
         given_nodes=None if given_nodes is None else dict(given_nodes),
     )
+
+
+def _holds_spill(config: Configuration, candidate: Candidate) -> bool:
+    """True where a replica's share of a node has room below HBM for its active KV."""
+    room = sum(stock.capacity_bytes for stock in config.tiers if not stock.pooled)
+    return room > 0 and candidate.spill_bytes <= room * candidate.charge / config.platform.accelerators * (1 + 1e-9)
 
 
 def _pooled(configs: Sequence[Configuration], tier: str) -> bool:

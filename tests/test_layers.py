@@ -20,7 +20,7 @@ RANKS = [
     {"search"}, {"optimise"}, {"reducing", "repricing"}, {"fewest"}, {"polishing"},
     {"design"}, {"embed", "kpis", "holdings"}, {"bill", "servings", "slacks"}, {"assemble"},
     {"auditing"}, {"audit"}, {"baselines"}, {"own_build"}, {"solve"}, {"resident", "market", "quoted"}, {"pricing"}, {"quote"},
-    {"versus"}, {"listing", "progress", "report", "export"}, {"cli"}, {"__main__"}, {"__init__"},
+    {"versus"}, {"listing", "progress", "report", "export"}, {"commands"}, {"cli"}, {"__main__"}, {"__init__"},
 ]  # fmt: skip
 """A module imports from its own rank or from one above. Modules of a package share its rank."""
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}

@@ -336,7 +336,7 @@ def _wishes(draw: Draw) -> None:
 
 def _lots(draw: Draw) -> tuple[int, int]:
     """Draw the multiple and the minimum of an order of switches or optics."""
-    if not draw.wired or draw.buyer.random() < 0.5:
+    if not draw.wired or draw.buyer.random() < 0.7:
         return 1, 1
     return int(draw.buyer.integers(1, 5)), int(draw.buyer.integers(1, 9))
 

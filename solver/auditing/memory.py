@@ -115,7 +115,7 @@ def _check_own_nodes(
         node = nodes[pool_id]
         here = (name, pool_id, tier_name)
         loading = [e for e in entries if e.is_hit and (e.work.id, e.pool_id, e.record["tier"]) == here]
-        share = sum(_at_work(facts, e) * e.charge for e in loading) / node.platform.accelerators
+        share = sum(_at_work(facts, e) * e.unit_charge for e in loading) / node.platform.accelerators
         room = share * node.tiers[tier_name].capacity_bytes
         what = f"parked KV of {name} in {pool_id} {tier_name}"
         checks.at_most(
@@ -126,7 +126,8 @@ def _check_own_nodes(
 def _at_work(facts: Facts, entry: Entry) -> float:
     """Replicas that occupy accelerators: whole ones where the study counts so."""
     whole = facts.study.build.whole_replicas
-    return float(math.ceil(entry.replicas * (1.0 - TOLERANCE))) if whole else entry.replicas
+    each = float(entry.record["unit_replicas"] or 1)
+    return each * math.ceil(entry.replicas / each * (1.0 - TOLERANCE)) if whole else entry.replicas
 
 
 def _check_order(facts: Facts, entries: list[Entry], parked: list[Record], checks: Checks) -> None:

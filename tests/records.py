@@ -225,6 +225,7 @@ def scenario(
                                 wue_l_per_j=network_cooling[2], accepts=("air",)),
         handover_ttft_frac=0.02, write_amplification=1.0, nic_efficiency=transfer_efficiency([], 1.0),
         nic_link=link, host_mem_usable_frac=1.0, host_mem_min_frac=0.5, host_draw_frac=0.5, filtered=(), assumptions=(),
+        accelerators_per_port=asked.build.accelerators_per_port or 8.0,
         prices={(d.price_series, "2026Q3"): (d.price_central_usd_per_byte or 0.0) * GB for d in devices},
         fleet=fleet_of(asked), accelerator_afr_frac=(asked.build.accelerator_afr_percent or 0.0) / 100.0,
         platform_afr_frac=(asked.build.platform_afr_percent or 0.0) / 100.0,

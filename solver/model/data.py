@@ -130,16 +130,12 @@ def fabrics(switch_ports: int) -> tuple[Fabric, ...]:
     )
 
 
-ACCELERATORS_A_PORT = 8
-"""Accelerators that share one port for requests, weights and control."""
-
-
 def node_ports(scenario: Scenario, config: Configuration) -> float:
     """Switch ports of a node whatever works on it: a few of a server with accelerators, all of a storage server."""
     platform = config.platform
     cards = platform.nic_count
     if platform.accelerators:
-        cards = min(cards, math.ceil(platform.accelerators / ACCELERATORS_A_PORT))
+        cards = min(cards, math.ceil(platform.accelerators / scenario.accelerators_per_port))
     return cards * platform.nic_bytes_per_s / (scenario.switch.port_bytes_per_s or 1.0)
 
 

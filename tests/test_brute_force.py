@@ -108,6 +108,7 @@ ROWS = {
         "build_only_chosen", "wire_ports", "stay_within_fabric", "build_one_fabric", "have_leaves", "have_spines", "have_optics",
         "write_new", "write_moved", "write_tier", "wear_tier", "push_over_ports",
         "order_whole_lots", "order_enough", "order_only_if_placed", "keep_spares", "spread_over_vendors",
+        "build_no_slivers", "buy_only_chosen", "choose_few_devices",
     ],
 }  # fmt: skip
 

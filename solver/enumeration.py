@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from solver.candidate import HIT, MISS, NONE, Candidate, CandidateSet, Dropped
 from solver.configurations import Configuration
+from solver.loading import Source, sources
 from solver.menu import Menu, batch_grid, shapes
 from solver.performance import ROLE_DECODE, ROLE_MIXED, ROLE_PREFILL, Calibration, Performance, evaluate
 from solver.physics.kv import kv_layout
@@ -45,17 +46,18 @@ class ClassCandidates:
         self.dropped: dict[str, Dropped] = {}
         self.raw_count = self.feasible_count = 0
         self.kept: list[Candidate] = []
+        self.own: dict[Candidate, int] = {}
 
     def run(self, prune: bool) -> CandidateSet:
         """Go through the roles and cache kinds."""
-        tiers = sorted({stock.tier for config in self.configs for stock in config.tiers})
+        found = tuple(sources(self.configs))
         for role in self.scenario.study.build.roles:
             if role == "decode":
                 self._decode(prune)
                 continue
-            self._prefilling(role, MISS, [""], prune)
-            if self.workload.reuse_frac_max > 0 and tiers:
-                self._prefilling(role, HIT, tiers, prune)
+            self._prefilling(role, MISS, (None,), prune)
+            if self.workload.reuse_frac_max > 0 and found:
+                self._prefilling(role, HIT, found, prune)
         return CandidateSet(tuple(self.kept), tuple(self.dropped.values()), self.raw_count, self.feasible_count)
 
     def _drop(self, reason: str, menu: Menu, broken: NDArray[np.bool_], value: FloatArray, allowed: FloatArray) -> None:
@@ -122,7 +124,7 @@ class ClassCandidates:
 
     # --- prefill and mixed -------------------------------------------------------------------------------
 
-    def _prefilling(self, role: str, cache: str, tiers: list[str], prune: bool) -> None:
+    def _prefilling(self, role: str, cache: str, loaded_from: Sequence[Source | None], prune: bool) -> None:
         """Candidates that prefill: alone (prefill) or beside decoding (mixed)."""
         cached = self.workload.cached_on_hit if cache == HIT else 0.0
         code = ROLE_PREFILL if role == "prefill" else ROLE_MIXED
@@ -131,8 +133,11 @@ class ClassCandidates:
             return
         if role == "prefill":
             menu, perf = self._with_port_shares(menu, perf)
-        for tier in tiers:
-            self._prefilling_from(menu, perf, role, cache, tier, cached, prune)
+        for source in loaded_from:
+            having = [source is None or source.pooled or p.id in source.stocks for p in menu.platforms]
+            rows = np.flatnonzero(np.asarray(having)[menu.platform])
+            if len(rows):
+                self._prefilling_from(menu.take(rows), perf.take(rows), role, cache, source, cached, prune)
 
     def _with_port_shares(self, menu: Menu, perf: Performance) -> tuple[Menu, Performance]:
         """Rows with each share of their ports wired: fewer switch ports, or a faster hand-over."""
@@ -147,9 +152,9 @@ class ClassCandidates:
         return self.scenario.handover_ttft_frac * (self.workload.ttft_s or np.inf)
 
     def _prefilling_from(
-        self, menu: Menu, perf: Performance, role: str, cache: str, tier: str, cached: float, prune: bool
+        self, menu: Menu, perf: Performance, role: str, cache: str, source: Source | None, cached: float, prune: bool
     ) -> None:
-        """Candidates that prefill with hits from one tier (or none)."""
+        """Candidates that prefill with hits from one tier of equally fast nodes (or none)."""
         lanes = np.asarray(menu.points.dp * menu.points.pp, dtype=float)
         inflight = menu.batch if role == "mixed" else lanes
         held = perf.kv_bytes_per_request * inflight
@@ -159,8 +164,9 @@ class ClassCandidates:
         if role == "mixed":
             offered = perf.requests_per_s * self.scenario.study.build.utilisation_cap
             need = load_bytes / max(self.load_frac, 1e-9) * np.maximum(offered, 1.0 / max(self._due_s(), 1e-9))
-            menu = menu.wired_for(need * float(self._is_pooled(tier)), self.scenario.study.build.port_shares)
-        speed, latency = self._load_path(menu, tier)
+            need = need if source and source.pooled else np.zeros(len(menu))
+            menu = menu.wired_for(need, self.scenario.study.build.port_shares)
+        speed, latency = self._load_path(menu, source)
         good &= speed > 0
         load_s = latency + load_bytes / np.maximum(speed, 1e-3)
         out = perf.kv_transfer_bytes if role == "prefill" else np.zeros(len(menu))
@@ -183,7 +189,7 @@ class ClassCandidates:
         good &= ~slow
         if role == "mixed":
             good &= self._keeps_tpot(menu, perf.tpot_s, good)
-        self._keep(menu, perf, good, rate, ttft, drawn, role, cache, tier, load_bytes, out, prune)
+        self._keep(menu, perf, good, rate, ttft, drawn, role, cache, source, load_bytes, out, prune)
 
     def _prefill_rate(self, perf: Performance, extra_s: FloatArray, lanes: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Highest rate at which the wait leaves room for the TTFT promise, and the TTFT there.
@@ -206,28 +212,22 @@ class ClassCandidates:
         wait = wait_quantile(np.minimum(load, 0.999), perf.prefill_s, work.isl_cv**2, work.percentile, lanes)
         return np.where(load < 0.999, wait + perf.prefill_s + perf.decode_step_s + load_s, np.inf)
 
-    def _is_pooled(self, tier: str) -> bool:
-        return any(s.pooled for c in self.configs for s in c.tiers if s.tier == tier)
-
-    def _load_path(self, menu: Menu, tier: str) -> tuple[FloatArray, FloatArray]:
+    def _load_path(self, menu: Menu, source: Source | None) -> tuple[FloatArray, FloatArray]:
         """Bytes/s and latency of a tier seen by each replica over its own links and its share of the node.
 
-        The speed is zero where no node has the tier; without a tier nothing is loaded.
+        Without a tier nothing is loaded.
         """
-        if not tier:
+        if source is None:
             return np.full(len(menu), np.inf), np.zeros(len(menu))
+        if source.pooled:
+            return menu.nic_bytes_per_s * self.load_frac, np.full(len(menu), source.latency_s)
         speed, latency = np.zeros(len(menu)), np.zeros(len(menu))
-        remote = [s for c in self.configs for s in c.tiers if s.tier == tier and s.pooled]
-        if remote:
-            speed, latency = menu.nic_bytes_per_s * self.load_frac, np.full(len(menu), min(s.latency_s for s in remote))
         for index, platform in enumerate(menu.platforms):
-            stocks = [s for c in self.configs if c.platform.id == platform.id for s in c.tiers if s.tier == tier]
-            if stocks:
+            if stock := source.stocks.get(platform.id):
                 here = menu.platform == index
                 share = menu.charge[here] / platform.accelerators
-                slowest = min(stocks, key=lambda s: s.read_bytes_per_s)
-                speed[here] = np.minimum(menu.count[here] * slowest.link_bytes_per_s, share * slowest.read_bytes_per_s)
-                latency[here] = slowest.latency_s
+                speed[here] = np.minimum(menu.count[here] * stock.link_bytes_per_s, share * stock.read_bytes_per_s)
+                latency[here] = stock.latency_s
         return speed, latency
 
     # --- decode ------------------------------------------------------------------------------------------
@@ -256,7 +256,7 @@ class ClassCandidates:
             perf.power_busy_w,
             "decode",
             NONE,
-            "",
+            None,
             np.zeros(len(menu)),
             perf.kv_transfer_bytes,
             prune,
@@ -326,7 +326,7 @@ class ClassCandidates:
         drawn: FloatArray,
         role: str,
         cache: str,
-        tier: str,
+        source: Source | None,
         load_bytes: FloatArray,
         handover: FloatArray,
         prune: bool,
@@ -340,8 +340,9 @@ class ClassCandidates:
         if prune and len(rows):
             rows = rows[self._undominated(menu, rows, rate, drawn, perf.power_idle_w, spill, reads)]
         points, names = menu.points, [p.id for p in menu.points.precisions]
+        own = source.configurations if source else {}
         for i in rows:
-            self.kept.append(
+            self._add(
                 Candidate(
                     workload=self.workload.id,
                     model_id=self.workload.model_id,
@@ -357,7 +358,7 @@ class ClassCandidates:
                     charge=float(menu.charge[i]),
                     batch=float(points.batch[i]),
                     cache=cache,
-                    tier=tier,
+                    tier=source.tier if source else "",
                     requests_per_s=float(rate[i]),
                     ttft_s=float(ttft[i]),
                     tpot_s=float(perf.tpot_s[i]),
@@ -370,8 +371,21 @@ class ClassCandidates:
                     handover_bytes=float(handover[i]),
                     ports=float(menu.ports[i]),
                     evidence=int(perf.evidence[i]),
+                    configurations=own.get(menu.platforms[menu.platform[i]].id, ()),
                 )
             )
+
+    def _add(self, made: Candidate) -> None:
+        """Append a candidate; one that is the same on slower nodes becomes one with that on faster nodes."""
+        if made.configurations:
+            figures = dataclasses.replace(made, configurations=(), tpot_s=0.0, step_s=0.0)
+            place = self.own.setdefault(figures, len(self.kept))
+            if place < len(self.kept):
+                known = self.kept[place]
+                both = (*known.configurations, *made.configurations)
+                self.kept[place] = dataclasses.replace(known, configurations=both)
+                return
+        self.kept.append(made)
 
     def _undominated(
         self,

@@ -15,7 +15,7 @@ RANKS = [
     {"schema"}, {"tables"}, {"draft"}, {"parts"}, {"catalog"}, {"quoting"}, {"quotes"},
     {"workload", "study", "settings", "builds"},
     {"physics"}, {"points"}, {"evaluation"}, {"performance"}, {"fitting"}, {"calibrate"},
-    {"servable", "delivery", "finance"}, {"scenario"}, {"populations"}, {"configurations"}, {"candidate"}, {"menu", "pruning"}, {"enumeration"}, {"candidates"},
+    {"servable", "delivery", "finance"}, {"scenario"}, {"populations"}, {"configurations"}, {"candidate"}, {"menu", "pruning", "loading"}, {"enumeration"}, {"candidates"},
     {"model.data"}, {"resources"}, {"model"}, {"highs"}, {"relaxation"}, {"choosing", "restriction"},
     {"search"}, {"optimise"}, {"reducing", "repricing"}, {"fewest"}, {"polishing"},
     {"design"}, {"embed", "kpis", "holdings"}, {"bill", "servings", "slacks"}, {"assemble"},

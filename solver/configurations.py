@@ -183,6 +183,8 @@ def made_to_order(
         if taken > places.get(bay, 0):
             word = "lanes" if bay == "cxl" else "bays"
             misfits.append(f"{taken} {bay} {word} taken, {places.get(bay, 0)} there")
+    if extra and platform.accelerators and not platform.host_link_id:
+        misfits.append("no host link is known over which its accelerators would read drives or expanders")
     tiers = [d.tier for d, _ in devices]
     misfits += [
         f"two kinds of device in tier {t}; one is modelled" for t in sorted({t for t in tiers if tiers.count(t) > 1})
@@ -256,6 +258,8 @@ def _tiers(
     """Tiers of a node: host memory that serving may use (of a storage server, what was bought), and what was added."""
     stocks: list[TierStock] = []
     pooled = platform.accelerators == 0
+    if not pooled and not platform.host_link_id:
+        return stocks
     if platform.host_mem_id and (host or not pooled) and scenario.study.build.tiers:
         device = host[0] if host else scenario.device(platform.host_mem_id)
         capacity = host[1] * device.capacity_bytes if host else platform.host_mem_std_bytes

@@ -73,7 +73,12 @@ def smaller_host(scenario: Scenario, platform: Platform) -> list[Filled]:
 
 
 def drives(scenario: Scenario, platform: Platform, *, halves: bool) -> list[Filled]:
-    """Drives in all bays (one device a tier) and expanders on all lanes; where wanted, also in half of them."""
+    """Drives in all bays (one device a tier) and expanders on all lanes; where wanted, also in half of them.
+
+    None where no host link is known to read them.
+    """
+    if platform.accelerators and not platform.host_link_id:
+        return []
     found = []
     for bay, places in (("nvme", platform.nvme_bays), ("hdd", platform.hdd_bays), ("cxl", platform.cxl_lanes)):
         here = [d for d in scenario.devices if d.bay == bay]

@@ -10,7 +10,7 @@ from records import GB, configuration, platform, tier
 from solver.candidate import HIT, Candidate
 from solver.catalog import load_catalog
 from solver.configurations import configurations
-from solver.loading import sources
+from solver.enumeration.sources import sources
 from solver.model.data import ModelData, model_data
 from solver.scenario import resolve
 from solver.solve import prepare

@@ -72,8 +72,11 @@ def smaller_host(scenario: Scenario, platform: Platform) -> list[Filled]:
     return [min(found, key=lambda item: item[:3])[3]] if found else []
 
 
-def drives(scenario: Scenario, platform: Platform) -> list[Filled]:
-    """Drives in all bays (one device a tier), expanders on all lanes; none where no host link is known to read them."""
+def drives(scenario: Scenario, platform: Platform, *, halves: bool) -> list[Filled]:
+    """Drives in all bays (one device a tier) and expanders on all lanes; where wanted, also in half of them.
+
+    None where no host link is known to read them.
+    """
     if platform.accelerators and not platform.host_link_id:
         return []
     found = []
@@ -82,8 +85,7 @@ def drives(scenario: Scenario, platform: Platform) -> list[Filled]:
         for tier in sorted({d.tier for d in here}):
             device = _cheapest(scenario, [d for d in here if d.tier == tier])
             count = places // max(1, device.cxl_lanes)
-            if count > 0:
-                found.append((device, count))
+            found += [(device, n) for n in ([count, count // 2] if halves else [count]) if n]
     return found
 
 

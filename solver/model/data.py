@@ -266,8 +266,8 @@ def model_data(
             pool(config, candidate.power_cap)
         if candidate.spill_bytes > 0:
             at: list[Pool | None] = [pool(c, candidate.power_cap) for c in menu if _holds_spill(c, candidate)]
-        elif candidate.cache == HIT and not _pooled(configs, candidate.tier):
-            at = [pool(c, candidate.power_cap) for c in menu if c.tier(candidate.tier)]
+        elif candidate.configurations:
+            at = [pool(c, candidate.power_cap) for c in menu if c.id in candidate.configurations]
         else:
             at = [None]
         columns += [Column(candidate, place, len(columns) + k) for k, place in enumerate(at)]
@@ -291,10 +291,6 @@ def _holds_spill(config: Configuration, candidate: Candidate) -> bool:
     """True where a replica's share of a node has room below HBM for its active KV."""
     room = sum(stock.capacity_bytes for stock in config.tiers if not stock.pooled)
     return room > 0 and candidate.spill_bytes <= room * candidate.charge / config.platform.accelerators * (1 + 1e-9)
-
-
-def _pooled(configs: Sequence[Configuration], tier: str) -> bool:
-    return any(stock.pooled for config in configs for stock in config.tiers if stock.tier == tier)
 
 
 def _retention(scenario: Scenario, workload: Workload) -> Retention:

@@ -64,7 +64,8 @@ def bill_of_materials(data: ModelData, model: pyo.ConcreteModel) -> list[Record]
     for rack_id, rack in {h.rack.id: h.rack for h in data.housings if not h.own}.items():
         count = round(sum(held(model.racks_bought[rack_id, v]) for v in model.PERIODS))
         if count:
-            in_use = sum(round(held(model.period[0].racks[h.id])) for h in data.housings if h.rack.id == rack_id)
+            mine = [h for h in data.housings if h.rack.id == rack_id and not h.own]
+            in_use = sum(round(held(model.period[0].racks[h.id])) for h in mine)
             _add(lines, scenario, Line(rack_id, "rack", rack, count, in_use, rack.price_central_usd))
     switches = net["leaves"] + net["spines"]
     watts = {switch.id: (switch_w(scenario), switch_drawn_w(scenario)), optic.id: (0.0, optic_drawn_w(scenario))}

@@ -98,6 +98,7 @@ class Scenario:
     host_mem_usable_frac: float
     host_mem_min_frac: float
     host_draw_frac: float
+    accelerators_per_port: float
     prices: dict[tuple[str, str], float]
     filtered: tuple[Filtered, ...]
     assumptions: tuple[Assumption, ...]
@@ -237,6 +238,7 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
         host_mem_usable_frac=todo.default("build.host_mem_usable_frac", study.build.host_mem_usable_frac),
         host_mem_min_frac=todo.default("build.host_mem_min_frac", study.build.host_mem_min_frac),
         host_draw_frac=todo.default("build.host_draw_frac", study.build.host_draw_frac),
+        accelerators_per_port=todo.default("build.accelerators_per_port", study.build.accelerators_per_port),
         prices=price_table(catalog.rows("memory_prices")),
         filtered=tuple([*filtered, *more]),
         assumptions=tuple(todo.assumptions),

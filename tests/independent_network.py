@@ -27,9 +27,10 @@ class Plan:
 
 
 def ports_of_node(data: ModelData, platform_id: str) -> float:
-    """One card in every eight accelerators is wired for the node's own traffic; a storage server wires all."""
+    """One card for every few accelerators is wired for the node's own traffic; a storage server wires all."""
     part = next(p.config.platform for p in data.pools if p.config.platform.id == platform_id)
-    wired = min(part.nic_count, -(-part.accelerators // 8)) if part.accelerators else part.nic_count
+    own = math.ceil(part.accelerators / data.scenario.accelerators_per_port)
+    wired = min(part.nic_count, own) if part.accelerators else part.nic_count
     port = data.scenario.switch.port_bytes_per_s
     assert port
     return wired * part.nic_bytes_per_s / port

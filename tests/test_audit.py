@@ -668,6 +668,11 @@ def ports_understated(d: Plain) -> None:
     d["network"]["ports"] *= 0.99
 
 
+@plant("site", "network: ports wired for nodes and replicas")
+def more_ports_of_its_own_asked_for_a_node(d: Plain) -> None:
+    d["study"]["build"]["accelerators_per_port"] = 4.0
+
+
 @plant("site", "network: ports that the fabric can join")
 def fabric_with_too_few_tiers(d: Plain) -> None:
     d["network"]["tiers"] = 0

@@ -10,10 +10,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.candidate import NONE, Candidate
+from solver.candidate import HIT, MISS, NONE, Candidate
 from solver.enumeration.loading import load_path
 from solver.enumeration.prefilling import fits_in_flight, lanes_of, prefill_rate
 from solver.enumeration.records import Rows, kept
+from solver.enumeration.sources import Source
 from solver.enumeration.subject import Subject
 from solver.menu import Menu, domain_size
 from solver.performance import ROLE_DECODE, ROLE_PREFILL, Performance
@@ -22,20 +23,20 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 
-def prefill_halves(subject: Subject, cache: str, tier: str) -> list[Candidate]:
-    """Return undominated prefill replicas that hand over inside their domain, with hits from a tier or none."""
+def prefill_halves(subject: Subject, source: Source | None) -> list[Candidate]:
+    """Return undominated prefill replicas that hand over inside their domain, of hits from a source or of misses."""
     quiet, work = subject.quiet(), subject.workload
-    cached = work.cached_on_hit if tier else 0.0
+    cached = work.cached_on_hit if source else 0.0
     menu, perf = quiet.evaluated(ROLE_PREFILL, cached)
     if not len(menu):
         return []
     menu, lanes, out = menu.packed(), lanes_of(menu), perf.kv_transfer_bytes
     load_bytes = out * (cached / work.isl)
     per_s = np.maximum(perf.requests_per_s * quiet.build.utilisation_cap, 1.0 / max(quiet.due_s, 1e-9))
-    need = load_bytes / max(quiet.load_frac, 1e-9) * per_s * float(quiet.is_pooled(tier))
+    need = load_bytes / max(quiet.load_frac, 1e-9) * per_s * float(source is not None and source.pooled)
     menu = menu.wired_for(need, quiet.build.port_shares)
     good = fits_in_flight(quiet, menu, perf, lanes) & _leaves_room(quiet, menu)
-    speed, latency = load_path(quiet, menu, tier)
+    speed, latency = load_path(quiet, menu, source)
     one, mine = _speeds(quiet, menu, perf)
     handover_s = np.maximum(out / mine, out / one) + quiet.scenario.scale_up_link.latency_s
     load_s = latency + load_bytes / np.maximum(speed, 1e-3)
@@ -48,8 +49,8 @@ def prefill_halves(subject: Subject, cache: str, tier: str) -> list[Candidate]:
         perf=perf,
         good=good,
         role="prefill",
-        cache=cache,
-        tier=tier,
+        cache=HIT if source else MISS,
+        source=source,
         requests_per_s=rate,
         ttft_s=ttft,
         drawn_w=perf.power_idle_w + busy * (perf.power_busy_w - perf.power_idle_w),
@@ -79,7 +80,7 @@ def decode_halves(subject: Subject) -> list[Candidate]:
         good=good,
         role="decode",
         cache=NONE,
-        tier="",
+        source=None,
         requests_per_s=rate,
         ttft_s=np.full(len(menu), np.nan),
         drawn_w=perf.power_busy_w,

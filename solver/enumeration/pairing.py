@@ -7,6 +7,7 @@ they decode. Nothing is averaged over nodes, so that no row has to balance hand-
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -133,8 +134,12 @@ def _pair(group: _Group, i: int, j: int, first: int, second: int, rate: float) -
     prefill, decode = group.prefills[i], group.decodes[j]
     share = rate / first / prefill.requests_per_s
     above = share * (prefill.drawn_w - prefill.idle_w)
-    prefill = dataclasses.replace(prefill, requests_per_s=rate / first, drawn_w=prefill.idle_w + above)
-    decode = dataclasses.replace(decode, requests_per_s=rate / second)
+    # What a half does not do has one and the same not-a-number, so that equal pairs are equal.
+    first_half = dataclasses.replace(
+        prefill, requests_per_s=rate / first, drawn_w=prefill.idle_w + above, tpot_s=math.nan, step_s=math.nan,
+        configurations=(),
+    )  # fmt: skip
+    second_half = dataclasses.replace(decode, requests_per_s=rate / second, ttft_s=math.nan)
     taken = first * prefill.count + second * decode.count
     fit = group.size // group.domain * (group.domain // taken)
     return dataclasses.replace(
@@ -145,12 +150,12 @@ def _pair(group: _Group, i: int, j: int, first: int, second: int, rate: float) -
         requests_per_s=rate,
         tpot_s=decode.tpot_s,
         step_s=decode.step_s,
-        drawn_w=first * prefill.drawn_w + second * decode.drawn_w,
+        drawn_w=first * first_half.drawn_w + second * decode.drawn_w,
         idle_w=first * prefill.idle_w + second * decode.idle_w,
         handover_bytes=0.0,
         ports=first * prefill.ports,
         evidence=max(prefill.evidence, decode.evidence),
-        halves=(Half(first, prefill), Half(second, decode)),
+        halves=(Half(first, first_half), Half(second, second_half)),
     )
 
 
@@ -174,7 +179,7 @@ def undominated_pairs(found: list[Candidate], others: list[Candidate], *, by_siz
     rivals = [c for c in others if c.role == "mixed" and (c.cache, c.tier) == kind]
     rows = rivals + sorted(found, key=lambda c: c.count)
     cost = np.asarray([_cost(c) for c in rows])
-    names = np.asarray([f"{c.platform_id} {c.power_cap}" for c in rows])
+    names = np.asarray([f"{c.platform_id} {c.power_cap} {c.configurations}" for c in rows])
     size = [np.asarray([c.count for c in rows])] if by_size else []
     left = undominated(labels(names, *size), _rounded(cost))
     return [rows[k] for k in left if k >= len(rivals)]

@@ -9,7 +9,8 @@ from solver.enumeration.decoding import decoding
 from solver.enumeration.halves import decode_halves, prefill_halves
 from solver.enumeration.pairing import pairs, undominated_pairs
 from solver.enumeration.prefilling import prefilling
-from solver.enumeration.records import Rows, kept
+from solver.enumeration.records import Rows, kept, once_for_all
+from solver.enumeration.sources import sources
 from solver.enumeration.subject import Subject
 
 
@@ -29,7 +30,7 @@ def class_candidates(subject: Subject, *, prune: bool) -> CandidateSet:
     for found in _pairs(subject, prune=prune):
         feasible += len(found)
         records += undominated_pairs(found, records, by_size=subject.build.whole_replicas) if prune else found
-    return CandidateSet(tuple(records), subject.account.records, subject.raw_count, feasible)
+    return CandidateSet(tuple(once_for_all(records)), subject.account.records, subject.raw_count, feasible)
 
 
 def _pairs(subject: Subject, *, prune: bool) -> Iterator[list[Candidate]]:
@@ -38,18 +39,18 @@ def _pairs(subject: Subject, *, prune: bool) -> Iterator[list[Candidate]]:
     if not build.scale_up_handover or not {"prefill", "decode"} <= set(build.roles):
         return
     decodes = decode_halves(subject)
-    yield pairs(subject, prefill_halves(subject, MISS, ""), decodes, prune=prune)
-    for tier in subject.tiers if subject.workload.reuse_frac_max > 0 else []:
-        yield pairs(subject, prefill_halves(subject, HIT, tier), decodes, prune=prune)
+    yield pairs(subject, prefill_halves(subject, None), decodes, prune=prune)
+    for source in sources(subject.configs) if subject.workload.reuse_frac_max > 0 else ():
+        yield pairs(subject, prefill_halves(subject, source), decodes, prune=prune)
 
 
 def _rows(subject: Subject) -> Iterator[Rows]:
     """Go through the roles and cache kinds."""
-    tiers = subject.tiers
+    found = tuple(sources(subject.configs))
     for role in subject.build.roles:
         if role == "decode":
             yield from decoding(subject)
             continue
-        yield from prefilling(subject, role, MISS, [""])
-        if subject.workload.reuse_frac_max > 0 and tiers:
-            yield from prefilling(subject, role, HIT, tiers)
+        yield from prefilling(subject, role, MISS, (None,))
+        if subject.workload.reuse_frac_max > 0 and found:
+            yield from prefilling(subject, role, HIT, found)

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from solver.candidate import HIT, MISS, NONE, Candidate
+from solver.candidate import HIT, MISS, NONE, Candidate, Half
 from solver.catalog import Catalog
 from solver.configurations import Configuration, TierStock
 from solver.model.data import Column, Housing, ModelData, Place, Pool
@@ -115,6 +115,7 @@ def candidate(
     workload: str = "chat", role: str = "mixed", *, rate: float = 10.0, at: Platform | None = None, cap: float = 1.0,
     charge: float = 1.0, count: int = 1, hit_from: str = "", load_bytes: float = 0.0, spill_bytes: float = 0.0,
     spill_read_bytes_per_s: float = 0.0, drawn_w: float = 100.0, idle_w: float = 100.0, ports: float = 0.0,
+    halves: tuple[Half, ...] = (),
 ) -> Candidate:  # fmt: skip
     """Return one way to serve a class; 10 requests/s from one accelerator unless told."""
     cache = NONE if role == "decode" else HIT if hit_from else MISS
@@ -123,7 +124,7 @@ def candidate(
         precision="bf16", kv_precision="bf16", tp=count, pp=1, dp=1, ep=1, charge=charge, batch=1.0, cache=cache,
         tier=hit_from, requests_per_s=rate, ttft_s=0.1, tpot_s=0.01, step_s=0.01, drawn_w=drawn_w, idle_w=idle_w,
         spill_bytes=spill_bytes, spill_read_bytes_per_s=spill_read_bytes_per_s, load_bytes=load_bytes,
-        handover_bytes=0.0, ports=ports, evidence=0,
+        handover_bytes=0.0, ports=ports, evidence=0, halves=halves,
     )  # fmt: skip
 
 

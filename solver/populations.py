@@ -68,7 +68,7 @@ def smaller_host(scenario: Scenario, platform: Platform) -> list[Filled]:
 
 
 def drives(scenario: Scenario, platform: Platform) -> list[Filled]:
-    """Drives in all bays (one device a tier) and expanders on all lanes; none where no host link is known to read them."""
+    """Drives in all bays (one device a tier) and expanders on all lanes; none without a host link to read them over."""
     if platform.accelerators and not platform.host_link_id:
         return []
     found = []

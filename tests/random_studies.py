@@ -61,7 +61,11 @@ def random_study(seed: int, catalog: Catalog) -> Study:
         "name": f"random {seed}",
         "site": _site(draw, megawatts),
         "workload": _classes(draw, catalog, megawatts, priced=objective == "profit", fixed=fixed),
-        "demand": {"mode": "fixed" if fixed else "mix", "floor_frac": draw.between(0.02, 0.5) if floor else 0.0, **scale},
+        "demand": {
+            "mode": "fixed" if fixed else "mix",
+            "floor_frac": draw.between(0.02, 0.5) if floor else 0.0,
+            **scale,
+        },
         "objective": {
             "name": objective,
             "tokens": draw.pick(["output", "all"] if objective == "profit" else ["output", "all", "value"]),

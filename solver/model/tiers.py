@@ -55,7 +55,7 @@ def fit_tier(
 def read_tier(
     block: pyo.Block, data: ModelData, place: Place, spills: list[tuple[object, ...]], parked: list[tuple[object, ...]]
 ) -> object:
-    """``sum reads <= GB/s n[pool]`` of active KV and of hits. The dual is what one more TB/s is worth.
+    """``sum reads <= GB/s n[pool]`` of active KV, hits and moves out. The dual is what one more TB/s is worth.
 
     A storage server reads at the slower of its drives and its network ports.
     """
@@ -71,7 +71,8 @@ def read_tier(
     speed = place.stock.read_bytes_per_s
     if place.stock.pooled:
         speed = min(speed, place.stock.link_bytes_per_s)
-    return active + hits <= speed / TB * block.nodes[place.pool.id]
+    moves = pyo.quicksum(block.lifted[w, i, p] for w, i, p in parked if int(str(i)) > 0)
+    return active + hits + moves <= speed / TB * block.nodes[place.pool.id]
 
 
 def write_tier(block: pyo.Block, place: Place, parked: Keys) -> object:

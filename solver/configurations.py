@@ -121,12 +121,13 @@ def _fillings(scenario: Scenario, platform: Platform) -> list[tuple[Filled | Non
     """Populations of a platform on the menu, the standard fit first: host memory, and drives or expanders beside it.
 
     A storage server holds drives, or host memory in all slots; on the small menu only where it would not leave bays
-    for hard disks empty. The full menu fills bays and lanes beside each population of host memory, the small one
-    beside the standard fit alone. Without tiers there is only host memory, standard and smaller.
+    for hard disks empty. The full menu fills all bays or lanes, or half of them, beside each population of host memory,
+    the small one all of them beside the standard fit alone. Without tiers there is only host memory, standard and
+    smaller.
     """
     build = scenario.study.build
     larger = larger_host(scenario, platform) if build.tiers else []
-    extras = drives(scenario, platform) if build.tiers else []
+    extras = drives(scenario, platform, halves=build.menu == "full") if build.tiers else []
     if not platform.accelerators:
         of_memory = larger if build.menu == "full" or not platform.hdd_bays else []
         return [*((None, (extra,)) for extra in extras), *((host, ()) for host in of_memory)]

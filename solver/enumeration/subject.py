@@ -43,18 +43,9 @@ class Subject:
         self.raw_count = 0
 
     @property
-    def tiers(self) -> list[str]:
-        """Tiers that any configuration has, by name."""
-        return sorted({stock.tier for config in self.configs for stock in config.tiers})
-
-    @property
     def due_s(self) -> float:
         """Seconds that taking over a prompt's KV may last on the side that receives it."""
         return self.scenario.handover_ttft_frac * (self.workload.ttft_s or np.inf)
-
-    def is_pooled(self, tier: str) -> bool:
-        """True where nodes reach the tier over the fabric."""
-        return any(s.pooled for c in self.configs for s in c.tiers if s.tier == tier)
 
     def evaluated(self, role: int, cached: float) -> tuple[Menu, Performance]:
         """Menu of a role with every batch that can fit, and its performance.

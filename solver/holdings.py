@@ -175,6 +175,7 @@ def pool_record(scenario: Scenario, data: ModelData, pool: Pool, block: pyo.Bloc
         "platform": config.platform.id,
         "configuration": config.id,
         "devices": [{"device": device, "count": count} for device, count in config.bought],
+        "attached": config.attached,
         "role": next(iter(shares)) if len(shares) == 1 else "shared",
         "role_shares": shares,
         "cap": pool.cap,

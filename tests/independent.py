@@ -93,6 +93,7 @@ def write_rows(data: ModelData, whole: tuple[int, ...] | None, plan: Plan) -> Ro
     _write_spills(rows)
     _write_parked(rows)
     _write_tiers(rows)
+    _write_appliances(rows)
     _write_carbon(rows)
     wired = [(rows.column("x", c.index), c.candidate.ports) for c in data.columns]
     wired += [(k, 1.0) for name, k in rows.names.items() if name[0] == "extra"]
@@ -260,31 +261,52 @@ def _park_beside_prefill(rows: Rows, w: str, p: Place, places: list[Place]) -> N
         rows.add(use + [(rows.column("x", c.index), -most / GB / size * c.candidate.charge) for c in loading])
 
 
-def _write_tiers(rows: Rows) -> None:
-    """Bytes and reads of each tier of a pool's nodes."""
+def _taken_of(rows: Rows, p: Place) -> tuple[list[tuple[int, float]], ...]:
+    """Bytes, reads and writes of a tier of a pool's nodes."""
     data = rows.data
-    for p in data.places:
-        held: list[tuple[int, float]] = []
-        read: list[tuple[int, float]] = []
-        for name, k in list(rows.names.items()):
-            if name[0] == "spill" and name[2:] == (p.pool.id, p.stock.tier):
-                c = next(c.candidate for c in data.columns if c.index == name[1])
-                held.append((k, 1.0))
-                read.append((k, c.spill_read_bytes_per_s / c.spill_bytes))
-            if name[0] == "parked" and name[3] == p.id:
-                w, i = str(name[1]), int(str(name[2]))
-                load = next(c.candidate.load_bytes for c in hit_columns(data, w, p))
-                held.append((k, kept_gb(data, w, i)))
-                read.append((k, float(data.retention[w].d_hit[i]) * load / GB))
-            if name[0] == "move" and name[3] == p.id:
-                read.append((k, unused_gb(data, str(name[1]), int(str(name[2])))))
-        write = [(k, 1.0) for name, k in rows.names.items() if name[0] == "written" and name[3] == p.id]
+    held: list[tuple[int, float]] = []
+    read: list[tuple[int, float]] = []
+    for name, k in list(rows.names.items()):
+        if name[0] == "spill" and name[2:] == (p.pool.id, p.stock.tier):
+            c = next(c.candidate for c in data.columns if c.index == name[1])
+            held.append((k, 1.0))
+            read.append((k, c.spill_read_bytes_per_s / c.spill_bytes))
+        if name[0] == "parked" and name[3] == p.id:
+            w, i = str(name[1]), int(str(name[2]))
+            load = next(c.candidate.load_bytes for c in hit_columns(data, w, p))
+            held.append((k, kept_gb(data, w, i)))
+            read.append((k, float(data.retention[w].d_hit[i]) * load / GB))
+        if name[0] == "move" and name[3] == p.id:
+            read.append((k, unused_gb(data, str(name[1]), int(str(name[2])))))
+    write = [(k, 1.0) for name, k in rows.names.items() if name[0] == "written" and name[3] == p.id]
+    return held, read, write
+
+
+def _write_tiers(rows: Rows) -> None:
+    """Bytes, reads, writes and wear of each tier of a pool's nodes."""
+    for p in rows.data.places:
+        held, read, write = _taken_of(rows, p)
         port = p.stock.link_bytes_per_s if p.stock.pooled else np.inf
         rows.add(held, 0.0, rows.nodes(p.stock.capacity_bytes / GB, p.pool))
         rows.add(read, 0.0, rows.nodes(min(p.stock.read_bytes_per_s, port) / GB, p.pool))
         rows.add(write, 0.0, rows.nodes(min(p.stock.write_bytes_per_s, port) / GB, p.pool))
         if np.isfinite(p.stock.endurance_bytes_per_s):
             rows.add(write, 0.0, rows.nodes(p.stock.endurance_bytes_per_s / GB, p.pool))
+
+
+def _write_appliances(rows: Rows) -> None:
+    """What the nodes attached to an appliance take of it together: ports, bytes, reads and writes."""
+    for box in rows.data.pools:
+        lends, name = box.config.lends, box.config.platform.id
+        hosts = [p for p in rows.data.pools if p.config.attached == name]
+        if lends is None or not hosts:
+            continue
+        rows.add([], 0.0, rows.nodes(box.config.platform.most_hosts, box) + rows.nodes(-1.0, *hosts))
+        there = [p for p in rows.data.places if p.pool in hosts and p.stock.tier == lends.tier]
+        every = [_taken_of(rows, p) for p in there]
+        sizes = (lends.capacity_bytes, lends.read_bytes_per_s, lends.write_bytes_per_s)
+        for k, size in enumerate(sizes):
+            rows.add([term for taken in every for term in taken[k]], 0.0, rows.nodes(size / GB, box))
 
 
 def work_w(data: ModelData, c: Column) -> float:

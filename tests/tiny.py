@@ -95,6 +95,8 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
     reuse = [w for w in works if w.reuse_frac_max > 0]
     if reuse and not draw.wired and draw.chance(0.5):
         _storage(draw)
+    if not draw.wired and not draw.whole and len(draw.pools) <= 2 and draw.more.random() < 0.4:
+        _appliance(draw)
     _housings(draw)
     for work in works:
         _columns(draw, work)
@@ -226,6 +228,22 @@ def _storage(draw: Draw) -> None:
     part = platform("s", accelerators=0, **_ports(draw))
     draw.pools.append(Pool(_configured(draw, part, "drives", [_stock(draw, "flash", pooled=True)], []), 1.0))
     draw.changes["supply.platform.s"] = int(draw.rng.integers(1, 3))
+
+
+def _appliance(draw: Draw) -> None:
+    """Draw an appliance of pooled memory and a platform whose nodes may be attached to it; it binds before they do."""
+    pool = draw.pools[0]
+    seen = tier("cxl", capacity_bytes=draw.between(300, 900) * GB, read_bytes_per_s=draw.between(20, 200) * GB,
+                link_bytes_per_s=draw.between(20, 60) * GB)  # fmt: skip
+    config = pool.config
+    draw.pools.append(Pool(dataclasses.replace(
+        config, id=f"{config.platform.id}/attached", tiers=(*config.tiers, seen), attached="box",
+        price_usd=0.9 * config.price_usd), 1.0))  # fmt: skip
+    box = dataclasses.replace(platform("box", accelerators=0), most_hosts=int(draw.rng.integers(1, 3)))
+    lends = tier("cxl", capacity_bytes=draw.between(20, 500) * GB, read_bytes_per_s=draw.between(0.05, 20) * GB,
+                 write_bytes_per_s=draw.between(0.02, 2) * GB)  # fmt: skip
+    draw.pools.append(Pool(dataclasses.replace(_configured(draw, box, "standard", [], []), lends=lends), 1.0))
+    draw.changes["supply.platform.box"] = int(draw.rng.integers(1, 3))
 
 
 def _housings(draw: Draw) -> None:

@@ -369,7 +369,7 @@ def optics_below_the_minimum(d: Plain) -> None:
 @plant("site", "in a node's bays or lanes")
 def more_drives_than_bays(d: Plain) -> None:
     item = pool(d, platform="storage_hdd_4u90")
-    item["devices"][0]["count"] += 1
+    item["devices"][0]["count"] = 91
 
 
 @plant("site", "host memory modules in a node's slots")
@@ -734,7 +734,7 @@ def ports_too_slow_to_take_over(d: Plain) -> None:
 
 @plant("site", "no share of its node's that the study offers")
 def ports_that_are_no_share(d: Plain) -> None:
-    load(d, role="decode")["ports_per_replica"] *= 1.1
+    load(d, ports_per_replica=bool)["ports_per_replica"] *= 1.1
 
 
 @plant("site", "its node cannot wire")

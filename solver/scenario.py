@@ -189,6 +189,7 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
     if todo.problems:
         raise InputError(todo.problems)
     site, finance = _site(todo), _finance(todo)
+    _check_share_of_mw(todo, site)
     workloads = _workloads(todo)
     if todo.problems:
         raise InputError(todo.problems)
@@ -243,6 +244,16 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
         platform_afr_frac=_afr_frac(todo, "platform_afr_percent"),
         only_owned=frozenset(f.part for f in filtered) & {p.id for p in platforms},
     )  # fmt: skip
+
+
+def _check_share_of_mw(todo: _Resolver, site: Site) -> None:
+    """Record a problem where a share is asked of megawatts that nobody stated."""
+    share = todo.study.build.min_platform_mw_frac
+    if share is not None and site.power_w is None:
+        problem = "is a share of site.power_mw, which the study leaves open"
+        todo.problems.append(
+            Problem(todo.study.name, "", "build.min_platform_mw_frac", str(share), problem, "with a site.power_mw")
+        )
 
 
 def _afr_frac(todo: _Resolver, name: str) -> float:

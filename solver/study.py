@@ -179,6 +179,8 @@ class BuildSpec(Spec):
     max_batch: Annotated[int, Field(ge=1, le=65536)] = 4096
     chunk_tokens: Positive = 8192.0
     max_platforms: Annotated[int, Field(ge=1)] | None = None
+    min_platform_mw_frac: Annotated[float, Field(gt=0, le=1)] | None = None
+    max_device_kinds: Annotated[int, Field(ge=0)] | None = None
     max_candidates_per_class_role: Annotated[int, Field(ge=1)] | None = None
     tiers: bool = True
     reuse_segments: Annotated[int, Field(ge=1, le=12)] = 4

@@ -75,7 +75,7 @@ def smaller_host(scenario: Scenario, platform: Platform) -> list[Filled]:
 def drives(scenario: Scenario, platform: Platform, *, halves: bool) -> list[Filled]:
     """Drives in all bays (one device a tier) and expanders on all lanes; where wanted, also in half of them.
 
-    None where no host link is known to read them.
+    None without a host link to read them over.
     """
     if platform.accelerators and not platform.host_link_id:
         return []

@@ -591,6 +591,39 @@ def parked_bytes_too_few(d: Plain) -> None:
     placed(d, kind="parked")["bytes"] *= 0.99
 
 
+@plant("site", "bytes/s read where it lay: .* is below")
+def moved_without_reading(d: Plain) -> None:
+    place = placed(d, kind="parked", moved_out_bytes_per_s=lambda moved: moved > 1e9)
+    place["moved_out_bytes_per_s"] *= 0.9
+
+
+@plant("site", "bytes/s that move out of it: .* is above")
+def moved_more_than_leaves(d: Plain) -> None:
+    place = placed(d, kind="parked", moved_out_bytes_per_s=lambda moved: moved > 1e9)
+    place["moved_out_bytes_per_s"] *= 1.1
+
+
+@plant("site", "reads of hits and of what moves out: .* is below")
+def moves_not_among_the_reads(d: Plain) -> None:
+    place = placed(d, kind="parked", moved_out_bytes_per_s=lambda moved: moved > 1e9)
+    place["read_bytes_per_s"] -= place["moved_out_bytes_per_s"]
+
+
+@plant("site", "moves are not numbers")
+def moved_a_negative_amount(d: Plain) -> None:
+    placed(d, kind="parked")["moved_out_bytes_per_s"] = -1.0
+
+
+@plant("site", "parked KV of .*: bytes/s written: .* is below")
+def moved_without_writing(d: Plain) -> None:
+    placed(d, kind="parked", segment=lambda i: i > 0, write_bytes_per_s=lambda n: n > 1e9)["write_bytes_per_s"] *= 0.9
+
+
+@plant("site", "reads from the share of the replicas that load it")
+def own_memory_slower_than_said(d: Plain) -> None:
+    row(d, "platforms", "gb200_nvl72")["host_mem_bw_gb_s"] = 100.0
+
+
 @plant("site", "parked KV of .*: bytes in the share of the replicas that load it")
 def parked_where_nobody_loads(d: Plain) -> None:
     tier = placed(d, kind="parked", tier=lambda name: not name.startswith("pooled_"))["tier"]

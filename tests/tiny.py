@@ -44,11 +44,12 @@ Ordered = TypeVar("Ordered", Platform, Rack)
 
 @dataclass
 class Draw:
-    """What is drawn step by step for one instance; `more` and `buyer` draw prices, orders and wishes apart."""
+    """What is drawn step by step for one instance; `more`, `buyer` and `reads` draw prices, wishes, slow devices apart."""
 
     rng: np.random.Generator
     more: np.random.Generator
     buyer: np.random.Generator
+    reads: np.random.Generator
     whole: bool
     objective: str
     wired: bool = False
@@ -85,7 +86,7 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
         Whole replicas; the instance is then smaller still.
     """
     key = [seed, *objective.encode()]
-    draw = Draw(*(np.random.default_rng(k) for k in (key, [*key, 1], [*key, 2])), whole, objective)
+    draw = Draw(*(np.random.default_rng(k) for k in (key, *([*key, n] for n in (1, 2, 3)))), whole, objective)
     draw.wired = not whole and draw.chance(0.2)
     works = [_class(draw, name) for name in ("a", "b")[: 1 if whole or draw.chance(0.4) else 2]]
     platforms = [_terms(draw, platform(n, accelerators=_accelerators(draw), **_ports(draw))) for n in ("p", "q")]
@@ -179,8 +180,9 @@ def _stock(draw: Draw, name: str, pooled: bool = False) -> TierStock:
     """Draw a tier; some are so slow that reads bind before bytes."""
     slow = 0.02 if draw.chance(0.4) and name != "ddr" else 1.0
     wears = name != "ddr" and draw.chance(0.4)
+    slowest = float(10.0 ** draw.reads.uniform(-3.0, -1.0)) if draw.reads.random() < 0.25 else 1.0
     return tier(
-        name, capacity_bytes=draw.between(50, 800) * GB, read_bytes_per_s=slow * draw.between(5, 200) * GB,
+        name, capacity_bytes=draw.between(50, 800) * GB, read_bytes_per_s=slowest * slow * draw.between(5, 200) * GB,
         link_bytes_per_s=slow * draw.between(3, 60) * GB, pooled=pooled,
         write_bytes_per_s=draw.between(0.2, 5) * GB if pooled or draw.chance(0.4) else None,
         endurance_bytes_per_s=draw.between(0.1, 2) * GB if wears else math.inf,

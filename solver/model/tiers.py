@@ -53,7 +53,7 @@ def fit_tier(
 def read_tier(
     block: pyo.Block, data: ModelData, place: Place, spills: list[tuple[object, ...]], parked: list[tuple[object, ...]]
 ) -> object:
-    """``sum reads <= GB/s n[pool]`` of active KV and of hits. The dual is what one more TB/s is worth.
+    """``sum reads <= GB/s n[pool]`` of active KV, hits and moves out. The dual is what one more TB/s is worth.
 
     A storage server reads at the slower of its drives and its network ports.
     """
@@ -71,7 +71,7 @@ def held_tb(block: pyo.Block, spills: list[tuple[object, ...]], parked: list[tup
 def read_tb_per_s(
     block: pyo.Block, data: ModelData, spills: list[tuple[object, ...]], parked: list[tuple[object, ...]]
 ) -> object:
-    """Reads of active KV and of hits of some keys."""
+    """Reads of active KV, of hits and of what moves away, of some keys."""
     columns = {c.index: c.candidate for c in data.spilling}
     active = pyo.quicksum(
         block.spilled[j, p] * (columns[j].spill_read_bytes_per_s / columns[j].spill_bytes)  # type: ignore[index]
@@ -81,7 +81,8 @@ def read_tb_per_s(
         float(data.retention[str(w)].d_hit[int(str(i))]) * data.load_bytes[str(w)] / TB * block.parked[w, i, p]
         for w, i, p in parked
     )
-    return active + hits
+    moves = pyo.quicksum(block.lifted[w, i, p] for w, i, p in parked if int(str(i)) > 0)
+    return active + hits + moves
 
 
 def write_tier(block: pyo.Block, place: Place, parked: Keys) -> object:

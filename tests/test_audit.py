@@ -369,8 +369,9 @@ def optics_below_the_minimum(d: Plain) -> None:
 
 @plant("site", "in a node's bays or lanes")
 def more_drives_than_bays(d: Plain) -> None:
-    item = pool(d, platform="storage_hdd_4u90")
-    item["devices"][0]["count"] += 1
+    pool(d, platform="storage_hdd_4u90")["devices"][0]["count"] = (
+        row(d, "platforms", "storage_hdd_4u90")["hdd_bays"] + 1
+    )
 
 
 @plant("site", "host memory modules in a node's slots")

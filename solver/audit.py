@@ -17,6 +17,7 @@ from solver.auditing.layout import check_racks, check_replicas
 from solver.auditing.memory import check_memory
 from solver.auditing.network import check_network
 from solver.auditing.nodes import read_nodes
+from solver.auditing.pairs import check_pairs
 from solver.auditing.rows import Facts
 from solver.auditing.serving import check_entry
 from solver.auditing.totals import (
@@ -73,6 +74,7 @@ def _run(design: Design, checks: Checks) -> None:
         for entry in entries:
             check_entry(facts, entry, nodes, checks)
         check_replicas(nodes, entries, whole=facts.study.build.whole_replicas, checks=checks)
+        check_pairs(facts, entries, checks)
         check_network(facts, nodes, entries, checks)
         check_demand(facts, entries, checks)
     with checks.subject("placement"):

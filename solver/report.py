@@ -170,8 +170,18 @@ def _part_words(design: Design) -> dict[str, str]:
     net = design.network
     if net:
         named[net["switch"]] = f"{net['tiers']}-tier fabric: {net['leaves']} leaves, {net['spines']} spines"
-        named[net["optic"]] = f"{net['ports']:,.0f} ports wired to nodes"
+        named[net["optic"]] = f"{net['ports']:,.0f} ports wired to nodes{_inside(design)}"
     return named
+
+
+def _inside(design: Design) -> str:
+    """Share of hand-overs that need no port, where there are any."""
+    rates: dict[str, float] = defaultdict(float)
+    for item in design.load:
+        if item["role"] == "prefill":
+            rates[item.get("handover") or ""] += item["requests_per_s"]
+    total = sum(rates.values())
+    return f"; {percent(rates['scale_up'] / total)} of hand-overs inside domains" if rates["scale_up"] else ""
 
 
 def _roles(amounts: dict[str, float]) -> str:

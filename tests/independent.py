@@ -244,7 +244,7 @@ def _leave_through_ports(rows: Rows, w: str, stores: list[Place]) -> None:
     out = [(rows.column("written", w, i, p.id), 1.0) for i in segments for p in stores]
     for c in rows.data.columns:
         k = c.candidate
-        if k.workload == w and k.role in ("prefill", "mixed"):
+        if k.workload == w and k.role in ("prefill", "mixed", "pair"):
             left = k.ports * port * float(s.nic_efficiency.at(1e12)) - k.requests_per_s * k.handover_bytes / GB
             out.append((rows.column("x", c.index), -max(0.0, left)))
     rows.add([*out, (rows.column("extra", w), -port * s.nic_link.measured_frac)])

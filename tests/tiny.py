@@ -271,7 +271,8 @@ def _columns(draw: Draw, work: Workload) -> None:
     hosts = [p for p in draw.pools if p.config.platform.accelerators]
     kinds = ["mixed"] if draw.chance(0.5) else ["prefill", "decode"]
     kinds += [draw.pick(["mixed", "prefill", "decode", "decode"]) for _ in range(1 if draw.whole else 3)]
-    for role in kinds:
+    for plain in kinds:
+        role = "pair" if plain == "mixed" and draw.buyer.random() < 0.3 else plain
         pool = draw.pick(hosts)
         size = pool.config.platform.accelerators
         count = int(draw.pick([n for n in (1, 2, 3, 4) if n <= size]))
@@ -356,7 +357,7 @@ def _wishes(draw: Draw) -> None:
 
 def _lots(draw: Draw) -> tuple[int, int]:
     """Draw the multiple and the minimum of an order of switches or optics."""
-    if not draw.wired or draw.buyer.random() < 0.5:
+    if not draw.wired or draw.buyer.random() < 0.7:
         return 1, 1
     return int(draw.buyer.integers(1, 5)), int(draw.buyer.integers(1, 9))
 

@@ -32,9 +32,9 @@ def check_entry(facts: Facts, entry: Entry, nodes: dict[str, Node], checks: Chec
         _check_ttft(facts, entry, rate, load_s, what, checks)
     if entry.role != "prefill":
         _check_tpot(entry, rate, what, checks)
-    if entry.role == "decode" and work.ttft_s is not None:
+    if entry.role == "decode" and (work.ttft_s is not None or entry.unit is not None):
         took_s = entry.transfer_bytes / entry.out_bytes_per_s
-        checks.at_most(f"{what}: seconds to take over a prompt's KV", took_s, _due_s(facts, entry), "s")
+        checks.at_most(f"{what}: seconds to take over a prompt's KV", took_s, _received_s(facts, entry), "s")
     check_wiring(facts, entry, what, checks)
     _check_flows(entry, what, checks)
     _check_watts(entry, rate, nodes, what, checks)
@@ -108,10 +108,11 @@ def _check_ttft(facts: Facts, entry: Entry, rate: float, load_s: float, what: st
     """Check the hand-over out of a replica that prefills, and its TTFT at the promised percentile at its load."""
     work = entry.work
     if entry.role == "prefill":
-        received_s = _due_s(facts, entry) if work.ttft_s is not None else 0.0
-        handover_s = max(entry.transfer_bytes / entry.out_bytes_per_s, received_s) + facts.nic_link.latency_s
+        link = facts.nic_link if entry.unit is None else facts.scale_up_link
+        received_s = _received_s(facts, entry)
+        handover_s = max(entry.transfer_bytes / entry.out_bytes_per_s, received_s) + link.latency_s
         after_s, busy = load_s + handover_s, rate / entry.full_rate
-        checks.at_most(f"{what}: KV handed over through a replica's own ports", rate * entry.transfer_bytes,
+        checks.at_most(f"{what}: KV handed over through a replica's own ports or links", rate * entry.transfer_bytes,
                        entry.out_bytes_per_s, "B/s")  # fmt: skip
     else:
         after_s, busy = load_s + entry.step_s, rate * entry.prefill_s / entry.lanes
@@ -121,6 +122,13 @@ def _check_ttft(facts: Facts, entry: Entry, rate: float, load_s: float, what: st
     if work.ttft_s is not None:
         checks.at_most(f"{what}: TTFT promise broken", ttft, work.ttft_s, "s")
         checks.at_most(f"{what}: stated TTFT breaks the promise", stated, work.ttft_s, "s")
+
+
+def _received_s(facts: Facts, entry: Entry) -> float:
+    """Seconds that taking over a prompt's KV may last: inside a unit no longer than one accelerator takes."""
+    if entry.unit is not None:
+        return entry.transfer_bytes / entry.slowest_bytes_per_s
+    return _due_s(facts, entry) if entry.work.ttft_s is not None else 0.0
 
 
 def _due_s(facts: Facts, entry: Entry) -> float:
@@ -133,7 +141,7 @@ def _check_tpot(entry: Entry, rate: float, what: str, checks: Checks) -> None:
     """Check the hand-over into a replica that decodes, and its TPOT."""
     work, stated = entry.work, entry.record["tpot_s"]
     if entry.role == "decode":
-        checks.at_most(f"{what}: KV taken over through a replica's own ports", rate * entry.transfer_bytes,
+        checks.at_most(f"{what}: KV taken over through a replica's own ports or links", rate * entry.transfer_bytes,
                        entry.out_bytes_per_s, "B/s")  # fmt: skip
     checks.at_least(f"{what}: TPOT understated", stated, entry.tpot_s, "s")
     if work.tpot_s is not None:

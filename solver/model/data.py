@@ -207,7 +207,9 @@ class ModelData:
         for c in self.columns:
             roles[c.candidate.workload].add(c.candidate.role)
         missing = {
-            w: [r for r in ("prefill", "decode") if r not in got] for w, got in roles.items() if "mixed" not in got
+            w: [r for r in ("prefill", "decode") if r not in got]
+            for w, got in roles.items()
+            if not got & {"mixed", "pair"}
         }
         return {w: left for w, left in missing.items() if left}
 

@@ -338,7 +338,8 @@ class ClassCandidates:
         rows = np.flatnonzero(good)
         reads = spill * self.workload.kv_read_frac / np.where(spill > 0, perf.decode_step_s, 1.0)
         if prune and len(rows):
-            rows = rows[self._undominated(menu, rows, rate, drawn, perf.power_idle_w, spill, reads)]
+            stands = cache == HIT and not self._is_pooled(tier)
+            rows = rows[self._undominated(menu, rows, rate, drawn, perf.power_idle_w, spill, reads, stands)]
         points, names = menu.points, [p.id for p in menu.points.precisions]
         for i in rows:
             self.kept.append(
@@ -382,11 +383,14 @@ class ClassCandidates:
         idle: FloatArray,
         spill: FloatArray,
         reads: FloatArray,
+        stands: bool,
     ) -> NDArray[np.intp]:
         """Rows (positions in `rows`) that no other row of the same pool dominates in the full vector.
 
         Per request/s: accelerators, watts above idle, switch ports, KV below HBM and its reads; and per
         accelerator the last two again, because a replica reads only through its own links and from its own node.
+        Where replicas may stand idle for the parked KV beside them, `stands`, switch ports per accelerator too: so many
+        accelerators hold so much KV, whichever replicas they belong to.
         """
         r, charge = rate[rows], menu.charge[rows]
         watts = drawn[rows] - charge / menu.count[rows] * idle[rows]
@@ -399,6 +403,7 @@ class ClassCandidates:
                 reads[rows] / r,
                 spill[rows] / charge,
                 reads[rows] / charge,
+                np.round(menu.ports[rows] / charge, 9) * stands,
             ]
         )
         pool = [menu.platform[rows], menu.points.power_cap[rows]]

@@ -12,7 +12,7 @@ from solver.design import Record
 from solver.model.data import Housing, ModelData, Pool
 from solver.model.memory import TB
 from solver.model.orders import SLACK, order_of, orders_with_rules
-from solver.model.parking import prompt_bytes
+from solver.model.parking import own_share_tb, prompt_bytes
 from solver.model.practical import spare_shares
 from solver.parts import Platform
 from solver.resources import it_w, optic_drawn_w, standing_w, switch_drawn_w, switch_w
@@ -51,7 +51,32 @@ def buy_what_is_used(data: ModelData, model: pyo.ConcreteModel) -> None:
         model.loose[device, period].set_value(orders[f"memory:{device}"].least(need) - need)
     for w, i, place in block.PARKED:
         block.written[w, i, place].set_value(written_bytes_per_s(data, block, w, i, place) / TB)
+    _stand_where_needed(data, block)
     _wire_what_is_used(data, block)
+
+
+def _stand_where_needed(data: ModelData, block: pyo.Block) -> None:
+    """Lower the replicas that stand idle to those whose memory is needed, and let them be of a kind that works there.
+
+    Spare accelerators cost the model nothing, and so many of them hold as much, whichever replicas they belong to.
+    """
+    places = {p.id: p for p in data.places}
+    for w, place in block.park_on_own_nodes:
+        columns = [c for c in data.hits_at[w, place] if held(block.present[c.index]) > 0]
+        if not columns:
+            continue
+        idle = sum(c.candidate.charge * held(block.idle[c.index]) for c in columns)
+        spare = -float(pyo.value(block.park_on_own_nodes[w, place].body)) / own_share_tb(places[place])
+        working = [c for c in columns if held(block.replicas[c.index]) > 0] or columns
+        kind = min(working, key=lambda c: (c.candidate.ports / c.candidate.charge, c.index))
+        fewest = min(
+            c.candidate.ports / c.candidate.charge for c in columns if held(block.idle[c.index]) > 0 or c is kind
+        )
+        if kind.candidate.ports / kind.candidate.charge > fewest:
+            continue
+        for c in columns:
+            block.idle[c.index].set_value(0.0)
+        block.idle[kind.index].set_value(max(0.0, idle - max(0.0, spare)) / kind.candidate.charge)
 
 
 def nodes_kept(data: ModelData, platform: Platform, working: dict[str, int]) -> int:

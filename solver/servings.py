@@ -1,4 +1,4 @@
-"""What a design serves: replicas at work, and where their bytes lie."""
+"""What a design serves: replicas that stand and that work, and where their bytes lie."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ PRESENT = 1e-9
 
 
 def load_records(data: ModelData, block: pyo.Block) -> list[Record]:
-    """Replicas at work, with rates scaled to what is served (a row may offer a little more than is asked)."""
+    """Replicas, with rates scaled to what is served (a row may offer a little more than is asked)."""
     works = {w.id: w for w in data.workloads}
     parts = {w: _parts_served(data, block, w) for w in works}
     records = []
     for column in data.columns:
         replicas, c = held(block.replicas[column.index]), column.candidate
-        if replicas <= PRESENT:
+        present = max(replicas, held(block.present[column.index]))
+        if present <= PRESENT:
             continue
         work = works[c.workload]
         rate = replicas * c.requests_per_s * parts[c.workload][c.role]
@@ -48,7 +49,8 @@ def load_records(data: ModelData, block: pyo.Block) -> list[Record]:
                 "batch": c.batch,
                 "chunk": data.scenario.study.build.chunk_tokens,
                 "replicas": replicas,
-                "accelerators": replicas * c.charge,
+                "present": present,
+                "accelerators": present * c.charge,
                 "requests_per_s": rate,
                 "requests_per_s_per_replica": c.requests_per_s,
                 "output_tokens_per_s": rate * work.osl if decodes else 0.0,

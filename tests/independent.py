@@ -78,10 +78,15 @@ class Rows:
         ids = {p.id for p in pools}
         return np.asarray([times * (h.pool.id in ids) for h in self.data.housings])
 
+    def there(self, column: Column) -> int:
+        """Column of the replicas that stand: those at work, but for hits from the replicas' own nodes."""
+        beside = column.candidate.cache == "hit" and column.pool is not None
+        return self.column("there" if beside else "x", column.index)
+
     def busy(self, column: Column) -> tuple[list[tuple[int, float]], float]:
         """Accelerators that a column occupies: a term, or a number where replicas are whole."""
         if self.whole is None:
-            return [(self.column("x", column.index), column.candidate.charge)], 0.0
+            return [(self.there(column), column.candidate.charge)], 0.0
         return [], column.candidate.charge * self.whole[column.index]
 
 
@@ -94,7 +99,7 @@ def write_rows(data: ModelData, whole: tuple[int, ...] | None, plan: Plan) -> Ro
     _write_parked(rows)
     _write_tiers(rows)
     _write_carbon(rows)
-    wired = [(rows.column("x", c.index), c.candidate.ports) for c in data.columns]
+    wired = [(rows.there(c), c.candidate.ports) for c in data.columns]
     wired += [(k, 1.0) for name, k in rows.names.items() if name[0] == "extra"]
     own = np.asarray([ports_of_node(data, h.pool.config.platform.id) for h in data.housings])
     rows.add(wired, plan.most_ports, -own)
@@ -129,9 +134,11 @@ def _write_compute(rows: Rows) -> None:
             busy = [rows.busy(c) for c in columns]
             size = pools[0].config.platform.accelerators
             rows.add([t for terms, _ in busy for t in terms], -sum(n for _, n in busy), rows.nodes(size, *pools))
-    if rows.whole is not None:
-        for c in data.columns:
-            rows.add([(rows.column("x", c.index), 1.0)], float(rows.whole[c.index]))
+    for c in data.columns:
+        if rows.there(c) != rows.column("x", c.index):
+            rows.add([(rows.column("x", c.index), 1.0), (rows.there(c), -1.0)])
+        if rows.whole is not None:
+            rows.add([(rows.there(c), 1.0)], float(rows.whole[c.index]))
 
 
 def _write_spills(rows: Rows) -> None:
@@ -241,8 +248,7 @@ def _leave_through_ports(rows: Rows, w: str, stores: list[Place]) -> None:
 def _park_beside_prefill(rows: Rows, w: str, p: Place) -> None:
     each = p.stock.capacity_bytes / GB / p.pool.config.platform.accelerators
     lie = [(rows.column("parked", w, i, p.id), kept_gb(rows.data, w, i)) for i in range(len(rows.data.retention[w]))]
-    busy = [rows.busy(c) for c in hit_columns(rows.data, w, p)]
-    rows.add(lie + [(k, -each * a) for terms, _ in busy for k, a in terms], each * sum(n for _, n in busy))
+    rows.add(lie + [(rows.there(c), -each * c.candidate.charge) for c in hit_columns(rows.data, w, p)])
 
 
 def _write_tiers(rows: Rows) -> None:

@@ -133,8 +133,8 @@ def _lay_whole(
     """Lay whole replicas by decreasing size; what is left over is a violation. Return the parts of replicas."""
     parts: list[tuple[float, Entry]] = []
     for entry in sorted(entries, key=lambda e: -e.charge):
-        count = math.ceil(entry.replicas * (1.0 - TOLERANCE)) if whole else math.floor(entry.replicas + _GRAIN)
-        parts.append((max(0.0, entry.replicas - count) * entry.charge, entry))
+        count = math.ceil(entry.present * (1.0 - TOLERANCE)) if whole else math.floor(entry.present + _GRAIN)
+        parts.append((max(0.0, entry.present - count) * entry.charge, entry))
         left = count
         for room in rooms:
             left = room.put(entry.charge, left)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 
-from solver.auditing.checks import TOLERANCE, Checks
+from solver.auditing.checks import Checks
 from solver.auditing.entries import Entry
 from solver.auditing.nodes import Node, Tier
 from solver.auditing.rows import Facts
@@ -31,7 +31,7 @@ def check_memory(facts: Facts, nodes: dict[str, Node], entries: list[Entry], che
     _check_active(entries, active, checks)
     for record, _ in parked:
         _check_parked(facts, record, checks)
-    _check_own_nodes(facts, nodes, entries, parked, checks)
+    _check_own_nodes(nodes, entries, parked, checks)
     _check_order(facts, entries, [record for record, _ in parked], checks)
     _check_hits(facts, entries, parked, checks)
     _check_writes(facts, [record for record, _ in parked], checks)
@@ -103,9 +103,7 @@ def _check_parked(facts: Facts, record: Record, checks: Checks) -> None:
     checks.equal(f"{what}: time to live", record["ttl_s"], float(curve.ttl_s[i]), "s")
 
 
-def _check_own_nodes(
-    facts: Facts, nodes: dict[str, Node], entries: list[Entry], parked: Placed, checks: Checks
-) -> None:
+def _check_own_nodes(nodes: dict[str, Node], entries: list[Entry], parked: Placed, checks: Checks) -> None:
     """Check that KV parked on nodes lies within the share of the replicas that load it."""
     lying: dict[tuple[str, str, str], float] = defaultdict(float)
     for record, tier in parked:
@@ -115,18 +113,12 @@ def _check_own_nodes(
         node = nodes[pool_id]
         here = (name, pool_id, tier_name)
         loading = [e for e in entries if e.is_hit and (e.work.id, e.pool_id, e.record["tier"]) == here]
-        share = sum(_at_work(facts, e) * e.charge for e in loading) / node.platform.accelerators
+        share = sum(e.present * e.charge for e in loading) / node.platform.accelerators
         room = share * node.tiers[tier_name].capacity_bytes
         what = f"parked KV of {name} in {pool_id} {tier_name}"
         checks.at_most(
             f"{what}: bytes in the share of the replicas that load it", amount, room, "B", scale=_GRAIN_BYTES
         )
-
-
-def _at_work(facts: Facts, entry: Entry) -> float:
-    """Replicas that occupy accelerators: whole ones where the study counts so."""
-    whole = facts.study.build.whole_replicas
-    return float(math.ceil(entry.replicas * (1.0 - TOLERANCE))) if whole else entry.replicas
 
 
 def _check_order(facts: Facts, entries: list[Entry], parked: list[Record], checks: Checks) -> None:

@@ -102,13 +102,20 @@ def park_somewhere(block: pyo.Block, w: str, i: int, places: list[str]) -> objec
 
 
 def park_on_own_nodes(block: pyo.Block, data: ModelData, w: str, place: Place) -> object:
-    """``sum_i bytes parked[w,i,t] <= sum_j S_j GB[t] x_j``: hits are loaded from a replica's share of its own node.
+    """``sum_i bytes parked[w,i,t] <= sum_j S_j GB[t] present_j``: a replica's share of its own node holds its hits.
 
-    The dual is what a larger tier in the nodes that prefill the class would be worth.
+    All replicas that stand count, also where they work below their rated load. The dual is what a larger tier in the
+    nodes that prefill the class would be worth.
     """
-    share = place.stock.capacity_bytes / TB / place.pool.config.platform.accelerators
+    share = own_share_tb(place)
     parked = pyo.quicksum(block.parked_tb[w, i, place.id] for i in range(len(data.retention[w])))
-    return parked <= share * pyo.quicksum(block.occupied[c.index] for c in data.hits_at[w, place.id])
+    beside = pyo.quicksum(c.candidate.charge * block.present[c.index] for c in data.hits_at[w, place.id])
+    return parked <= share * beside
+
+
+def own_share_tb(place: Place) -> float:
+    """TB of a node's tier beside each of its accelerators."""
+    return place.stock.capacity_bytes / TB / place.pool.config.platform.accelerators
 
 
 def keep_in_order(block: pyo.Block, w: str, i: int) -> object:

@@ -52,6 +52,8 @@ class Candidate:
         Switch ports that the replica's network cards are wired to.
     evidence : int
         0 measured regime, 1 extrapolated, 2 none.
+    configurations : tuple of str
+        Of its platform, those whose own tier hits are loaded from as fast as these figures say; empty where none is.
     """
 
     workload: str
@@ -81,6 +83,7 @@ class Candidate:
     handover_bytes: float
     ports: float
     evidence: int
+    configurations: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:

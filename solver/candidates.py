@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 from solver.candidate import HIT, MISS, NONE, Candidate, CandidateSet, Dropped
 from solver.configurations import Configuration
-from solver.enumeration import ClassCandidates
+from solver.enumeration.roles import class_candidates
+from solver.enumeration.subject import Subject
 from solver.performance import Calibration
 from solver.scenario import Scenario
 from solver.workload import Workload
@@ -50,6 +51,8 @@ def build_candidates(
     -------
     CandidateSet
     """
+    if not any(platform.accelerators for platform in scenario.platforms):
+        return CandidateSet((), (), 0, 0)
     kept: list[Candidate] = []
     dropped: list[Dropped] = []
     raw = feasible = 0
@@ -58,7 +61,7 @@ def build_candidates(
     for workload in scenario.workloads:
         key = class_key(menu, workload)
         if key not in known:
-            known[key] = ClassCandidates(scenario, configs, calibration, workload).run(prune)
+            known[key] = class_candidates(Subject(scenario, configs, calibration, workload), prune=prune)
         result = known[key]
         kept += result.candidates
         dropped += result.dropped

@@ -28,12 +28,11 @@ from solver.parts import (
 )
 from solver.physics.cost import annuity, memory_usd_per_byte, price_table
 from solver.physics.links import TransferEfficiency, transfer_efficiency
-from solver.servable import why_not_evaluated, why_not_served
+from solver.purchasable import Filtered, devices_of, platforms_of
+from solver.servable import why_not_served
 from solver.study import Study, WorkloadSpec
 from solver.units import si_name
 from solver.workload import Workload
-
-NOT_SOLD = "not for sale ({}); name it in `allow` to admit it"
 
 
 @dataclass(frozen=True)
@@ -68,14 +67,6 @@ class Assumption:
 
 
 @dataclass(frozen=True)
-class Filtered:
-    """A part that may not be bought in this study, and why."""
-
-    part: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class Scenario:
     """Study and catalog brought together.
 
@@ -105,6 +96,7 @@ class Scenario:
     host_mem_usable_frac: float
     host_mem_min_frac: float
     host_draw_frac: float
+    accelerators_per_port: float
     prices: dict[tuple[str, str], float]
     filtered: tuple[Filtered, ...]
     assumptions: tuple[Assumption, ...]
@@ -197,11 +189,12 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
     if todo.problems:
         raise InputError(todo.problems)
     site, finance = _site(todo), _finance(todo)
+    _check_share_of_mw(todo, site)
     workloads = _workloads(todo)
     if todo.problems:
         raise InputError(todo.problems)
-    platforms, filtered = _platforms(study, catalog, site)
-    devices, more = _devices(study, catalog, site)
+    platforms, filtered = platforms_of(study, catalog)
+    devices, more = devices_of(study, catalog)
     delivery, own_racks = Delivery.of(study.site), {p.own_rack_id for p in platforms}
     more += [Filtered(r.id, reason) for r in catalog.all(Rack) if r.id not in own_racks
              and (reason := delivery.too_late(r.lead_time_s))]  # fmt: skip
@@ -242,6 +235,7 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
         host_mem_usable_frac=todo.default("build.host_mem_usable_frac", study.build.host_mem_usable_frac),
         host_mem_min_frac=todo.default("build.host_mem_min_frac", study.build.host_mem_min_frac),
         host_draw_frac=todo.default("build.host_draw_frac", study.build.host_draw_frac),
+        accelerators_per_port=todo.default("build.accelerators_per_port", study.build.accelerators_per_port),
         prices=price_table(catalog.rows("memory_prices")),
         filtered=tuple([*filtered, *more]),
         assumptions=tuple(todo.assumptions),
@@ -250,6 +244,16 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
         platform_afr_frac=_afr_frac(todo, "platform_afr_percent"),
         only_owned=frozenset(f.part for f in filtered) & {p.id for p in platforms},
     )  # fmt: skip
+
+
+def _check_share_of_mw(todo: _Resolver, site: Site) -> None:
+    """Record a problem where a share is asked of megawatts that nobody stated."""
+    share = todo.study.build.min_platform_mw_frac
+    if share is not None and site.power_w is None:
+        problem = "is a share of site.power_mw, which the study leaves open"
+        todo.problems.append(
+            Problem(todo.study.name, "", "build.min_platform_mw_frac", str(share), problem, "with a site.power_mw")
+        )
 
 
 def _afr_frac(todo: _Resolver, name: str) -> float:
@@ -423,55 +427,3 @@ def _workload(todo: _Resolver, spec: WorkloadSpec, total_share: float) -> Worklo
         price_usd_per_token=_si("price_usd_per_million_tokens", value["price_usd_per_million_tokens"]),
         unmet_usd_per_request=value["unmet_usd_per_request"],
     )
-
-
-def _platforms(study: Study, catalog: Catalog, site: Site) -> tuple[tuple[Platform, ...], list[Filtered]]:
-    """Platforms that may be bought or are owned, and why the others may not be bought."""
-    kept, removed = [], []
-    owned = {spec.platform for spec in study.fleet}
-    for row in catalog.rows("platforms"):
-        lacking = why_not_evaluated(row, catalog)
-        platform = None if lacking else catalog.typed(Platform, row.id)
-        reason = "excluded by the study" if row.id in study.exclude else lacking
-        if platform is not None and not reason:
-            reason = _why_not(platform, study, site, catalog)
-        if reason:
-            removed.append(Filtered(row.id, reason))
-        if platform is not None and (not reason or row.id in owned):
-            kept.append(platform)
-    return tuple(kept), removed
-
-
-def _why_not(platform: Platform, study: Study, site: Site, catalog: Catalog) -> str:
-    """Reason why a platform may not be bought, or an empty string."""
-    allowed = platform.id in study.allow
-    if platform.buyable != "yes" and not allowed:
-        return NOT_SOLD.format(platform.buyable)
-    if platform.year_available > site.available_by:
-        return f"available {platform.year_available}, wanted by {site.available_by}"
-    if platform.price_central_usd is None:
-        return "no price"
-    if late := Delivery.of(study.site).too_late(platform.lead_time_s):
-        return late
-    if site.cooling is not None and not any(
-        platform.cooling in catalog.typed(Cooling, c).accepts for c in site.cooling
-    ):
-        return f"needs {platform.cooling} cooling, which the site lacks"
-    return ""
-
-
-def _devices(study: Study, catalog: Catalog, site: Site) -> tuple[tuple[MemoryDevice, ...], list[Filtered]]:
-    """Memory devices that may be bought as additions, and why the others may not."""
-    kept, removed = [], []
-    for device in catalog.all(MemoryDevice):
-        if device.id in study.exclude:
-            removed.append(Filtered(device.id, "excluded by the study"))
-        elif device.buyable != "yes" and device.id not in study.allow:
-            removed.append(Filtered(device.id, NOT_SOLD.format(device.buyable)))
-        elif device.year_available > site.available_by:
-            removed.append(Filtered(device.id, f"available {device.year_available}, wanted by {site.available_by}"))
-        elif late := Delivery.of(study.site).too_late(device.lead_time_s):
-            removed.append(Filtered(device.id, late))
-        else:
-            kept.append(device)
-    return tuple(kept), removed

@@ -179,6 +179,8 @@ class BuildSpec(Spec):
     max_batch: Annotated[int, Field(ge=1, le=65536)] = 4096
     chunk_tokens: Positive = 8192.0
     max_platforms: Annotated[int, Field(ge=1)] | None = None
+    min_platform_mw_frac: Annotated[float, Field(gt=0, le=1)] | None = None
+    max_device_kinds: Annotated[int, Field(ge=0)] | None = None
     max_candidates_per_class_role: Annotated[int, Field(ge=1)] | None = None
     tiers: bool = True
     reuse_segments: Annotated[int, Field(ge=1, le=12)] = 4
@@ -186,6 +188,7 @@ class BuildSpec(Spec):
     optic: str | None = None
     nic_link: str | None = None
     port_shares: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)] = [0.125, 0.25, 0.5, 1.0]
+    accelerators_per_port: Positive | None = None
     handover_ttft_frac: Share | None = None
     write_amplification: Annotated[float, Field(ge=1, le=100)] | None = None
     menu: Literal["small", "full"] = "small"

@@ -38,6 +38,7 @@ MIXED = [
     {"id": "agentic_coding", "requests_per_s": 12.0},
     {"id": "reasoning_deep", "requests_per_s": 1.6},
 ]
+BOX = "cxl_box_cmmb_16tb"
 SPILLING = [{"id": "long_memory_companion", "requests_per_s": 2.0, "kv_read_frac": 0.02, "tpot_s": 1.0, "ttft_s": None}]
 
 
@@ -74,6 +75,14 @@ def stated(catalog: Catalog) -> Plain:
     """The cheapest build for stated rates."""
     asked = {"objective": {"name": "tco"}, "demand": {"mode": "fixed", "floor_frac": 0.9}}
     return built(catalog, {"mi350x_8", "gb200_nvl72"}, workload=MIXED, **asked)
+
+
+@pytest.fixture(scope="module")
+def attached(catalog: Catalog) -> Plain:
+    """A megawatt of agents whose nodes share appliances of pooled memory over their own lanes."""
+    asked = [item for item in MIXED if item["id"] != "reasoning_deep"]
+    place = {**SITE, "water_l_per_s": None, "co2_kg_per_s": None, "floor_m2": None}
+    return built(catalog, {"mi350x_8", BOX}, workload=asked, site=place, allow=[BOX])
 
 
 def load(design: Plain, **where: Any) -> Plain:
@@ -134,14 +143,15 @@ def violations(design: Plain) -> list[str]:
 # --- designs that stand ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["site", "spilled", "stated"])
+@pytest.mark.parametrize("name", ["site", "spilled", "stated", "attached"])
 def test_solved_designs_pass(name: str, request: pytest.FixtureRequest) -> None:
     report = audit(Design(**request.getfixturevalue(name)))
     assert report["violations"] == []
     assert report["ok"] and report["checks"] > 150 and report["worst"] <= TOLERANCE
 
 
-def test_designs_show_what_the_plants_need(site: Plain, spilled: Plain) -> None:
+def test_designs_show_what_the_plants_need(site: Plain, spilled: Plain, attached: Plain) -> None:
+    assert any(item["tier"] == "cxl_pool" for item in attached["load"])
     assert {item["role"] for item in site["load"]} == {"prefill", "decode", "mixed"}
     assert {item["tier"].startswith("pooled_") for item in site["load"] if item["cache"] == "hit"} == {True, False}
     assert {item["racks"][0]["own"] for item in site["pools"]} == {True, False}
@@ -332,6 +342,29 @@ def part_excluded(d: Plain) -> None:
 @plant("site", "kinds of platforms")
 def too_many_platforms(d: Plain) -> None:
     d["study"]["build"]["max_platforms"] = 1
+
+
+@plant("site", "kinds of memory devices")
+def too_many_devices(d: Plain) -> None:
+    d["study"]["build"]["max_device_kinds"] = 0
+
+
+@plant("site", "nodes of .* against the least share")
+def sliver_of_a_platform(d: Plain) -> None:
+    """The rack would hold hundreds of such servers, and they are far from all of the megawatts."""
+    d["study"]["build"]["min_platform_mw_frac"] = 1.0
+    rack = row(d, "racks", bought(pool(d, platform="mi350x_8"))["rack"])
+    rack["peak_kw"], rack["rack_units"] = 1e5, 10_000
+
+
+@plant("site", "quantity against what the pools use")
+def switches_that_do_not_fill_a_lot(d: Plain) -> None:
+    row(d, "network", d["network"]["switch"])["order_multiple"] = 1000
+
+
+@plant("site", "quantity against what the pools use")
+def optics_below_the_minimum(d: Plain) -> None:
+    row(d, "network", d["network"]["optic"])["order_minimum"] = 10**6
 
 
 @plant("site", "in a node's bays or lanes")
@@ -568,6 +601,39 @@ def parked_bytes_too_few(d: Plain) -> None:
     placed(d, kind="parked")["bytes"] *= 0.99
 
 
+@plant("site", "bytes/s read where it lay: .* is below")
+def moved_without_reading(d: Plain) -> None:
+    place = placed(d, kind="parked", moved_out_bytes_per_s=lambda moved: moved > 1e9)
+    place["moved_out_bytes_per_s"] *= 0.9
+
+
+@plant("site", "bytes/s that move out of it: .* is above")
+def moved_more_than_leaves(d: Plain) -> None:
+    place = placed(d, kind="parked", moved_out_bytes_per_s=lambda moved: moved > 1e9)
+    place["moved_out_bytes_per_s"] *= 1.1
+
+
+@plant("site", "reads of hits and of what moves out: .* is below")
+def moves_not_among_the_reads(d: Plain) -> None:
+    place = placed(d, kind="parked", moved_out_bytes_per_s=lambda moved: moved > 1e9)
+    place["read_bytes_per_s"] -= place["moved_out_bytes_per_s"]
+
+
+@plant("site", "moves are not numbers")
+def moved_a_negative_amount(d: Plain) -> None:
+    placed(d, kind="parked")["moved_out_bytes_per_s"] = -1.0
+
+
+@plant("site", "parked KV of .*: bytes/s written: .* is below")
+def moved_without_writing(d: Plain) -> None:
+    placed(d, kind="parked", segment=lambda i: i > 0, write_bytes_per_s=lambda n: n > 1e9)["write_bytes_per_s"] *= 0.9
+
+
+@plant("site", "reads from the share of the replicas that load it")
+def own_memory_slower_than_said(d: Plain) -> None:
+    row(d, "platforms", "gb200_nvl72")["host_mem_bw_gb_s"] = 100.0
+
+
 @plant("site", "parked KV of .*: bytes in the share of the replicas that load it")
 def parked_where_nobody_loads(d: Plain) -> None:
     tier = placed(d, kind="parked", tier=lambda name: not name.startswith("pooled_"))["tier"]
@@ -622,6 +688,46 @@ def storage_ports_too_slow(d: Plain) -> None:
     row(d, "platforms", "storage_hdd_4u90")["nic_gbit_s"] = 0.001
 
 
+@plant("attached", "appliances .*: nodes attached to their ports")
+def more_nodes_than_an_appliance_has_ports_for(d: Plain) -> None:
+    row(d, "platforms", BOX)["most_hosts"] = 1
+
+
+@plant("attached", "appliances .*: nodes attached to their ports")
+def appliance_that_is_none(d: Plain) -> None:
+    pool(d, platform=BOX)["quantity"] = 0
+
+
+@plant("attached", "appliances .*: bytes")
+def appliances_too_small_for_what_all_nodes_park(d: Plain) -> None:
+    row(d, "platforms", BOX)["host_mem_std_gb"] = 1000.0
+
+
+@plant("attached", "appliances .*: reads")
+def appliances_too_slow_for_what_all_nodes_read(d: Plain) -> None:
+    placed(d, tier="cxl_pool", kind="parked")["read_bytes_per_s"] += 1e12
+
+
+@plant("attached", "appliances .*: writes")
+def appliances_too_slow_for_what_all_nodes_write(d: Plain) -> None:
+    placed(d, tier="cxl_pool", kind="parked")["write_bytes_per_s"] += 1e12
+
+
+@plant("attached", "cxl devices in a node's bays or lanes")
+def no_lanes_for_the_adapters(d: Plain) -> None:
+    row(d, "platforms", "mi350x_8")["cxl_lanes"] = 8
+
+
+@plant("attached", "holds other devices than configuration")
+def nodes_named_as_attached_that_are_not(d: Plain) -> None:
+    pool(d, attached=BOX)["attached"] = ""
+
+
+@plant("attached", "KV loaded by a replica over its own link and share")
+def adapters_too_slow_for_hits(d: Plain) -> None:
+    row(d, "links", str(row(d, "platforms", BOX)["host_link_id"]))["peak_gb_s"] = 0.001
+
+
 @plant("site", "KV loaded by a replica over its own link and share")
 def host_link_too_slow_for_hits(d: Plain) -> None:
     row(d, "links", str(row(d, "platforms", "mi350x_8")["host_link_id"]))["peak_gb_s"] = 0.01
@@ -654,6 +760,11 @@ def ports_that_a_node_cannot_wire(d: Plain) -> None:
 @plant("site", "network: ports wired for nodes and replicas")
 def ports_understated(d: Plain) -> None:
     d["network"]["ports"] *= 0.99
+
+
+@plant("site", "network: ports wired for nodes and replicas")
+def more_ports_of_its_own_asked_for_a_node(d: Plain) -> None:
+    d["study"]["build"]["accelerators_per_port"] = 4.0
 
 
 @plant("site", "network: ports that the fabric can join")

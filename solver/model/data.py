@@ -135,16 +135,12 @@ def fabrics(switch_ports: int) -> tuple[Fabric, ...]:
     )
 
 
-ACCELERATORS_A_PORT = 8
-"""Accelerators that share one port for requests, weights and control."""
-
-
 def node_ports(scenario: Scenario, config: Configuration) -> float:
     """Switch ports of a node whatever works on it: a few of a server with accelerators, all of a storage server."""
     platform = config.platform
     cards = platform.nic_count
     if platform.accelerators:
-        cards = min(cards, math.ceil(platform.accelerators / ACCELERATORS_A_PORT))
+        cards = min(cards, math.ceil(platform.accelerators / scenario.accelerators_per_port))
     return cards * platform.nic_bytes_per_s / (scenario.switch.port_bytes_per_s or 1.0)
 
 
@@ -202,6 +198,12 @@ class ModelData:
     def housings_of_pool(self) -> dict[str, list[Housing]]:
         """Rack options by pool id."""
         return _group(self.housings, lambda housing: housing.pool.id)
+
+    @cached_property
+    def appliances(self) -> dict[str, Pool]:
+        """Appliances of pooled memory that some node may be attached to, by platform id."""
+        attached = {p.config.attached for p in self.pools}
+        return {p.config.platform.id: p for p in self.pools if p.config.lends and p.config.platform.id in attached}
 
     @cached_property
     def missing_roles(self) -> dict[str, list[str]]:
@@ -275,14 +277,16 @@ def model_data(
             pool(config, candidate.power_cap)
         if candidate.spill_bytes > 0:
             at: list[Pool | None] = [pool(c, candidate.power_cap) for c in menu if _holds_spill(c, candidate)]
-        elif candidate.cache == HIT and not _pooled(configs, candidate.tier):
-            at = [pool(c, candidate.power_cap) for c in menu if c.tier(candidate.tier)]
+        elif candidate.configurations:
+            at = [pool(c, candidate.power_cap) for c in menu if c.id in candidate.configurations]
         else:
             at = [None]
         columns += [Column(candidate, place, len(columns) + k) for k, place in enumerate(at)]
     tiers = {c.candidate.tier for c in columns}
+    attached = {p.config.attached for p in pools.values()}
     for config in configs:
-        if given_nodes or any(stock.pooled and stock.tier in tiers for stock in config.tiers):
+        lends = config.lends is not None and config.platform.id in attached
+        if given_nodes or lends or any(stock.pooled and stock.tier in tiers for stock in config.tiers):
             pool(config, 1.0)
     made = tuple(pools.values())
     return ModelData(
@@ -300,10 +304,6 @@ def _holds_spill(config: Configuration, candidate: Candidate) -> bool:
     """True where a replica's share of a node has room below HBM for its active KV."""
     room = sum(stock.capacity_bytes for stock in config.tiers if not stock.pooled)
     return room > 0 and candidate.spill_bytes <= room * candidate.charge / config.platform.accelerators * (1 + 1e-9)
-
-
-def _pooled(configs: Sequence[Configuration], tier: str) -> bool:
-    return any(stock.pooled for config in configs for stock in config.tiers if stock.tier == tier)
 
 
 def _retention(scenario: Scenario, workload: Workload) -> Retention:

@@ -211,7 +211,8 @@ def plant(fixture: str, words: str) -> Callable[[Plant], Plant]:
 @plant("site", "accelerators without room in any node")
 def one_more_replica_than_fits(d: Plain) -> None:
     item = load(d, role="decode")
-    item["replicas"] += sum(p["accelerators"] for p in d["pools"])
+    for name in ("replicas", "present"):
+        item[name] += sum(p["accelerators"] for p in d["pools"])
 
 
 @plant("site", "accelerators without room in any node")
@@ -529,6 +530,16 @@ def accelerators_understated(d: Plain) -> None:
     load(d, role="decode")["accelerators"] *= 0.5
 
 
+@plant("site", "replicas at work against those that stand")
+def more_at_work_than_stand(d: Plain) -> None:
+    load(d, role="decode")["replicas"] *= 2.0
+
+
+@plant("site", "replicas that stand below their rated load")
+def idle_without_memory_of_their_own(d: Plain) -> None:
+    load(d, role="decode")["present"] *= 2.0
+
+
 @plant("site", "KV in flight in local memory")
 def batch_that_does_not_fit(d: Plain) -> None:
     load(d, role="mixed")["batch"] *= 64.0
@@ -630,7 +641,7 @@ def parked_where_nobody_loads(d: Plain) -> None:
     tier = placed(d, kind="parked", tier=lambda name: not name.startswith("pooled_"))["tier"]
     for item in d["load"]:
         if item["tier"] == tier:
-            item["replicas"] *= 0.01
+            item["present"] *= 0.01
 
 
 @plant("site", "there is no tier")

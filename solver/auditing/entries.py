@@ -98,6 +98,11 @@ class Entry:
         return float(self.record["replicas"])
 
     @property
+    def present(self) -> float:
+        """Replicas that stand, at work or not."""
+        return float(self.record["present"])
+
+    @property
     def count(self) -> int:
         """Accelerators of a replica."""
         return int(self.record["tp"] * self.record["pp"] * self.record["dp"])

@@ -75,6 +75,11 @@ class Column:
         return (self.candidate.platform_id, self.candidate.power_cap)
 
     @property
+    def keeps(self) -> bool:
+        """True where hits load KV that is parked on the replicas' own nodes."""
+        return self.candidate.cache == HIT and self.pool is not None
+
+    @property
     def id(self) -> str:
         """Readable and unique."""
         return f"{self.index}:{self.candidate.workload}:{self.candidate.role}:{self.candidate.platform_id}"

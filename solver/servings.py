@@ -53,7 +53,7 @@ def load_records(data: ModelData, block: pyo.Block) -> list[Record]:
                 "requests_per_s": rate,
                 "requests_per_s_per_replica": c.requests_per_s,
                 "output_tokens_per_s": rate * work.osl if decodes else 0.0,
-                "input_tokens_per_s": rate * (work.isl - (work.cached_on_hit if c.cache == HIT else 0.0))
+                "input_tokens_per_s": rate * (work.isl - (work.cached_on_hit if c.cache == HIT else work.system_tokens))
                 if prefills
                 else 0.0,
                 "ttft_s": c.ttft_s if prefills else None,

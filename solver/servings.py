@@ -83,7 +83,9 @@ def _load_record(
         "requests_per_s": rate,
         "requests_per_s_per_replica": c.requests_per_s,
         "output_tokens_per_s": rate * work.osl if decodes else 0.0,
-        "input_tokens_per_s": rate * (work.isl - (work.cached_on_hit if c.cache == HIT else 0.0)) if prefills else 0.0,
+        "input_tokens_per_s": rate * (work.isl - (work.cached_on_hit if c.cache == HIT else work.system_tokens))
+        if prefills
+        else 0.0,
         "ttft_s": c.ttft_s if prefills else None,
         "tpot_s": c.tpot_s if decodes else None,
         "drawn_above_idle_w": replicas * working_w(c),

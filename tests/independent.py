@@ -168,7 +168,8 @@ def kept_gb(data: ModelData, w: str, i: int) -> float:
     width = data.scenario.precisions[work.kv_precision].kv_bytes_per_element
     assert m.n_attention_layers and m.n_kv_heads and m.head_dim
     a_token = 2 * m.n_attention_layers * m.n_kv_heads * m.head_dim * width
-    return float(data.retention[w].d_resident_tokens[i]) * (a_token + m.state_bytes_per_seq / work.isl) / GB
+    own = (work.isl - work.system_tokens) / work.isl  # the rest of a prompt is the same for all and not kept with it
+    return float(data.retention[w].d_resident_tokens[i]) * (own * a_token + m.state_bytes_per_seq / work.isl) / GB
 
 
 def hit_columns(data: ModelData, w: str, place: Place) -> list[Column]:
@@ -439,7 +440,11 @@ def _tokens(data: ModelData, rows: Rows) -> FloatArray:
 def counted(data: ModelData, w: Workload) -> float:
     """Tokens of a request as the study counts them."""
     kind = data.scenario.study.objective.tokens
-    return {"output": w.osl, "all": w.osl + w.isl - w.isl * w.reuse_frac_max, "value": w.osl * w.value_per_token}[kind]
+    return {
+        "output": w.osl,
+        "all": w.osl + w.isl - max(w.isl * w.reuse_frac_max, w.system_tokens),
+        "value": w.osl * w.value_per_token,
+    }[kind]
 
 
 def _earnings(data: ModelData, rows: Rows) -> tuple[FloatArray, float]:

@@ -603,6 +603,23 @@ def parked_bytes_too_few(d: Plain) -> None:
     placed(d, kind="parked")["bytes"] *= 0.99
 
 
+@plant("site", "parked KV of agentic_coding .*: resident bytes: .* is below")
+def shares_no_system_prompt(d: Plain) -> None:
+    row(d, "workloads", "agentic_coding")["system_tokens"] = 0.0
+
+
+@plant("site", "load .*: local memory left for KV beside the weights: .* is below")
+def keeps_a_system_prompt_that_does_not_fit(d: Plain) -> None:
+    row(d, "workloads", "agentic_coding")["system_tokens"] = 117_000.0
+    row(d, "models", "deepseek-v3.2")["mla_kv_lora_rank"] = 512_000
+
+
+@plant("site", "load .*: bytes handed over a request: .*")
+def hands_over_the_system_prompt(d: Plain) -> None:
+    prefill = load(d, **{"class": "agentic_coding", "role": "prefill"})
+    prefill["handover_bytes"] *= 117_235.0 / (117_235.0 - 14_632.0)
+
+
 @plant("site", "bytes/s read where it lay: .* is below")
 def moved_without_reading(d: Plain) -> None:
     place = placed(d, kind="parked", moved_out_bytes_per_s=lambda moved: moved > 1e9)

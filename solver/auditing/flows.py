@@ -61,7 +61,7 @@ def _new_bytes(facts: Facts, rates: dict[tuple[str, int, Place], float], name: s
     """Bytes/s of new prompts at a place, less what hits find there."""
     curve, work = facts.retention[name], facts.workloads[name]
     found = sum(float(hit) * rates[name, k, at] for k, hit in enumerate(curve.d_hit))
-    return facts.kv_bytes(work) * (rates[name, 0, at] - work.reuse_frac_max * found)
+    return facts.kv_bytes(work) * (rates[name, 0, at] - facts.loaded_share(work) * found)
 
 
 def _more_bytes(facts: Facts, rates: dict[tuple[str, int, Place], float], name: str, i: int, at: Place) -> float:

@@ -99,7 +99,7 @@ def _check_parked(facts: Facts, record: Record, checks: Checks) -> None:
     resident = rate * float(curve.d_resident_tokens[i]) * whole / work.isl
     checks.at_least(f"{what}: requests kept", rate, 0.0, "1/s", scale=_GRAIN_RATE)
     checks.at_least(f"{what}: resident bytes", record["bytes"], resident, "B", scale=_GRAIN_BYTES)
-    reads = hits * whole * work.reuse_frac_max + float(record["moved_out_bytes_per_s"])
+    reads = hits * whole * facts.loaded_share(work) + float(record["moved_out_bytes_per_s"])
     checks.at_least(
         f"{what}: reads of hits and of what moves out", record["read_bytes_per_s"], reads, "B/s", scale=_GRAIN_BYTES
     )

@@ -219,6 +219,7 @@ def shapes(scenario: Scenario, workload: Workload, role: int, cached: float) -> 
         power_cap=table[:, 6],
         kv_read_frac=full(workload.kv_read_frac),
         chunk=full(build.chunk_tokens),
+        shared=full(workload.system_tokens),
     )
     size = np.asarray([p.accelerators for p in platforms], dtype=float)[platform]
     nic = np.asarray([p.nic_count * p.nic_bytes_per_s for p in platforms])[platform] * (count / size)

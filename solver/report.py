@@ -242,9 +242,13 @@ def _tokens(design: Design) -> list[str]:
     scale = min((served[name] / rate for name, rate in asked.items()), default=None)
     mix = design.study.get("demand", {}).get("mode") == "mix"
     word = "" if scale is None else f", {scale:.4g} x the mix" if mix else f", {percent(scale)} of the rates asked for"
+    idle = sum(
+        item["accelerators"] * (1.0 - item["replicas"] / item["present"]) for item in design.load if item.get("present")
+    )
+    beside = f"; {figure(idle)} accelerators stand idle beside parked KV" if idle >= 0.5 else ""
     models = ", ".join(f"{model} {si(rate).strip()}" for model, rate in design.tokens_by_model.items())
     total, requests = _value(design, "output_tokens_per_s"), _value(design, "requests_per_s")
-    return block("tokens/s", f"{si(total).strip()} output ({figure(requests)} requests/s{word}): {models}")
+    return block("tokens/s", f"{si(total).strip()} output ({figure(requests)} requests/s{word}): {models}{beside}")
 
 
 def _promises(design: Design) -> list[str]:

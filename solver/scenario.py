@@ -415,6 +415,11 @@ def _workload(todo: _Resolver, spec: WorkloadSpec, total_share: float) -> Worklo
             Problem(todo.study.name, f"workload {spec.id}", "reuse_curve", curve, "not in reuse of the catalog",
                     ", ".join(sorted(known)), closest(curve, known))
         )  # fmt: skip
+    if (value["system_tokens"] or 0.0) >= value["isl_tokens"]:
+        todo.problems.append(
+            Problem(todo.study.name, f"workload {spec.id}", "system_tokens", str(value["system_tokens"]),
+                    "leaves nothing of the prompt to a request itself", f"below isl_tokens, {value['isl_tokens']:g}")
+        )  # fmt: skip
     return Workload(
         id=spec.id,
         name=str(row["name"]),
@@ -436,4 +441,5 @@ def _workload(todo: _Resolver, spec: WorkloadSpec, total_share: float) -> Worklo
         requests_per_s=(spec.requests_per_s or 0.0) if spec.share is None else spec.share / total_share,
         price_usd_per_token=_si("price_usd_per_million_tokens", value["price_usd_per_million_tokens"]),
         unmet_usd_per_request=value["unmet_usd_per_request"],
+        system_tokens=value["system_tokens"] or 0.0,
     )

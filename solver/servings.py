@@ -1,4 +1,4 @@
-"""What a design serves: replicas at work, and where their bytes lie."""
+"""What a design serves: replicas that stand and that work, and where their bytes lie."""
 
 from __future__ import annotations
 
@@ -19,29 +19,41 @@ PRESENT = 1e-9
 
 
 def load_records(data: ModelData, block: pyo.Block) -> list[Record]:
-    """Replicas at work, with rates scaled to what is served (a row may offer a little more than is asked)."""
+    """Replicas, with rates scaled to what is served (a row may offer a little more than is asked)."""
     works = {w.id: w for w in data.workloads}
     parts = {w: _parts_served(data, block, w) for w in works}
     records: list[Record] = []
     for column in data.columns:
         replicas, c = held(block.replicas[column.index]), column.candidate
-        if replicas <= PRESENT:
+        present = max(replicas, held(block.present[column.index]))
+        if present <= PRESENT:
             continue
         part, work = parts[c.workload][c.role], works[c.workload]
         if not c.halves:
-            records.append(_load_record(data, column, c, work, replicas, part, c.charge) | {"load_id": column.id})
+            records.append(
+                _load_record(data, column, c, work, replicas, present, part, c.charge) | {"load_id": column.id}
+            )
         for half in c.halves:
             charge = c.charge * half.candidate.count / c.count
-            record = _load_record(data, column, half.candidate, work, replicas * half.replicas, part, charge)
+            record = _load_record(
+                data, column, half.candidate, work, replicas * half.replicas, present * half.replicas, part, charge
+            )
             inside = {"handover": "scale_up", "unit": column.id, "unit_replicas": half.replicas}
             records.append(record | {"load_id": f"{column.id}:{half.candidate.role}"} | inside)
     return records
 
 
 def _load_record(
-    data: ModelData, column: Column, c: Candidate, work: Workload, replicas: float, part: float, charge: float
+    data: ModelData,
+    column: Column,
+    c: Candidate,
+    work: Workload,
+    replicas: float,
+    present: float,
+    part: float,
+    charge: float,
 ) -> Record:
-    """Replicas of one candidate at work, each on `charge` accelerators and at a part of its rate."""
+    """Replicas of one candidate, each on `charge` accelerators; those at work at a part of its rate."""
     rate = replicas * c.requests_per_s * part
     decodes, prefills = c.role != "prefill", c.role != "decode"
     return {
@@ -66,11 +78,14 @@ def _load_record(
         "batch": c.batch,
         "chunk": data.scenario.study.build.chunk_tokens,
         "replicas": replicas,
-        "accelerators": replicas * charge,
+        "present": present,
+        "accelerators": present * charge,
         "requests_per_s": rate,
         "requests_per_s_per_replica": c.requests_per_s,
         "output_tokens_per_s": rate * work.osl if decodes else 0.0,
-        "input_tokens_per_s": rate * (work.isl - (work.cached_on_hit if c.cache == HIT else 0.0)) if prefills else 0.0,
+        "input_tokens_per_s": rate * (work.isl - (work.cached_on_hit if c.cache == HIT else work.system_tokens))
+        if prefills
+        else 0.0,
         "ttft_s": c.ttft_s if prefills else None,
         "tpot_s": c.tpot_s if decodes else None,
         "drawn_above_idle_w": replicas * working_w(c),

@@ -128,6 +128,7 @@ class WorkloadSpec(Spec):
     osl_cv: NonNegative | None = None
     reuse_frac_max: Share | None = None
     reuse_curve: str | None = None
+    system_tokens: NonNegative | None = None
     arrival_cv: NonNegative | None = None
     ttft_s: Positive | None = None
     tpot_s: Positive | None = None

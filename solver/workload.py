@@ -35,6 +35,9 @@ class Workload:
         Share of the KV cache read in each decode step.
     value_per_token : float
         Weight of the class's tokens in value-weighted reports.
+    system_tokens : float
+        Tokens at the start of every prompt that all requests share: tools and system prompt. Each attention-data
+        group keeps them once; they are neither prefilled, parked nor handed over with a request.
     price_usd_per_token, unmet_usd_per_request : float or None
         What a token earns, and what a request that is not served costs; None where the study gives no price.
     requests_per_s : float
@@ -61,6 +64,7 @@ class Workload:
     requests_per_s: float
     price_usd_per_token: float | None = None
     unmet_usd_per_request: float | None = None
+    system_tokens: float = 0.0
 
     @property
     def context(self) -> float:
@@ -73,8 +77,13 @@ class Workload:
 
     @property
     def cached_on_hit(self) -> float:
-        """Prompt tokens found in the cache when a request hits."""
-        return self.isl * self.reuse_frac_max
+        """Prompt tokens found in caches when a request hits, those that all requests share among them."""
+        return max(self.isl * self.reuse_frac_max, self.system_tokens)
+
+    @property
+    def load_share(self) -> float:
+        """Share of the prompt's KV without shared tokens that a hit loads from where it is parked."""
+        return (self.cached_on_hit - self.system_tokens) / (self.isl - self.system_tokens)
 
     @property
     def output_tokens(self) -> float:
@@ -83,5 +92,5 @@ class Workload:
 
     @property
     def all_tokens(self) -> float:
-        """Output plus new input tokens a request (cached input is not counted)."""
-        return self.osl + self.isl * (1.0 - self.reuse_frac_max)
+        """Output plus new input tokens a request (cached and shared input is not counted)."""
+        return self.osl + self.isl - self.cached_on_hit

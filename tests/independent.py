@@ -78,10 +78,15 @@ class Rows:
         ids = {p.id for p in pools}
         return np.asarray([times * (h.pool.id in ids) for h in self.data.housings])
 
+    def there(self, column: Column) -> int:
+        """Column of the replicas that stand: those at work, but for hits from the replicas' own nodes."""
+        beside = column.candidate.cache == "hit" and column.pool is not None
+        return self.column("there" if beside else "x", column.index)
+
     def busy(self, column: Column) -> tuple[list[tuple[int, float]], float]:
         """Accelerators that a column occupies: a term, or a number where replicas are whole."""
         if self.whole is None:
-            return [(self.column("x", column.index), column.candidate.charge)], 0.0
+            return [(self.there(column), column.candidate.charge)], 0.0
         return [], column.candidate.charge * self.whole[column.index]
 
 
@@ -95,7 +100,7 @@ def write_rows(data: ModelData, whole: tuple[int, ...] | None, plan: Plan) -> Ro
     _write_tiers(rows)
     _write_appliances(rows)
     _write_carbon(rows)
-    wired = [(rows.column("x", c.index), c.candidate.ports) for c in data.columns]
+    wired = [(rows.there(c), c.candidate.ports) for c in data.columns]
     wired += [(k, 1.0) for name, k in rows.names.items() if name[0] == "extra"]
     own = np.asarray([ports_of_node(data, h.pool.config.platform.id) for h in data.housings])
     rows.add(wired, plan.most_ports, -own)
@@ -130,9 +135,11 @@ def _write_compute(rows: Rows) -> None:
             busy = [rows.busy(c) for c in columns]
             size = pools[0].config.platform.accelerators
             rows.add([t for terms, _ in busy for t in terms], -sum(n for _, n in busy), rows.nodes(size, *pools))
-    if rows.whole is not None:
-        for c in data.columns:
-            rows.add([(rows.column("x", c.index), 1.0)], float(rows.whole[c.index]))
+    for c in data.columns:
+        if rows.there(c) != rows.column("x", c.index):
+            rows.add([(rows.column("x", c.index), 1.0), (rows.there(c), -1.0)])
+        if rows.whole is not None:
+            rows.add([(rows.there(c), 1.0)], float(rows.whole[c.index]))
 
 
 def _write_spills(rows: Rows) -> None:
@@ -161,7 +168,8 @@ def kept_gb(data: ModelData, w: str, i: int) -> float:
     width = data.scenario.precisions[work.kv_precision].kv_bytes_per_element
     assert m.n_attention_layers and m.n_kv_heads and m.head_dim
     a_token = 2 * m.n_attention_layers * m.n_kv_heads * m.head_dim * width
-    return float(data.retention[w].d_resident_tokens[i]) * (a_token + m.state_bytes_per_seq / work.isl) / GB
+    own = (work.isl - work.system_tokens) / work.isl  # the rest of a prompt is the same for all and not kept with it
+    return float(data.retention[w].d_resident_tokens[i]) * (own * a_token + m.state_bytes_per_seq / work.isl) / GB
 
 
 def hit_columns(data: ModelData, w: str, place: Place) -> list[Column]:
@@ -251,14 +259,14 @@ def _leave_through_ports(rows: Rows, w: str, stores: list[Place]) -> None:
 
 
 def _park_beside_prefill(rows: Rows, w: str, p: Place, places: list[Place]) -> None:
-    """KV lies on, and is read from, the share of its nodes that the replicas at work have which load it."""
+    """KV lies on, and is read from, the share of its nodes that the replicas have which load it, at work or not."""
     data, loading = rows.data, hit_columns(rows.data, w, p)
     size, later = p.pool.config.platform.accelerators, range(1, len(data.retention[w]))
     lie = [(rows.column("parked", w, i, p.id), kept_gb(data, w, i)) for i in (0, *later)]
     read = [(rows.column("x", c.index), c.candidate.requests_per_s * c.candidate.load_bytes / GB) for c in loading]
     read += [(k, unused_gb(data, w, i)) for i in later for k in moves(rows, w, i, p, places, out=True)]
     for use, most in ((lie, p.stock.capacity_bytes), (read, p.stock.read_bytes_per_s)):
-        rows.add(use + [(rows.column("x", c.index), -most / GB / size * c.candidate.charge) for c in loading])
+        rows.add(use + [(rows.there(c), -most / GB / size * c.candidate.charge) for c in loading])
 
 
 def _taken_of(rows: Rows, p: Place) -> tuple[list[tuple[int, float]], ...]:
@@ -432,7 +440,11 @@ def _tokens(data: ModelData, rows: Rows) -> FloatArray:
 def counted(data: ModelData, w: Workload) -> float:
     """Tokens of a request as the study counts them."""
     kind = data.scenario.study.objective.tokens
-    return {"output": w.osl, "all": w.osl + w.isl - w.isl * w.reuse_frac_max, "value": w.osl * w.value_per_token}[kind]
+    return {
+        "output": w.osl,
+        "all": w.osl + w.isl - max(w.isl * w.reuse_frac_max, w.system_tokens),
+        "value": w.osl * w.value_per_token,
+    }[kind]
 
 
 def _earnings(data: ModelData, rows: Rows) -> tuple[FloatArray, float]:

@@ -79,10 +79,11 @@ def stated(catalog: Catalog) -> Plain:
 
 @pytest.fixture(scope="module")
 def attached(catalog: Catalog) -> Plain:
-    """A megawatt of agents whose nodes share appliances of pooled memory over their own lanes."""
-    asked = [item for item in MIXED if item["id"] != "reasoning_deep"]
+    """A megawatt of two classes whose nodes share appliances of pooled memory over their own lanes, within 1%."""
+    asked = [item for item in MIXED if item["id"] != "agentic_coding"]
     place = {**SITE, "water_l_per_s": None, "co2_kg_per_s": None, "floor_m2": None}
-    return built(catalog, {"mi350x_8", BOX}, workload=asked, site=place, allow=[BOX])
+    plain: Plain = {"build": {**BUILD, "power_caps": [1.0]}, "solver": {"gap": 0.01}}
+    return built(catalog, {"mi350x_8", BOX}, workload=asked, site=place, allow=[BOX], **plain)
 
 
 def load(design: Plain, **where: Any) -> Plain:
@@ -210,7 +211,8 @@ def plant(fixture: str, words: str) -> Callable[[Plant], Plant]:
 @plant("site", "accelerators without room in any node")
 def one_more_replica_than_fits(d: Plain) -> None:
     item = load(d, role="decode")
-    item["replicas"] += sum(p["accelerators"] for p in d["pools"])
+    for name in ("replicas", "present"):
+        item[name] += sum(p["accelerators"] for p in d["pools"])
 
 
 @plant("site", "accelerators without room in any node")
@@ -368,8 +370,9 @@ def optics_below_the_minimum(d: Plain) -> None:
 
 @plant("site", "in a node's bays or lanes")
 def more_drives_than_bays(d: Plain) -> None:
-    item = pool(d, platform="storage_hdd_4u90")
-    item["devices"][0]["count"] = 91
+    pool(d, platform="storage_hdd_4u90")["devices"][0]["count"] = (
+        row(d, "platforms", "storage_hdd_4u90")["hdd_bays"] + 1
+    )
 
 
 @plant("site", "host memory modules in a node's slots")
@@ -527,6 +530,16 @@ def accelerators_understated(d: Plain) -> None:
     load(d, role="decode")["accelerators"] *= 0.5
 
 
+@plant("site", "replicas at work against those that stand")
+def more_at_work_than_stand(d: Plain) -> None:
+    load(d, role="decode")["replicas"] *= 2.0
+
+
+@plant("site", "replicas that stand below their rated load")
+def idle_without_memory_of_their_own(d: Plain) -> None:
+    load(d, role="decode")["present"] *= 2.0
+
+
 @plant("site", "KV in flight in local memory")
 def batch_that_does_not_fit(d: Plain) -> None:
     load(d, role="mixed")["batch"] *= 64.0
@@ -590,6 +603,23 @@ def parked_bytes_too_few(d: Plain) -> None:
     placed(d, kind="parked")["bytes"] *= 0.99
 
 
+@plant("site", "parked KV of agentic_coding .*: resident bytes: .* is below")
+def shares_no_system_prompt(d: Plain) -> None:
+    row(d, "workloads", "agentic_coding")["system_tokens"] = 0.0
+
+
+@plant("site", "load .*: local memory left for KV beside the weights: .* is below")
+def keeps_a_system_prompt_that_does_not_fit(d: Plain) -> None:
+    row(d, "workloads", "agentic_coding")["system_tokens"] = 117_000.0
+    row(d, "models", "deepseek-v3.2")["mla_kv_lora_rank"] = 512_000
+
+
+@plant("site", "load .*: bytes handed over a request: .*")
+def hands_over_the_system_prompt(d: Plain) -> None:
+    prefill = load(d, **{"class": "agentic_coding", "role": "prefill"})
+    prefill["handover_bytes"] *= 117_235.0 / (117_235.0 - 14_632.0)
+
+
 @plant("site", "bytes/s read where it lay: .* is below")
 def moved_without_reading(d: Plain) -> None:
     place = placed(d, kind="parked", moved_out_bytes_per_s=lambda moved: moved > 1e9)
@@ -628,7 +658,7 @@ def parked_where_nobody_loads(d: Plain) -> None:
     tier = placed(d, kind="parked", tier=lambda name: not name.startswith("pooled_"))["tier"]
     for item in d["load"]:
         if item["tier"] == tier:
-            item["replicas"] *= 0.01
+            item["present"] *= 0.01
 
 
 @plant("site", "there is no tier")

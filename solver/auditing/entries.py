@@ -98,6 +98,11 @@ class Entry:
         return float(self.record["replicas"])
 
     @property
+    def present(self) -> float:
+        """Replicas that stand, at work or not."""
+        return float(self.record["present"])
+
+    @property
     def count(self) -> int:
         """Accelerators of a replica."""
         return int(self.record["tp"] * self.record["pp"] * self.record["dp"])
@@ -125,13 +130,14 @@ class Entry:
 
     @property
     def cached(self) -> float:
-        """Prompt tokens found in the cache."""
-        return self.work.isl * self.work.reuse_frac_max if self.is_hit else 0.0
+        """Prompt tokens found in the cache or shared by all requests."""
+        return _cached(self.work, str(self.record["cache"]))
 
     @property
     def load_bytes(self) -> float:
         """KV that one hit loads."""
-        return self.transfer_bytes * self.cached / self.work.isl
+        shared = self.work.system_tokens
+        return self.transfer_bytes * max(0.0, self.cached - shared) / (self.work.isl - shared)
 
     @property
     def spill_bytes(self) -> float:
@@ -165,7 +171,7 @@ def read_entries(facts: Facts) -> list[Entry]:
             charge, unit_charge = whole * count / taken[unit], whole / max(1, item["unit_replicas"])
         work, bytes_out = facts.workloads[item["class"]], float(performance.kv_transfer_bytes[k])
         cards = max(1e-3, facts.port_bytes_per_s * float(item["ports_per_replica"]))
-        loaded = bytes_out * work.cached_on_hit / work.isl
+        loaded = bytes_out * facts.loaded_share(work)
         through_ports = cards * float(facts.nic_efficiency.at(bytes_out))
         reached = float(facts.scale_up_efficiency.at(bytes_out))
         left = max(1e-9, reached - float(performance.link_busy_frac[k]))
@@ -201,7 +207,7 @@ def _performance(facts: Facts, load: list[Record], chips: list[Accelerator]) -> 
     works = [facts.workloads[item["class"]] for item in load]
     models, kinds, formats = list(facts.models), sorted({c.id for c in chips}), list(facts.precisions)
     by_id = {c.id: c for c in chips}
-    cached = [w.isl * w.reuse_frac_max if item["cache"] == HIT else 0.0 for w, item in zip(works, load, strict=True)]
+    cached = [_cached(w, item["cache"]) for w, item in zip(works, load, strict=True)]
     names = ("tp", "pp", "dp", "ep", "batch", "chunk", "power_cap")
     points: dict[str, Any] = {name: [item[name] for item in load] for name in names}
     points |= {
@@ -215,12 +221,19 @@ def _performance(facts: Facts, load: list[Record], chips: list[Accelerator]) -> 
         "context": [w.context for w in works],
         "osl": [w.osl for w in works],
         "kv_read_frac": [w.kv_read_frac for w in works],
+        "shared": [w.system_tokens for w in works],
     }
     made = make_points(
         tuple(facts.models.values()), tuple(by_id[kind] for kind in kinds), tuple(facts.precisions.values()), **points
     )
     with np.errstate(all="ignore"):
         return evaluate(made, facts.calibration)
+
+
+def _cached(work: Workload, cache: str) -> float:
+    """Prompt tokens that need no prefill: shared by all requests, or found where the prompt was kept; 0 for decode."""
+    found = work.isl * work.reuse_frac_max if cache == HIT else 0.0
+    return 0.0 if cache == NONE else max(found, work.system_tokens)
 
 
 def _readable(facts: Facts, load: list[Record]) -> None:

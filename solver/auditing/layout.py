@@ -97,12 +97,12 @@ class Block:
     pool_id: str | None
     family: tuple[str, float]
     charge: float
-    replicas: float
+    present: float
 
 
 def blocks(entries: list[Entry]) -> list[Block]:
     """Return one block for each entry, and one for all entries of a unit."""
-    alone = [Block(e.load_id, e.pool_id, e.family, e.charge, e.replicas) for e in entries if e.unit is None]
+    alone = [Block(e.load_id, e.pool_id, e.family, e.charge, e.present) for e in entries if e.unit is None]
     units: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         if entry.unit is not None:
@@ -110,8 +110,8 @@ def blocks(entries: list[Entry]) -> list[Block]:
     for name, mine in units.items():
         each = [float(e.record["unit_replicas"]) for e in mine]
         charge = sum(n * e.charge for n, e in zip(each, mine, strict=True))
-        replicas = max(e.replicas / n for n, e in zip(each, mine, strict=True))
-        alone.append(Block(name, mine[0].pool_id, mine[0].family, charge, replicas))
+        present = max(e.present / n for n, e in zip(each, mine, strict=True))
+        alone.append(Block(name, mine[0].pool_id, mine[0].family, charge, present))
     return alone
 
 
@@ -161,8 +161,8 @@ def _lay_whole(
     """Lay whole replicas by decreasing size; what is left over is a violation. Return the parts of replicas."""
     parts: list[tuple[float, Block]] = []
     for entry in sorted(entries, key=lambda e: -e.charge):
-        count = math.ceil(entry.replicas * (1.0 - TOLERANCE)) if whole else math.floor(entry.replicas + _GRAIN)
-        parts.append((max(0.0, entry.replicas - count) * entry.charge, entry))
+        count = math.ceil(entry.present * (1.0 - TOLERANCE)) if whole else math.floor(entry.present + _GRAIN)
+        parts.append((max(0.0, entry.present - count) * entry.charge, entry))
         left = count
         for room in rooms:
             left = room.put(entry.charge, left)

@@ -67,7 +67,7 @@ def check_network(facts: Facts, nodes: dict[str, Node], entries: list[Entry], ch
     """Check wired ports against needs, the fabric against its ports, and the watts it states."""
     stated, found = facts.design.network, read_network(facts)
     needed = sum(n.quantity * node_ports(facts, n) for n in nodes.values())
-    needed += sum(e.replicas * float(e.record["ports_per_replica"]) for e in entries)
+    needed += sum(e.present * float(e.record["ports_per_replica"]) for e in entries)
     needed += _ports_for_writes(facts, nodes, entries)
     if not checks.true("network: missing in the design", bool(stated) or not needed):
         return

@@ -157,6 +157,7 @@ class Facts:
             "price_usd_per_token": None if value["price_usd_per_million_tokens"] is None
             else value["price_usd_per_million_tokens"] / 1e6,
             "reuse_frac_max": (value["reuse_frac_max"] or 0.0) if value["reuse_curve"] else 0.0,
+            "system_tokens": value["system_tokens"] or 0.0,
         }  # fmt: skip
         return Workload(**fields)
 
@@ -234,9 +235,14 @@ class Facts:
         return self._prices[key] * device.capacity_bytes
 
     def kv_bytes(self, work: Workload) -> float:
-        """Return the bytes of one copy of the KV of a class's whole prompt."""
+        """Return the bytes of one copy of the KV of a class's prompt, without the tokens that all requests share."""
         width = self.precisions[work.kv_precision].kv_bytes_per_element
-        return float(kv_layout(self.models[work.model_id]).stored_bytes(work.isl, width))
+        return float(kv_layout(self.models[work.model_id]).private_bytes(work.isl, work.system_tokens, width))
+
+    def loaded_share(self, work: Workload) -> float:
+        """Return the share of that KV which a hit finds: the cached tokens beyond the shared ones."""
+        found = max(0.0, work.isl * work.reuse_frac_max - work.system_tokens)
+        return found / (work.isl - work.system_tokens)
 
     @cached_property
     def retention(self) -> dict[str, Retention]:

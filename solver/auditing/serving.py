@@ -46,7 +46,9 @@ def _check_shape(facts: Facts, entry: Entry, nodes: dict[str, Node], what: str, 
     """Check that the replica is one that its class, model, platform and study allow."""
     record, work, build = entry.record, entry.work, facts.study.build
     model = facts.models[work.model_id]
-    finite = all(math.isfinite(record[name]) and record[name] >= 0 for name in ("replicas", "requests_per_s", "batch"))
+    finite = all(
+        math.isfinite(record[name]) and record[name] >= 0 for name in ("replicas", "present", "requests_per_s", "batch")
+    )
     domain = min(entry.platform.accelerators, entry.accelerator.scaleup_domain)
     inside = entry.count <= domain
     checks.true(f"{what}: replicas, rate or batch is not a number of at least 0", finite)
@@ -67,7 +69,10 @@ def _check_shape(facts: Facts, entry: Entry, nodes: dict[str, Node], what: str, 
     checks.true(f"{what}: no pool of {entry.platform.id} at cap {entry.family[1]:g} for it", stands)
     if pool is not None:
         checks.true(f"{what}: its pool {pool.pool_id} has another platform or cap", pool.family == entry.family)
-    taken = entry.replicas * entry.charge
+    checks.at_most(f"{what}: replicas at work against those that stand", entry.replicas, entry.present)
+    if not entry.is_hit or entry.pool_id is None:
+        checks.at_most(f"{what}: replicas that stand below their rated load", entry.present, entry.replicas)
+    taken = entry.present * entry.charge
     checks.equal(f"{what}: accelerators of its replicas", record["accelerators"], taken, scale=1e-3)
     return inside and finite
 

@@ -136,7 +136,8 @@ def counted_tokens(facts: Facts, work: Workload) -> float:
     how = facts.study.objective.tokens
     if how == "value":
         return work.osl * work.value_per_token
-    return work.osl + (work.isl * (1.0 - work.reuse_frac_max) if how == "all" else 0.0)
+    cached = max(work.isl * work.reuse_frac_max, work.system_tokens)
+    return work.osl + (work.isl - cached if how == "all" else 0.0)
 
 
 def check_limits(facts: Facts, sums: Sums, checks: Checks) -> None:

@@ -26,12 +26,12 @@ BoolArray = NDArray[np.bool_]
 def prefill_halves(subject: Subject, source: Source | None) -> list[Candidate]:
     """Return undominated prefill replicas that hand over inside their domain, of hits from a source or of misses."""
     quiet, work = subject.quiet(), subject.workload
-    cached = work.cached_on_hit if source else 0.0
+    cached, loaded = (work.cached_on_hit, work.load_share) if source else (work.system_tokens, 0.0)
     menu, perf = quiet.evaluated(ROLE_PREFILL, cached)
     if not len(menu):
         return []
     menu, lanes, out = menu.packed(), lanes_of(menu), perf.kv_transfer_bytes
-    load_bytes = out * (cached / work.isl)
+    load_bytes = out * loaded
     per_s = np.maximum(perf.requests_per_s * quiet.build.utilisation_cap, 1.0 / max(quiet.due_s, 1e-9))
     need = load_bytes / max(quiet.load_frac, 1e-9) * per_s * float(source is not None and source.pooled)
     menu = menu.wired_for(need, quiet.build.port_shares)

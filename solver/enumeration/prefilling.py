@@ -23,7 +23,7 @@ FloatArray = NDArray[np.float64]
 
 def prefilling(subject: Subject, role: str, cache: str, loaded_from: Sequence[Source | None]) -> Iterator[Rows]:
     """Rows of a role and cache kind, for each of the sources that hits come from; None loads nothing."""
-    cached = subject.workload.cached_on_hit if cache == HIT else 0.0
+    cached = subject.workload.cached_on_hit if cache == HIT else subject.workload.system_tokens
     menu, perf = subject.evaluated(ROLE_PREFILL if role == "prefill" else ROLE_MIXED, cached)
     if not len(menu):
         return
@@ -34,7 +34,7 @@ def prefilling(subject: Subject, role: str, cache: str, loaded_from: Sequence[So
         having = [source is None or source.pooled or p.id in source.stocks for p in menu.platforms]
         here = np.flatnonzero(np.asarray(having)[menu.platform])
         if len(here):
-            yield rows(subject, menu.take(here), perf.take(here), cache, source, cached)
+            yield rows(subject, menu.take(here), perf.take(here), cache, source)
 
 
 def _with_port_shares(subject: Subject, menu: Menu, perf: Performance) -> tuple[Menu, Performance]:
@@ -51,6 +51,11 @@ def lanes_of(menu: Menu) -> FloatArray:
     return np.asarray(menu.points.dp * menu.points.pp, dtype=float)
 
 
+def _load_share(subject: Subject, cache: str) -> float:
+    """Share of a prompt's own KV that is loaded."""
+    return subject.workload.load_share if cache == HIT else 0.0
+
+
 def fits_in_flight(subject: Subject, menu: Menu, perf: Performance, inflight: FloatArray) -> NDArray[np.bool_]:
     """Rows whose HBM holds the KV cache of the requests in flight; the others go to the account."""
     held = perf.kv_bytes_per_request * inflight
@@ -59,11 +64,11 @@ def fits_in_flight(subject: Subject, menu: Menu, perf: Performance, inflight: Fl
     return good
 
 
-def _alone(subject: Subject, menu: Menu, perf: Performance, cache: str, source: Source | None, cached: float) -> Rows:
+def _alone(subject: Subject, menu: Menu, perf: Performance, cache: str, source: Source | None) -> Rows:
     """Rows that only prefill: as fast as the wait, the hand-over and the load of a hit's KV allow."""
     lanes, out = lanes_of(menu), perf.kv_transfer_bytes
     good = fits_in_flight(subject, menu, perf, lanes)
-    load_bytes = out * (cached / subject.workload.isl)
+    load_bytes = out * _load_share(subject, cache)
     speed, latency = load_path(subject, menu, source)
     good &= speed > 0
     load_s = latency + load_bytes / np.maximum(speed, 1e-3)
@@ -92,11 +97,11 @@ def _alone(subject: Subject, menu: Menu, perf: Performance, cache: str, source: 
     )
 
 
-def _mixed(subject: Subject, menu: Menu, perf: Performance, cache: str, source: Source | None, cached: float) -> Rows:
+def _mixed(subject: Subject, menu: Menu, perf: Performance, cache: str, source: Source | None) -> Rows:
     """Rows that prefill beside decoding, with as many ports wired as a pooled tier's hits need."""
     good = fits_in_flight(subject, menu, perf, menu.batch)
     rate = perf.requests_per_s * subject.build.utilisation_cap
-    load_bytes = perf.kv_transfer_bytes * (cached / subject.workload.isl)
+    load_bytes = perf.kv_transfer_bytes * _load_share(subject, cache)
     per_s = np.maximum(rate, 1.0 / max(subject.due_s, 1e-9))
     need = load_bytes / max(subject.load_frac, 1e-9) * per_s
     need = need if source and source.pooled else np.zeros(len(menu))

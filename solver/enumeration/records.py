@@ -122,7 +122,9 @@ def _undominated(rows: Rows, wanted: NDArray[np.intp], reads: FloatArray, *, by_
 
     Per request/s: accelerators, watts above idle, switch ports, KV below HBM and its reads; and per accelerator the
     last two again, because a replica reads only through its own links and from its own node. With `by_size` replicas
-    of different sizes do not compete; of halves a smaller one is better.
+    of different sizes do not compete; of halves a smaller one is better. Replicas that load hits from their own nodes
+    may stand idle for the KV parked beside them, so theirs compete by switch ports per accelerator too: so many
+    accelerators hold so much KV, whichever replicas they belong to.
     """
     menu, charge, rate = rows.menu, rows.menu.charge[wanted], rows.requests_per_s[wanted]
     count = menu.count[wanted]
@@ -130,6 +132,8 @@ def _undominated(rows: Rows, wanted: NDArray[np.intp], reads: FloatArray, *, by_
     spill, read = rows.spill_bytes[wanted], reads[wanted]
     each = [charge, watts, menu.ports[wanted], spill, read]
     cost = np.column_stack([*(value / rate for value in each), spill / charge, read / charge])
+    if rows.source is not None and not rows.source.pooled:
+        cost = np.column_stack([cost, np.round(menu.ports[wanted] / charge, 9)])
     if rows.is_half:
         return undominated(labels(menu.platform[wanted], menu.points.power_cap[wanted]), np.column_stack([cost, count]))
     pool = [menu.platform[wanted], menu.points.power_cap[wanted]]

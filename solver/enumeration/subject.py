@@ -37,9 +37,10 @@ class Subject:
         self.scenario, self.calibration, self.workload = scenario, calibration, workload
         self.configs, self.build = configs, scenario.study.build
         width = scenario.precisions[workload.kv_precision].kv_bytes_per_element
-        prompt_bytes = float(kv_layout(scenario.models[workload.model_id]).stored_bytes(workload.isl, width))
+        layout = kv_layout(scenario.models[workload.model_id])
+        prompt_bytes = float(layout.private_bytes(workload.isl, workload.system_tokens, width))
         self.handover_frac = float(scenario.nic_efficiency.at(prompt_bytes))
-        self.load_frac = float(scenario.nic_efficiency.at(prompt_bytes * workload.cached_on_hit / workload.isl))
+        self.load_frac = float(scenario.nic_efficiency.at(prompt_bytes * workload.load_share))
         self.account = Account(workload.id)
         self.scale_up_frac = float(scenario.scale_up_efficiency.at(prompt_bytes))
         self.raw_count = 0

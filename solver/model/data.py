@@ -75,6 +75,11 @@ class Column:
         return (self.candidate.platform_id, self.candidate.power_cap)
 
     @property
+    def keeps(self) -> bool:
+        """True where hits load KV that is parked on the replicas' own nodes."""
+        return self.candidate.cache == HIT and self.pool is not None
+
+    @property
     def id(self) -> str:
         """Readable and unique."""
         return f"{self.index}:{self.candidate.workload}:{self.candidate.role}:{self.candidate.platform_id}"
@@ -195,10 +200,10 @@ class ModelData:
         return _group(self.housings, lambda housing: housing.pool.id)
 
     @cached_property
-    def appliances(self) -> dict[str, Pool]:
-        """Appliances of pooled memory that some node may be attached to, by platform id."""
-        attached = {p.config.attached for p in self.pools}
-        return {p.config.platform.id: p for p in self.pools if p.config.lends and p.config.platform.id in attached}
+    def appliances(self) -> dict[str, Pool | None]:
+        """Appliances of pooled memory to which nodes may be attached, by platform id; None where the data has none."""
+        there = {p.config.platform.id: p for p in self.pools if p.config.lends}
+        return {p.config.attached: there.get(p.config.attached) for p in self.pools if p.config.attached}
 
     @cached_property
     def missing_roles(self) -> dict[str, list[str]]:

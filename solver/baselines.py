@@ -85,7 +85,7 @@ def hbm_only_colocated(data: ModelData, clock: Clock) -> Record | None:
         c = column.candidate
         return c.role == ROLE_MIXED and c.cache == MISS and c.spill_bytes == 0 and c.power_cap == 1.0
 
-    part = subset(data, keep_column=plain, keep_pool=lambda pool: pool.cap == 1.0 and not pool.config.bought)
+    part = subset(data, keep_column=plain, keep_pool=lambda pool: pool.cap == 1.0 and pool.config.as_sold)
     return _solved_record("HBM only, prefill and decode together, no caps", part, clock)
 
 

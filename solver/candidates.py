@@ -92,6 +92,8 @@ def _menu_key(scenario: Scenario, configs: Sequence[Configuration], calibration:
         scenario.models,
         scenario.precisions,
         scenario.nic_link,
+        scenario.scale_up_link,
+        scenario.scale_up_efficiency,
         scenario.host_mem_usable_frac,
         scenario.host_mem_min_frac,
         tuple(configs),

@@ -114,6 +114,7 @@ def evaluate(points: Points, calibration: Calibration) -> Performance:
         requests_per_s=rate,
         power_busy_w=_power(points, roof, np.where(prefill_role, prefill, tpot), fit),
         power_idle_w=points.count * _gather(points.accelerators, points.accelerator, "idle_w"),
+        link_busy_frac=np.where(prefill_role, roof.prefill.exchange_s / prefill, roof.decode.exchange_s / step),
         evidence=_evidence(points, calibration),
         **_memory(points, roof, calibration),
     )

@@ -12,7 +12,7 @@ from solver.design import Record
 from solver.model.data import Housing, ModelData, Pool
 from solver.model.memory import TB
 from solver.model.orders import SLACK, order_of, orders_with_rules, pieces_needed
-from solver.model.parking import prompt_bytes, waiting_bytes
+from solver.model.parking import own_share_tb, prompt_bytes, waiting_bytes
 from solver.model.practical import spare_shares
 from solver.parts import Platform
 from solver.resources import it_w, optic_drawn_w, standing_w, switch_drawn_w, switch_w
@@ -49,6 +49,7 @@ def buy_what_is_used(data: ModelData, model: pyo.ConcreteModel) -> None:
             block.lifted[w, i, place].set_value(lifted / TB)
     for w, i, place in block.PARKED:
         block.written[w, i, place].set_value(written_bytes_per_s(data, block, w, i, place) / TB)
+    _stand_where_needed(data, block)
     _wire_what_is_used(data, block)
     _fill_lots(data, model)
 
@@ -59,6 +60,34 @@ def _fill_lots(data: ModelData, model: pyo.ConcreteModel) -> None:
     for order in (orders[key] for key in orders if orders[key].part in model.LOOSE):
         need = round(float(pyo.value(pieces_needed(model, data, order, period))))
         model.loose[order.part, period].set_value(order.least(need) - need)
+
+
+def _stand_where_needed(data: ModelData, block: pyo.Block) -> None:
+    """Lower the replicas that stand idle to those whose memory is needed, and let them be of a kind that works there.
+
+    Spare accelerators cost the model nothing, and so many of them hold as much, whichever replicas they belong to.
+    """
+    places = {p.id: p for p in data.places}
+    for w, place in block.park_on_own_nodes:
+        columns = [c for c in data.hits_at[w, place] if held(block.present[c.index]) > 0]
+        if not columns:
+            continue
+        idle = sum(c.candidate.charge * held(block.idle[c.index]) for c in columns)
+        reads = places[place].stock.read_bytes_per_s / places[place].stock.capacity_bytes * own_share_tb(places[place])
+        spare = min(
+            -float(pyo.value(block.park_on_own_nodes[w, place].body)) / own_share_tb(places[place]),
+            -float(pyo.value(block.read_on_own_nodes[w, place].body)) / reads,
+        )
+        working = [c for c in columns if held(block.replicas[c.index]) > 0] or columns
+        kind = min(working, key=lambda c: (c.candidate.ports / c.candidate.charge, c.index))
+        fewest = min(
+            c.candidate.ports / c.candidate.charge for c in columns if held(block.idle[c.index]) > 0 or c is kind
+        )
+        if kind.candidate.ports / kind.candidate.charge > fewest:
+            continue
+        for c in columns:
+            block.idle[c.index].set_value(0.0)
+        block.idle[kind.index].set_value(max(0.0, idle - max(0.0, spare)) / kind.candidate.charge)
 
 
 def nodes_kept(data: ModelData, platform: Platform, working: dict[str, int]) -> int:
@@ -175,6 +204,7 @@ def pool_record(scenario: Scenario, data: ModelData, pool: Pool, block: pyo.Bloc
         "platform": config.platform.id,
         "configuration": config.id,
         "devices": [{"device": device, "count": count} for device, count in config.bought],
+        "attached": config.attached,
         "role": next(iter(shares)) if len(shares) == 1 else "shared",
         "role_shares": shares,
         "cap": pool.cap,

@@ -108,6 +108,8 @@ class Performance:
         Local memory left for KV on the whole replica beside weights and shared tokens; negative where they do not fit.
     kv_step_read_bytes : array
         KV bytes that a decode step reads over the whole replica, copies included.
+    link_busy_frac : array
+        Share of the peak scale-up bandwidth that activations take on average while the replica is busy.
     evidence : int array
         Index into `EVIDENCE`.
     """
@@ -123,6 +125,7 @@ class Performance:
     kv_transfer_bytes: FloatArray
     kv_free_bytes: FloatArray
     kv_step_read_bytes: FloatArray
+    link_busy_frac: FloatArray
     evidence: IntArray
 
     def take(self, rows: NDArray[np.intp]) -> Performance:

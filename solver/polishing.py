@@ -332,8 +332,10 @@ def _drop_slivers(
     """Take out columns that carry next to nothing, smallest first, while the objective stays within the gap."""
     position = {id(v): k for k, v in enumerate(program.variables)}
     block = model.period[0]
-    at = {c.index: position[id(block.replicas[c.index])] for c in data.columns}
-    rate = {c.index: c.candidate.requests_per_s * values[at[c.index]] for c in data.columns}
+    at = {c.index: [position[id(block.replicas[c.index])]] for c in data.columns}
+    rate = {c.index: c.candidate.requests_per_s * values[at[c.index][0]] for c in data.columns}
+    for index in block.KEEPING:
+        at[index].append(position[id(block.idle[index])])
     carried: dict[tuple[str, str], float] = defaultdict(float)
     for c in data.columns:
         carried[c.candidate.workload, c.candidate.role] += rate[c.index]
@@ -346,7 +348,8 @@ def _drop_slivers(
         if clock.stopped_by
         else sorted((i for i, share in shares.items() if share < SLIVER_SHARE), key=lambda i: shares[i])
     ):
-        before, upper[at[index]] = upper[at[index]], 0.0
+        before = upper[at[index]].copy()
+        upper[at[index]] = 0.0
         without = solve_lp(program, cost, offset, clock, upper=upper)
         if without.values is None or solved.objective.sense * (_value(program, without.values, solved) - target) < 0:
             upper[at[index]] = before

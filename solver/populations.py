@@ -89,6 +89,15 @@ def drives(scenario: Scenario, platform: Platform, *, halves: bool) -> list[Fill
     return found
 
 
+def appliances(scenario: Scenario, platform: Platform) -> list[Platform]:
+    """Appliances of pooled memory for whose adapters a node has the lanes."""
+    if not platform.accelerators or not platform.host_link_id:
+        return []
+    lanes = {p.id: p.host_adapters * scenario.device(p.host_mem_id).cxl_lanes
+             for p in scenario.platforms if p.most_hosts and p.host_mem_id}  # fmt: skip
+    return [p for p in scenario.platforms if 0 < lanes.get(p.id, 0) <= platform.cxl_lanes]
+
+
 def _modules(scenario: Scenario, platform: Platform) -> list[MemoryDevice]:
     """Modules that stand in for the standard ones: of the same tier and form; none where memory is soldered."""
     if not platform.host_mem_id or platform.host_mem_slots == 0:

@@ -170,8 +170,18 @@ def _part_words(design: Design) -> dict[str, str]:
     net = design.network
     if net:
         named[net["switch"]] = f"{net['tiers']}-tier fabric: {net['leaves']} leaves, {net['spines']} spines"
-        named[net["optic"]] = f"{net['ports']:,.0f} ports wired to nodes"
+        named[net["optic"]] = f"{net['ports']:,.0f} ports wired to nodes{_inside(design)}"
     return named
+
+
+def _inside(design: Design) -> str:
+    """Share of hand-overs that need no port, where there are any."""
+    rates: dict[str, float] = defaultdict(float)
+    for item in design.load:
+        if item["role"] == "prefill":
+            rates[item.get("handover") or ""] += item["requests_per_s"]
+    total = sum(rates.values())
+    return f"; {percent(rates['scale_up'] / total)} of hand-overs inside domains" if rates["scale_up"] else ""
 
 
 def _roles(amounts: dict[str, float]) -> str:
@@ -232,9 +242,13 @@ def _tokens(design: Design) -> list[str]:
     scale = min((served[name] / rate for name, rate in asked.items()), default=None)
     mix = design.study.get("demand", {}).get("mode") == "mix"
     word = "" if scale is None else f", {scale:.4g} x the mix" if mix else f", {percent(scale)} of the rates asked for"
+    idle = sum(
+        item["accelerators"] * (1.0 - item["replicas"] / item["present"]) for item in design.load if item.get("present")
+    )
+    beside = f"; {figure(idle)} accelerators stand idle beside parked KV" if idle >= 0.5 else ""
     models = ", ".join(f"{model} {si(rate).strip()}" for model, rate in design.tokens_by_model.items())
     total, requests = _value(design, "output_tokens_per_s"), _value(design, "requests_per_s")
-    return block("tokens/s", f"{si(total).strip()} output ({figure(requests)} requests/s{word}): {models}")
+    return block("tokens/s", f"{si(total).strip()} output ({figure(requests)} requests/s{word}): {models}{beside}")
 
 
 def _promises(design: Design) -> list[str]:

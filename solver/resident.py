@@ -20,6 +20,7 @@ from solver.candidates import CandidateSet
 from solver.catalog import Catalog
 from solver.design import Design
 from solver.highs import OPTIMAL, STOPPED, Clock
+from solver.holdings import held
 from solver.model.data import Column, ModelData
 from solver.model.objectives import find_objective
 from solver.model.polish import used_data
@@ -134,7 +135,7 @@ class Resident:
         found = Found(STOPPED, relaxed.values, relaxed.objective, relaxed.objective, relaxed.objective, 0)
         solved = Solved(data, model, program, objective, found, bound, bound, {})
         layout = Layout.of(data, model, program)
-        columns = {c.index for c in data.columns if relaxed.values[layout.replicas[c.index]] > PRESENT}
+        columns = {c.index for c in data.columns if layout.present(relaxed.values, c.index) > PRESENT}
         columns |= {c.index for c in data.columns if _identity(c) in warm.columns}
         pools = {p for p, at in layout.housed.items() if relaxed.values[at].sum() > PRESENT} | warm.pools
         seconds["search_s"] = time.perf_counter() - begun
@@ -189,5 +190,5 @@ def _identity(column: Column) -> tuple[object, ...]:
 def _used(polished: Polished) -> tuple[set[tuple[object, ...]], set[str]]:
     """Columns and pools of a design."""
     block = polished.model.period[0]
-    columns = {_identity(c) for c in polished.data.columns if (block.replicas[c.index].value or 0.0) > PRESENT}
+    columns = {_identity(c) for c in polished.data.columns if held(block.present[c.index]) > PRESENT}
     return columns, {p.id for p in polished.data.pools if pyo.value(block.nodes[p.id]) > 0.5}

@@ -91,6 +91,8 @@ class Scenario:
     network_cooling: Cooling
     nic_link: Link
     nic_efficiency: TransferEfficiency
+    scale_up_link: Link
+    scale_up_efficiency: TransferEfficiency
     handover_ttft_frac: float
     write_amplification: float
     host_mem_usable_frac: float
@@ -207,6 +209,7 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
     if late:
         raise InputError(late)
     nic_link = catalog.typed(Link, todo.default("build.nic_link", study.build.nic_link))
+    scale_up_link = catalog.typed(Link, todo.default("build.scale_up_link", study.build.scale_up_link))
     return Scenario(
         catalog=catalog,
         study=study,
@@ -227,9 +230,9 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
         optic=optic,
         network_cooling=network_cooling(switch, site.cooling, catalog.all(Cooling)),
         nic_link=nic_link,
-        nic_efficiency=transfer_efficiency(
-            [(e.bytes, e.frac) for e in catalog.all(LinkEfficiency) if e.link_id == nic_link.id], nic_link.measured_frac
-        ),
+        nic_efficiency=_efficiency(catalog, nic_link),
+        scale_up_link=scale_up_link,
+        scale_up_efficiency=_efficiency(catalog, scale_up_link),
         write_amplification=todo.default("build.write_amplification", study.build.write_amplification),
         handover_ttft_frac=todo.default("build.handover_ttft_frac", study.build.handover_ttft_frac),
         host_mem_usable_frac=todo.default("build.host_mem_usable_frac", study.build.host_mem_usable_frac),
@@ -244,6 +247,12 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
         platform_afr_frac=_afr_frac(todo, "platform_afr_percent"),
         only_owned=frozenset(f.part for f in filtered) & {p.id for p in platforms},
     )  # fmt: skip
+
+
+def _efficiency(catalog: Catalog, link: Link) -> TransferEfficiency:
+    """Share of a link's peak by the size of a transfer, as it was measured."""
+    points = [(e.bytes, e.frac) for e in catalog.all(LinkEfficiency) if e.link_id == link.id]
+    return transfer_efficiency(points, link.measured_frac)
 
 
 def _check_share_of_mw(todo: _Resolver, site: Site) -> None:
@@ -295,6 +304,7 @@ def _check_ids(todo: _Resolver) -> None:
         ("network", "build.switch", [study.build.switch] if study.build.switch else ()),
         ("network", "build.optic", [study.build.optic] if study.build.optic else ()),
         ("links", "build.nic_link", [study.build.nic_link] if study.build.nic_link else ()),
+        ("links", "build.scale_up_link", [study.build.scale_up_link] if study.build.scale_up_link else ()),
         ("sites", "site.id", [study.site.id] if study.site.id else ()),
     ]
     for table, path, names in tables:

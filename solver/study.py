@@ -188,6 +188,8 @@ class BuildSpec(Spec):
     switch: str | None = None
     optic: str | None = None
     nic_link: str | None = None
+    scale_up_link: str | None = None
+    scale_up_handover: bool = True
     port_shares: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)] = [0.125, 0.25, 0.5, 1.0]
     accelerators_per_port: Positive | None = None
     handover_ttft_frac: Share | None = None

@@ -38,6 +38,7 @@ MIXED = [
     {"id": "agentic_coding", "requests_per_s": 12.0},
     {"id": "reasoning_deep", "requests_per_s": 1.6},
 ]
+BOX = "cxl_box_cmmb_16tb"
 SPILLING = [{"id": "long_memory_companion", "requests_per_s": 2.0, "kv_read_frac": 0.02, "tpot_s": 1.0, "ttft_s": None}]
 
 
@@ -74,6 +75,15 @@ def stated(catalog: Catalog) -> Plain:
     """The cheapest build for stated rates."""
     asked = {"objective": {"name": "tco"}, "demand": {"mode": "fixed", "floor_frac": 0.9}}
     return built(catalog, {"mi350x_8", "gb200_nvl72"}, workload=MIXED, **asked)
+
+
+@pytest.fixture(scope="module")
+def attached(catalog: Catalog) -> Plain:
+    """A megawatt of two classes whose nodes share appliances of pooled memory over their own lanes, within 1%."""
+    asked = [item for item in MIXED if item["id"] != "agentic_coding"]
+    place = {**SITE, "water_l_per_s": None, "co2_kg_per_s": None, "floor_m2": None}
+    plain: Plain = {"build": {**BUILD, "power_caps": [1.0]}, "solver": {"gap": 0.01}}
+    return built(catalog, {"mi350x_8", BOX}, workload=asked, site=place, allow=[BOX], **plain)
 
 
 def load(design: Plain, **where: Any) -> Plain:
@@ -134,14 +144,15 @@ def violations(design: Plain) -> list[str]:
 # --- designs that stand ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["site", "spilled", "stated"])
+@pytest.mark.parametrize("name", ["site", "spilled", "stated", "attached"])
 def test_solved_designs_pass(name: str, request: pytest.FixtureRequest) -> None:
     report = audit(Design(**request.getfixturevalue(name)))
     assert report["violations"] == []
     assert report["ok"] and report["checks"] > 150 and report["worst"] <= TOLERANCE
 
 
-def test_designs_show_what_the_plants_need(site: Plain, spilled: Plain) -> None:
+def test_designs_show_what_the_plants_need(site: Plain, spilled: Plain, attached: Plain) -> None:
+    assert any(item["tier"] == "cxl_pool" for item in attached["load"])
     assert {item["role"] for item in site["load"]} == {"prefill", "decode", "mixed"}
     assert {item["tier"].startswith("pooled_") for item in site["load"] if item["cache"] == "hit"} == {True, False}
     assert {item["racks"][0]["own"] for item in site["pools"]} == {True, False}
@@ -200,7 +211,8 @@ def plant(fixture: str, words: str) -> Callable[[Plant], Plant]:
 @plant("site", "accelerators without room in any node")
 def one_more_replica_than_fits(d: Plain) -> None:
     item = load(d, role="decode")
-    item["replicas"] += sum(p["accelerators"] for p in d["pools"])
+    for name in ("replicas", "present"):
+        item[name] += sum(p["accelerators"] for p in d["pools"])
 
 
 @plant("site", "accelerators without room in any node")
@@ -358,8 +370,9 @@ def optics_below_the_minimum(d: Plain) -> None:
 
 @plant("site", "in a node's bays or lanes")
 def more_drives_than_bays(d: Plain) -> None:
-    item = pool(d, platform="storage_hdd_4u90")
-    item["devices"][0]["count"] += 1
+    pool(d, platform="storage_hdd_4u90")["devices"][0]["count"] = (
+        row(d, "platforms", "storage_hdd_4u90")["hdd_bays"] + 1
+    )
 
 
 @plant("site", "host memory modules in a node's slots")
@@ -517,6 +530,16 @@ def accelerators_understated(d: Plain) -> None:
     load(d, role="decode")["accelerators"] *= 0.5
 
 
+@plant("site", "replicas at work against those that stand")
+def more_at_work_than_stand(d: Plain) -> None:
+    load(d, role="decode")["replicas"] *= 2.0
+
+
+@plant("site", "replicas that stand below their rated load")
+def idle_without_memory_of_their_own(d: Plain) -> None:
+    load(d, role="decode")["present"] *= 2.0
+
+
 @plant("site", "KV in flight in local memory")
 def batch_that_does_not_fit(d: Plain) -> None:
     load(d, role="mixed")["batch"] *= 64.0
@@ -635,7 +658,7 @@ def parked_where_nobody_loads(d: Plain) -> None:
     tier = placed(d, kind="parked", tier=lambda name: not name.startswith("pooled_"))["tier"]
     for item in d["load"]:
         if item["tier"] == tier:
-            item["replicas"] *= 0.01
+            item["present"] *= 0.01
 
 
 @plant("site", "there is no tier")
@@ -682,6 +705,46 @@ def hits_from_storage_that_is_not_there(d: Plain) -> None:
 @plant("site", "tier pooled_hdd of .*: reads")
 def storage_ports_too_slow(d: Plain) -> None:
     row(d, "platforms", "storage_hdd_4u90")["nic_gbit_s"] = 0.001
+
+
+@plant("attached", "appliances .*: nodes attached to their ports")
+def more_nodes_than_an_appliance_has_ports_for(d: Plain) -> None:
+    row(d, "platforms", BOX)["most_hosts"] = 1
+
+
+@plant("attached", "appliances .*: nodes attached to their ports")
+def appliance_that_is_none(d: Plain) -> None:
+    pool(d, platform=BOX)["quantity"] = 0
+
+
+@plant("attached", "appliances .*: bytes")
+def appliances_too_small_for_what_all_nodes_park(d: Plain) -> None:
+    row(d, "platforms", BOX)["host_mem_std_gb"] = 1000.0
+
+
+@plant("attached", "appliances .*: reads")
+def appliances_too_slow_for_what_all_nodes_read(d: Plain) -> None:
+    placed(d, tier="cxl_pool", kind="parked")["read_bytes_per_s"] += 1e12
+
+
+@plant("attached", "appliances .*: writes")
+def appliances_too_slow_for_what_all_nodes_write(d: Plain) -> None:
+    placed(d, tier="cxl_pool", kind="parked")["write_bytes_per_s"] += 1e12
+
+
+@plant("attached", "cxl devices in a node's bays or lanes")
+def no_lanes_for_the_adapters(d: Plain) -> None:
+    row(d, "platforms", "mi350x_8")["cxl_lanes"] = 8
+
+
+@plant("attached", "holds other devices than configuration")
+def nodes_named_as_attached_that_are_not(d: Plain) -> None:
+    pool(d, attached=BOX)["attached"] = ""
+
+
+@plant("attached", "KV loaded by a replica over its own link and share")
+def adapters_too_slow_for_hits(d: Plain) -> None:
+    row(d, "links", str(row(d, "platforms", BOX)["host_link_id"]))["peak_gb_s"] = 0.001
 
 
 @plant("site", "KV loaded by a replica over its own link and share")

@@ -107,6 +107,7 @@ ROWS = {
         "within_platform_supply", "within_device_supply", "meet_demand", "keep_floor", "keep_mix", "choose_few",
         "build_only_chosen", "wire_ports", "stay_within_fabric", "build_one_fabric", "have_leaves", "have_spines", "have_optics",
         "write_new", "write_moved", "read_moved", "read_on_own_nodes", "write_tier", "wear_tier", "push_over_ports",
+        "attach_hosts", "fit_appliance", "read_appliance", "write_appliance",
         "order_whole_lots", "order_enough", "order_only_if_placed", "keep_spares", "spread_over_vendors",
         "build_no_slivers", "buy_only_chosen", "choose_few_devices",
     ],

@@ -128,11 +128,22 @@ def test_what_is_kept_long_was_kept_short() -> None:
 def test_hits_are_parked_where_they_are_prefilled() -> None:
     """Proves park_on_own_nodes: a prefilling accelerator has 40 GB and serves 10 hits/s, 4 GB a hit/s.
 
-    The first segment wins 0.25 for 1 GB: 4 GB a hit/s, which fits. The second wins 0.25 for 9 GB more: nothing is
-    left for it. So 0.1 + 0.75 + 0.025 accelerators a request/s: 7 nodes serve 8/s, 800 tokens/s.
-    If idle nodes could lend their 280 GB, half would hit: 7 / 0.65 = 10.77/s, 1,076.9.
+    The first segment wins 0.25 for 1 GB: 4 GB a hit/s, which fits: 0.1 + 0.75 + 0.025 accelerators a request/s. The
+    second wins 0.25 for 9 GB more, for which 0.225 accelerators stand that have nothing else to do: it saves 0.025.
+    So 7 / 0.85 = 8.24/s, 823.5 tokens/s; 800 if none stood idle beside its memory. If nodes that decode could lend
+    theirs, half would hit: 7 / 0.65 = 10.77/s, 1,076.9.
     """
     curve = retention((0.25, 1e4), (0.25, 9e4))
+    proves(parking(7, curve, tier(capacity_bytes=40 * GB)), "park_on_own_nodes", 700.0 / 0.85, 700.0 / 0.65)
+
+
+def test_no_accelerator_stands_idle_for_less_than_it_saves() -> None:
+    """Proves the idle accelerators of park_on_own_nodes: 12 GB more a request/s take 0.3 and save 0.25, so none stands.
+
+    0.1 + 0.75 + 0.025 accelerators a request/s as with the first segment alone: 800 tokens/s. Were memory free of
+    accelerators: 7 / 0.65.
+    """
+    curve = retention((0.25, 1e4), (0.25, 12e4))
     proves(parking(7, curve, tier(capacity_bytes=40 * GB)), "park_on_own_nodes", 800.0, 700.0 / 0.65)
 
 

@@ -96,6 +96,8 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
     reuse = [w for w in works if w.reuse_frac_max > 0]
     if reuse and not draw.wired and draw.chance(0.5):
         _storage(draw)
+    if not draw.wired and not draw.whole and len(draw.pools) <= 2 and draw.more.random() < 0.4:
+        _appliance(draw)
     _housings(draw)
     for work in works:
         _columns(draw, work)
@@ -231,6 +233,22 @@ def _storage(draw: Draw) -> None:
     draw.changes["supply.platform.s"] = int(draw.rng.integers(1, 3))
 
 
+def _appliance(draw: Draw) -> None:
+    """Draw an appliance of pooled memory and a platform whose nodes may be attached to it; it binds before they do."""
+    pool = draw.pools[0]
+    seen = tier("cxl", capacity_bytes=draw.between(300, 900) * GB, read_bytes_per_s=draw.between(20, 200) * GB,
+                link_bytes_per_s=draw.between(20, 60) * GB)  # fmt: skip
+    config = pool.config
+    draw.pools.append(Pool(dataclasses.replace(
+        config, id=f"{config.platform.id}/attached", tiers=(*config.tiers, seen), attached="box",
+        price_usd=0.9 * config.price_usd), 1.0))  # fmt: skip
+    box = dataclasses.replace(platform("box", accelerators=0), most_hosts=int(draw.rng.integers(1, 3)))
+    lends = tier("cxl", capacity_bytes=draw.between(20, 500) * GB, read_bytes_per_s=draw.between(0.05, 20) * GB,
+                 write_bytes_per_s=draw.between(0.02, 2) * GB)  # fmt: skip
+    draw.pools.append(Pool(dataclasses.replace(_configured(draw, box, "standard", [], []), lends=lends), 1.0))
+    draw.changes["supply.platform.box"] = int(draw.rng.integers(1, 3))
+
+
 def _housings(draw: Draw) -> None:
     """Draw one or two kinds of rack for each pool; an own rack cannot be chosen apart."""
     racks = [
@@ -256,7 +274,8 @@ def _columns(draw: Draw, work: Workload) -> None:
     hosts = [p for p in draw.pools if p.config.platform.accelerators]
     kinds = ["mixed"] if draw.chance(0.5) else ["prefill", "decode"]
     kinds += [draw.pick(["mixed", "prefill", "decode", "decode"]) for _ in range(1 if draw.whole else 3)]
-    for role in kinds:
+    for plain in kinds:
+        role = "pair" if plain == "mixed" and draw.buyer.random() < 0.3 else plain
         pool = draw.pick(hosts)
         size = pool.config.platform.accelerators
         count = int(draw.pick([n for n in (1, 2, 3, 4) if n <= size]))
@@ -344,7 +363,7 @@ def _wishes(draw: Draw) -> None:
 
 def _lots(draw: Draw) -> tuple[int, int]:
     """Draw the multiple and the minimum of an order of switches or optics."""
-    if not draw.wired or draw.buyer.random() < 0.5:
+    if not draw.wired or draw.buyer.random() < 0.7:
         return 1, 1
     return int(draw.buyer.integers(1, 5)), int(draw.buyer.integers(1, 9))
 

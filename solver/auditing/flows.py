@@ -86,7 +86,7 @@ def check_own_reads(
     name, pool_id, tier_name = here
     node = nodes[pool_id]
     hits = sum(float(e.record["requests_per_s"]) * e.load_bytes for e in loading)
-    share = sum(e.replicas * e.charge for e in loading) / node.platform.accelerators
+    share = sum(e.present * e.unit_charge for e in loading) / node.platform.accelerators
     what = f"parked KV of {name} in {pool_id} {tier_name}: reads from the share of the replicas that load it"
     limit = share * node.tiers[tier_name].read_bytes_per_s
     checks.at_most(what, hits + moved, limit, "B/s", scale=_GRAIN_BYTES)

@@ -119,7 +119,7 @@ def _check_own_nodes(nodes: dict[str, Node], entries: list[Entry], parked: Place
         node = nodes[pool_id]
         here = (name, pool_id, tier_name)
         loading = [e for e in entries if e.is_hit and (e.work.id, e.pool_id, e.record["tier"]) == here]
-        share = sum(e.replicas * e.charge for e in loading) / node.platform.accelerators
+        share = sum(e.present * e.unit_charge for e in loading) / node.platform.accelerators
         room = share * node.tiers[tier_name].capacity_bytes
         what = f"parked KV of {name} in {pool_id} {tier_name}"
         checks.at_most(

@@ -199,9 +199,21 @@ class Facts:
     @cached_property
     def nic_efficiency(self) -> TransferEfficiency:
         """Share of the path between nodes that transfers reach, by their size."""
-        rows = [r for r in self.rows("link_efficiency") if r["link_id"] == self.nic_link.id]
-        points = [(float(r["bytes"]), float(r["frac"])) for r in rows]
-        return transfer_efficiency(points, self.nic_link.measured_frac)
+        return self._efficiency(self.nic_link)
+
+    @cached_property
+    def scale_up_link(self) -> Link:
+        """The path that stands for those inside a scale-up domain."""
+        return self.part(Link, self.setting("build.scale_up_link", self.study.build.scale_up_link))
+
+    @cached_property
+    def scale_up_efficiency(self) -> TransferEfficiency:
+        """Share of the scale-up bandwidth that transfers reach, by their size."""
+        return self._efficiency(self.scale_up_link)
+
+    def _efficiency(self, link: Link) -> TransferEfficiency:
+        rows = [r for r in self.rows("link_efficiency") if r["link_id"] == link.id]
+        return transfer_efficiency([(float(r["bytes"]), float(r["frac"])) for r in rows], link.measured_frac)
 
     @cached_property
     def _prices(self) -> dict[tuple[str, str], float]:

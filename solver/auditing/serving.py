@@ -32,9 +32,9 @@ def check_entry(facts: Facts, entry: Entry, nodes: dict[str, Node], checks: Chec
         _check_ttft(facts, entry, rate, load_s, what, checks)
     if entry.role != "prefill":
         _check_tpot(entry, rate, what, checks)
-    if entry.role == "decode" and work.ttft_s is not None:
+    if entry.role == "decode" and (work.ttft_s is not None or entry.unit is not None):
         took_s = entry.transfer_bytes / entry.out_bytes_per_s
-        checks.at_most(f"{what}: seconds to take over a prompt's KV", took_s, _due_s(facts, entry), "s")
+        checks.at_most(f"{what}: seconds to take over a prompt's KV", took_s, _received_s(facts, entry), "s")
     check_wiring(facts, entry, what, checks)
     _check_flows(entry, what, checks)
     _check_watts(entry, rate, nodes, what, checks)
@@ -46,7 +46,9 @@ def _check_shape(facts: Facts, entry: Entry, nodes: dict[str, Node], what: str, 
     """Check that the replica is one that its class, model, platform and study allow."""
     record, work, build = entry.record, entry.work, facts.study.build
     model = facts.models[work.model_id]
-    finite = all(math.isfinite(record[name]) and record[name] >= 0 for name in ("replicas", "requests_per_s", "batch"))
+    finite = all(
+        math.isfinite(record[name]) and record[name] >= 0 for name in ("replicas", "present", "requests_per_s", "batch")
+    )
     domain = min(entry.platform.accelerators, entry.accelerator.scaleup_domain)
     inside = entry.count <= domain
     checks.true(f"{what}: replicas, rate or batch is not a number of at least 0", finite)
@@ -67,7 +69,10 @@ def _check_shape(facts: Facts, entry: Entry, nodes: dict[str, Node], what: str, 
     checks.true(f"{what}: no pool of {entry.platform.id} at cap {entry.family[1]:g} for it", stands)
     if pool is not None:
         checks.true(f"{what}: its pool {pool.pool_id} has another platform or cap", pool.family == entry.family)
-    taken = entry.replicas * entry.charge
+    checks.at_most(f"{what}: replicas at work against those that stand", entry.replicas, entry.present)
+    if not entry.is_hit or entry.pool_id is None:
+        checks.at_most(f"{what}: replicas that stand below their rated load", entry.present, entry.replicas)
+    taken = entry.present * entry.charge
     checks.equal(f"{what}: accelerators of its replicas", record["accelerators"], taken, scale=1e-3)
     return inside and finite
 
@@ -108,10 +113,11 @@ def _check_ttft(facts: Facts, entry: Entry, rate: float, load_s: float, what: st
     """Check the hand-over out of a replica that prefills, and its TTFT at the promised percentile at its load."""
     work = entry.work
     if entry.role == "prefill":
-        received_s = _due_s(facts, entry) if work.ttft_s is not None else 0.0
-        handover_s = max(entry.transfer_bytes / entry.out_bytes_per_s, received_s) + facts.nic_link.latency_s
+        link = facts.nic_link if entry.unit is None else facts.scale_up_link
+        received_s = _received_s(facts, entry)
+        handover_s = max(entry.transfer_bytes / entry.out_bytes_per_s, received_s) + link.latency_s
         after_s, busy = load_s + handover_s, rate / entry.full_rate
-        checks.at_most(f"{what}: KV handed over through a replica's own ports", rate * entry.transfer_bytes,
+        checks.at_most(f"{what}: KV handed over through a replica's own ports or links", rate * entry.transfer_bytes,
                        entry.out_bytes_per_s, "B/s")  # fmt: skip
     else:
         after_s, busy = load_s + entry.step_s, rate * entry.prefill_s / entry.lanes
@@ -121,6 +127,13 @@ def _check_ttft(facts: Facts, entry: Entry, rate: float, load_s: float, what: st
     if work.ttft_s is not None:
         checks.at_most(f"{what}: TTFT promise broken", ttft, work.ttft_s, "s")
         checks.at_most(f"{what}: stated TTFT breaks the promise", stated, work.ttft_s, "s")
+
+
+def _received_s(facts: Facts, entry: Entry) -> float:
+    """Seconds that taking over a prompt's KV may last: inside a unit no longer than one accelerator takes."""
+    if entry.unit is not None:
+        return entry.transfer_bytes / entry.slowest_bytes_per_s
+    return _due_s(facts, entry) if entry.work.ttft_s is not None else 0.0
 
 
 def _due_s(facts: Facts, entry: Entry) -> float:
@@ -133,7 +146,7 @@ def _check_tpot(entry: Entry, rate: float, what: str, checks: Checks) -> None:
     """Check the hand-over into a replica that decodes, and its TPOT."""
     work, stated = entry.work, entry.record["tpot_s"]
     if entry.role == "decode":
-        checks.at_most(f"{what}: KV taken over through a replica's own ports", rate * entry.transfer_bytes,
+        checks.at_most(f"{what}: KV taken over through a replica's own ports or links", rate * entry.transfer_bytes,
                        entry.out_bytes_per_s, "B/s")  # fmt: skip
     checks.at_least(f"{what}: TPOT understated", stated, entry.tpot_s, "s")
     if work.tpot_s is not None:

@@ -46,7 +46,7 @@ def _with_port_shares(subject: Subject, menu: Menu, perf: Performance) -> tuple[
     return menu.take(every).wired(share), perf.take(every)
 
 
-def _lanes(menu: Menu) -> FloatArray:
+def lanes_of(menu: Menu) -> FloatArray:
     """Requests that a replica prefills at a time: one in each attention-data group and pipeline stage."""
     return np.asarray(menu.points.dp * menu.points.pp, dtype=float)
 
@@ -56,7 +56,7 @@ def _load_share(subject: Subject, cache: str) -> float:
     return subject.workload.load_share if cache == HIT else 0.0
 
 
-def _fits(subject: Subject, menu: Menu, perf: Performance, inflight: FloatArray) -> NDArray[np.bool_]:
+def fits_in_flight(subject: Subject, menu: Menu, perf: Performance, inflight: FloatArray) -> NDArray[np.bool_]:
     """Rows whose HBM holds the KV cache of the requests in flight; the others go to the account."""
     held = perf.kv_bytes_per_request * inflight
     good = np.asarray(held <= perf.kv_free_bytes)
@@ -66,8 +66,8 @@ def _fits(subject: Subject, menu: Menu, perf: Performance, inflight: FloatArray)
 
 def _alone(subject: Subject, menu: Menu, perf: Performance, cache: str, source: Source | None) -> Rows:
     """Rows that only prefill: as fast as the wait, the hand-over and the load of a hit's KV allow."""
-    lanes, out = _lanes(menu), perf.kv_transfer_bytes
-    good = _fits(subject, menu, perf, lanes)
+    lanes, out = lanes_of(menu), perf.kv_transfer_bytes
+    good = fits_in_flight(subject, menu, perf, lanes)
     load_bytes = out * _load_share(subject, cache)
     speed, latency = load_path(subject, menu, source)
     good &= speed > 0
@@ -75,7 +75,7 @@ def _alone(subject: Subject, menu: Menu, perf: Performance, cache: str, source: 
     out_speed = np.maximum(menu.nic_bytes_per_s * subject.handover_frac, 1e-3)
     slower_side_s = min(subject.due_s, 1e6) if subject.workload.ttft_s else 0.0
     handover_s = np.maximum(out / out_speed, slower_side_s) + subject.scenario.nic_link.latency_s
-    rate, ttft = _prefill_rate(subject, perf, load_s + handover_s, lanes)
+    rate, ttft = prefill_rate(subject, perf, load_s + handover_s, lanes)
     rate = np.minimum(rate, out_speed / np.maximum(out, 1.0))
     rate = np.minimum(rate, speed / np.maximum(load_bytes, 1.0))
     busy = rate / perf.requests_per_s
@@ -99,7 +99,7 @@ def _alone(subject: Subject, menu: Menu, perf: Performance, cache: str, source: 
 
 def _mixed(subject: Subject, menu: Menu, perf: Performance, cache: str, source: Source | None) -> Rows:
     """Rows that prefill beside decoding, with as many ports wired as a pooled tier's hits need."""
-    good = _fits(subject, menu, perf, menu.batch)
+    good = fits_in_flight(subject, menu, perf, menu.batch)
     rate = perf.requests_per_s * subject.build.utilisation_cap
     load_bytes = perf.kv_transfer_bytes * _load_share(subject, cache)
     per_s = np.maximum(rate, 1.0 / max(subject.due_s, 1e-9))
@@ -109,7 +109,7 @@ def _mixed(subject: Subject, menu: Menu, perf: Performance, cache: str, source: 
     speed, latency = load_path(subject, menu, source)
     good &= speed > 0
     load_s = latency + load_bytes / np.maximum(speed, 1e-3)
-    ttft = _mixed_ttft(subject, perf, rate, load_s, _lanes(menu))
+    ttft = _mixed_ttft(subject, perf, rate, load_s, lanes_of(menu))
     good &= keeps_ttft(subject, menu, ttft, good) & (rate > 0)
     good &= loads_in_time(subject, menu, rate * load_bytes, speed, good)
     good &= keeps_tpot(subject, menu, perf.tpot_s, good)
@@ -129,7 +129,7 @@ def _mixed(subject: Subject, menu: Menu, perf: Performance, cache: str, source: 
     )
 
 
-def _prefill_rate(
+def prefill_rate(
     subject: Subject, perf: Performance, extra_s: FloatArray, lanes: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Highest rate at which the wait leaves room for the TTFT promise, and the TTFT there."""

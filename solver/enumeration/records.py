@@ -34,6 +34,8 @@ class Rows:
         What hits are loaded from.
     requests_per_s, ttft_s, drawn_w, spill_bytes, load_bytes, handover_bytes : (N,) array
         As in `Candidate`.
+    is_half : bool
+        True for replicas that only stand in pairs, where a smaller one leaves more room for others.
     """
 
     menu: Menu
@@ -48,6 +50,7 @@ class Rows:
     spill_bytes: FloatArray
     load_bytes: FloatArray
     handover_bytes: FloatArray
+    is_half: bool = False
 
 
 def kept(subject: Subject, rows: Rows, *, prune: bool) -> list[Candidate]:
@@ -119,7 +122,9 @@ def _undominated(rows: Rows, wanted: NDArray[np.intp], reads: FloatArray, *, by_
 
     Per request/s: accelerators, watts above idle, switch ports, KV below HBM and its reads; and per accelerator the
     last two again, because a replica reads only through its own links and from its own node. With `by_size` replicas
-    of different sizes do not compete.
+    of different sizes do not compete; of halves a smaller one is better. Replicas that load hits from their own nodes
+    may stand idle for the KV parked beside them, so theirs compete by switch ports per accelerator too: so many
+    accelerators hold so much KV, whichever replicas they belong to.
     """
     menu, charge, rate = rows.menu, rows.menu.charge[wanted], rows.requests_per_s[wanted]
     count = menu.count[wanted]
@@ -127,5 +132,9 @@ def _undominated(rows: Rows, wanted: NDArray[np.intp], reads: FloatArray, *, by_
     spill, read = rows.spill_bytes[wanted], reads[wanted]
     each = [charge, watts, menu.ports[wanted], spill, read]
     cost = np.column_stack([*(value / rate for value in each), spill / charge, read / charge])
+    if rows.source is not None and not rows.source.pooled:
+        cost = np.column_stack([cost, np.round(menu.ports[wanted] / charge, 9)])
+    if rows.is_half:
+        return undominated(labels(menu.platform[wanted], menu.points.power_cap[wanted]), np.column_stack([cost, count]))
     pool = [menu.platform[wanted], menu.points.power_cap[wanted]]
     return undominated(labels(*pool, *([count] if by_size else [])), cost)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -41,7 +42,15 @@ class Subject:
         self.handover_frac = float(scenario.nic_efficiency.at(prompt_bytes))
         self.load_frac = float(scenario.nic_efficiency.at(prompt_bytes * workload.load_share))
         self.account = Account(workload.id)
+        self.scale_up_frac = float(scenario.scale_up_efficiency.at(prompt_bytes))
         self.raw_count = 0
+        self._known: dict[tuple[int, float], tuple[Menu, Performance]] = {}
+
+    def quiet(self) -> Subject:
+        """Return the same class with an account of its own, for a second look at rows that are accounted for."""
+        other = copy.copy(self)
+        other.account = Account(self.workload.id)
+        return other
 
     @property
     def due_s(self) -> float:
@@ -49,6 +58,12 @@ class Subject:
         return self.scenario.handover_ttft_frac * (self.workload.ttft_s or np.inf)
 
     def evaluated(self, role: int, cached: float) -> tuple[Menu, Performance]:
+        """Menu of a role and its performance; worked out, and accounted for, once."""
+        if (role, cached) not in self._known:
+            self._known[role, cached] = self._evaluated(role, cached)
+        return self._known[role, cached]
+
+    def _evaluated(self, role: int, cached: float) -> tuple[Menu, Performance]:
         """Menu of a role with every batch that can fit, and its performance.
 
         Shapes whose weights do not fit go first; batches stop where HBM and, on the coarse grid, the node's

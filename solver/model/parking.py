@@ -118,19 +118,23 @@ def park_somewhere(block: pyo.Block, w: str, i: int, places: list[str]) -> objec
 
 
 def park_on_own_nodes(block: pyo.Block, data: ModelData, w: str, place: Place) -> object:
-    """``sum_i bytes parked[w,i,t] <= sum_j S_j GB[t] x_j``: hits are loaded from a replica's share of its own node.
+    """``sum_i bytes parked[w,i,t] <= sum_j S_j GB[t] present_j``: a replica's share of its own node holds its hits.
 
-    Of a whole replica that works part of the time only that part counts. The dual is what a larger tier in the nodes
-    that prefill the class would be worth.
+    All replicas that stand count, also where they work below their rated load. The dual is what a larger tier in the
+    nodes that prefill the class would be worth.
     """
-    share = place.stock.capacity_bytes / TB / place.pool.config.platform.accelerators
     parked = pyo.quicksum(block.parked_tb[w, i, place.id] for i in range(len(data.retention[w])))
-    return parked <= share * _at_work(block, data, w, place)
+    return parked <= own_share_tb(place) * _standing(block, data, w, place)
 
 
-def _at_work(block: pyo.Block, data: ModelData, w: str, place: Place) -> Any:
-    """Accelerators of the replicas at work that load hits of a class from a place."""
-    return pyo.quicksum(c.candidate.charge * block.replicas[c.index] for c in data.hits_at[w, place.id])
+def own_share_tb(place: Place) -> float:
+    """TB of a node's tier beside each of its accelerators."""
+    return place.stock.capacity_bytes / TB / place.pool.config.platform.accelerators
+
+
+def _standing(block: pyo.Block, data: ModelData, w: str, place: Place) -> Any:
+    """Accelerators of the replicas that stand, at work or not, to load hits of a class from a place."""
+    return pyo.quicksum(c.candidate.charge * block.present[c.index] for c in data.hits_at[w, place.id])
 
 
 def keep_in_order(block: pyo.Block, w: str, i: int) -> object:
@@ -214,7 +218,7 @@ def read_moved(block: pyo.Block, w: str, i: int, places: list[str]) -> object:
 
 
 def read_on_own_nodes(block: pyo.Block, data: ModelData, w: str, place: Place) -> object:
-    """``L sum_j rate_j x_j + sum_i out[w,i,t] <= sum_j S_j BW[t] x_j``: hits and moves read the own share of the nodes.
+    """``L sum_j rate_j x_j + sum_i out[w,i,t] <= sum_j S_j BW[t] present_j``: hits and moves read the nodes' own share.
 
     The dual is what faster devices in the nodes that prefill the class would be worth.
     """
@@ -224,4 +228,4 @@ def read_on_own_nodes(block: pyo.Block, data: ModelData, w: str, place: Place) -
         for c in data.hits_at[w, place.id]
     )
     moves = pyo.quicksum(block.lifted[w, i, place.id] for i in range(1, len(data.retention[w])))
-    return hits + moves <= share * _at_work(block, data, w, place)
+    return hits + moves <= share * _standing(block, data, w, place)

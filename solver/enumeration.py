@@ -144,7 +144,12 @@ class ClassCandidates:
 
     def _due_s(self) -> float:
         """Seconds that taking over a prompt's KV may last on the side that receives it."""
-        return self.scenario.handover_ttft_frac * (self.workload.ttft_s or np.inf)
+        promise = self.workload.tightest_ttft_s
+        return self.scenario.handover_ttft_frac * (np.inf if promise is None else promise)
+
+    def _width(self, role: str, tier: str) -> int:
+        """Replicas that share a queue; a hit goes to the one node that holds it, unless its tier is pooled."""
+        return self.scenario.router_width(self.workload.id, role) if not tier or self._is_pooled(tier) else 1
 
     def _prefilling_from(
         self, menu: Menu, perf: Performance, role: str, cache: str, tier: str, cached: float, prune: bool
@@ -152,6 +157,7 @@ class ClassCandidates:
         """Candidates that prefill with hits from one tier (or none)."""
         lanes = np.asarray(menu.points.dp * menu.points.pp, dtype=float)
         inflight = menu.batch if role == "mixed" else lanes
+        width, promise = self._width(role, tier), self.workload.ttft_promise_s(cached)
         held = perf.kv_bytes_per_request * inflight
         good = np.asarray(held <= perf.kv_free_bytes)
         self._drop(KV_CACHE, menu, ~good, held, perf.kv_free_bytes)
@@ -168,42 +174,46 @@ class ClassCandidates:
             out_speed = np.maximum(menu.nic_bytes_per_s * self.handover_frac, 1e-3)
             slower_side_s = min(self._due_s(), 1e6) if self.workload.ttft_s else 0.0
             handover_s = np.maximum(out / out_speed, slower_side_s) + self.scenario.nic_link.latency_s
-            rate, ttft = self._prefill_rate(perf, load_s + handover_s, lanes)
+            rate, ttft = self._prefill_rate(perf, load_s + handover_s, lanes * width, promise)
             rate = np.minimum(rate, out_speed / np.maximum(out, 1.0))
             rate = np.minimum(rate, speed / np.maximum(load_bytes, 1.0))
             busy = rate / perf.requests_per_s
             drawn = perf.power_idle_w + busy * (perf.power_busy_w - perf.power_idle_w)
         else:
             rate = perf.requests_per_s * self.scenario.study.build.utilisation_cap
-            ttft = self._mixed_ttft(perf, rate, load_s, lanes)
+            ttft = self._mixed_ttft(perf, rate, load_s, lanes, width)
             drawn = perf.power_busy_w
-        good &= self._keeps_ttft(menu, ttft, good) & (rate > 0)
+        good &= self._keeps_ttft(menu, ttft, promise, good) & (rate > 0)
         slow = good & (rate * load_bytes > speed * (1.0 + 1e-9))
         self._drop(LOADING, menu, slow, rate * load_bytes, speed)
         good &= ~slow
         if role == "mixed":
             good &= self._keeps_tpot(menu, perf.tpot_s, good)
-        self._keep(menu, perf, good, rate, ttft, drawn, role, cache, tier, load_bytes, out, prune)
+        self._keep(menu, perf, good, rate, ttft, drawn, role, cache, tier, load_bytes, out, prune, width=width)
 
-    def _prefill_rate(self, perf: Performance, extra_s: FloatArray, lanes: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _prefill_rate(
+        self, perf: Performance, extra_s: FloatArray, servers: FloatArray, promise: float | None
+    ) -> tuple[FloatArray, FloatArray]:
         """Highest rate at which the wait leaves room for the TTFT promise, and the TTFT there.
 
-        Each attention-data group and pipeline stage is a lane that prefills one request at a time.
+        Each attention-data group and pipeline stage is a lane that prefills one request at a time; the servers are
+        the lanes of all replicas behind one router.
         """
         work, cap = self.workload, self.scenario.study.build.utilisation_cap
-        scv = work.isl_cv**2
         service = perf.prefill_s + extra_s
-        slack = np.full_like(service, np.inf) if work.ttft_s is None else work.ttft_s - service
-        quantile = None if work.ttft_s is None else work.percentile
-        load = max_load(perf.prefill_s, scv, slack, quantile, cap, lanes)
-        wait = wait_quantile(load, perf.prefill_s, scv, work.percentile, lanes)
+        slack = np.full_like(service, np.inf) if promise is None else promise - service
+        quantile = None if promise is None else work.percentile
+        load = max_load(perf.prefill_s, work.wait_scv, slack, quantile, cap, servers)
+        wait = wait_quantile(load, perf.prefill_s, work.wait_scv, work.percentile, servers)
         return load * perf.requests_per_s, np.where(load > 0, wait, 0.0) + service
 
-    def _mixed_ttft(self, perf: Performance, rate: FloatArray, load_s: FloatArray, lanes: FloatArray) -> FloatArray:
+    def _mixed_ttft(
+        self, perf: Performance, rate: FloatArray, load_s: FloatArray, lanes: FloatArray, width: int
+    ) -> FloatArray:
         """TTFT beside decoding: prefill goes first and waits for the step under way."""
         work = self.workload
         load = rate * perf.prefill_s / lanes
-        wait = wait_quantile(np.minimum(load, 0.999), perf.prefill_s, work.isl_cv**2, work.percentile, lanes)
+        wait = wait_quantile(np.minimum(load, 0.999), perf.prefill_s, work.wait_scv, work.percentile, lanes * width)
         return np.where(load < 0.999, wait + perf.prefill_s + perf.decode_step_s + load_s, np.inf)
 
     def _is_pooled(self, tier: str) -> bool:
@@ -307,8 +317,9 @@ class ClassCandidates:
         self._drop(TPOT, menu, broken, tpot, np.full_like(tpot, promise))
         return np.asarray(keeps)
 
-    def _keeps_ttft(self, menu: Menu, ttft: FloatArray, so_far: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        promise = self.workload.ttft_s
+    def _keeps_ttft(
+        self, menu: Menu, ttft: FloatArray, promise: float | None, so_far: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
         if promise is None:
             return np.ones(len(ttft), dtype=bool)
         keeps = ttft <= promise * (1.0 + 1e-9)
@@ -331,6 +342,7 @@ class ClassCandidates:
         handover: FloatArray,
         prune: bool,
         spill: FloatArray | None = None,
+        width: int = 1,
     ) -> None:
         """Prune the good rows and append their records."""
         spill = np.zeros(len(menu)) if spill is None else spill
@@ -370,6 +382,7 @@ class ClassCandidates:
                     handover_bytes=float(handover[i]),
                     ports=float(menu.ports[i]),
                     evidence=int(perf.evidence[i]),
+                    router_width=width,
                 )
             )
 

@@ -148,7 +148,12 @@ class ClassCandidates:
         return self.scenario.handover_ttft_frac * (np.inf if promise is None else promise)
 
     def _width(self, role: str, tier: str) -> int:
-        """Replicas that share a queue; a hit goes to the one node that holds it, unless its tier is pooled."""
+        """Replicas that share a queue; a hit goes to the one node that holds it, unless its tier is pooled.
+
+        Without a TTFT promise no width raises a rate, so none is asked for.
+        """
+        if self.workload.ttft_s is None:
+            return 1
         return self.scenario.router_width(self.workload.id, role) if not tier or self._is_pooled(tier) else 1
 
     def _prefilling_from(

@@ -127,6 +127,17 @@ def assumption_records(scenario: Scenario) -> list[Record]:
         {"path": a.path, "value": a.value, "default": a.default, "source": a.source, "confidence": a.confidence}
         for a in scenario.assumptions
     ]
+    records += [
+        {
+            "path": f"workload.{work.id}.promise_on",
+            "value": work.promise_on,
+            "default": "all",
+            "source": "the study's choice",
+            "confidence": "datasheet",
+        }
+        for work in scenario.workloads
+        if work.promise_on != "all"
+    ]
     for kind, table in (("platform", scenario.study.supply.platform), ("memory", scenario.study.supply.memory)):
         records += [
             {

@@ -52,6 +52,8 @@ class Candidate:
         Switch ports that the replica's network cards are wired to.
     evidence : int
         0 measured regime, 1 extrapolated, 2 none.
+    router_width : int
+        Replicas that must share one queue for that load; 1 where requests go to the node that holds their prefix.
     """
 
     workload: str
@@ -81,6 +83,7 @@ class Candidate:
     handover_bytes: float
     ports: float
     evidence: int
+    router_width: int = 1
 
     @property
     def count(self) -> int:

@@ -57,7 +57,7 @@ def build_candidates(
     known = {} if known is None else known
     menu = _menu_key(scenario, configs, calibration, prune)
     for workload in scenario.workloads:
-        key = class_key(menu, workload)
+        key = class_key(menu, workload, [scenario.router_width(workload.id, role) for role in ("prefill", "mixed")])
         if key not in known:
             known[key] = class_candidates(Subject(scenario, configs, calibration, workload), prune=prune)
         result = known[key]
@@ -68,7 +68,7 @@ def build_candidates(
     return CandidateSet(tuple(kept), tuple(dropped), raw, feasible)
 
 
-def class_key(menu: str, workload: Workload) -> str:
+def class_key(menu: str, workload: Workload, widths: Sequence[int] = ()) -> str:
     """Hash of all that the candidates of a class depend on: its own row and the menu; demand and prices do not count.
 
     Parameters
@@ -76,9 +76,11 @@ def class_key(menu: str, workload: Workload) -> str:
     menu : str
         Of `_menu_key`.
     workload : Workload
+    widths : sequence of int
+        Router widths of the class by role.
     """
     mine = {name: value for name, value in vars(workload).items() if name not in ("requests_per_s", "value_per_token")}
-    return hashlib.sha256(f"{menu} {mine!r}".encode()).hexdigest()
+    return hashlib.sha256(f"{menu} {mine!r} {widths}".encode()).hexdigest()
 
 
 def _menu_key(scenario: Scenario, configs: Sequence[Configuration], calibration: Calibration, prune: bool) -> str:

@@ -248,9 +248,12 @@ def _promises(design: Design) -> list[str]:
     if not worst:
         return block("promises", "none given")
     ranked = sorted(worst.items(), key=lambda pair: pair[1])
+    words = {"hit": " (hits only)", "per_1k_new_tokens": " (per 1k new tokens)"}
+    bound = {w["id"]: words.get(w.get("promise_on", "all"), "") for w in design.study["workload"]}
     kept = all(margin > -KEPT_FRAC for margin, _ in worst.values())
     cells = [
-        f"{name} {kind} {max(margin, 0.0) if kept else margin:.1%}" for name, (margin, kind) in ranked[:MOST_CLASSES]
+        f"{name} {kind}{bound.get(name, '') if kind == 'TTFT' else ''} {max(margin, 0.0) if kept else margin:.1%}"
+        for name, (margin, kind) in ranked[:MOST_CLASSES]
     ]
     cells += [f"{len(ranked) - MOST_CLASSES} more classes"] if len(ranked) > MOST_CLASSES else []
     return block("promises", ("kept; least left: " if kept else "NOT ALL KEPT: ") + ", ".join(cells), most=4)

@@ -28,10 +28,11 @@ from solver.polishing import Polished, settle
 from solver.relaxation import Relaxation
 from solver.repricing import repriced, same_structure
 from solver.restriction import PRESENT, Layout
-from solver.scenario import resolve
+from solver.scenario import Scenario, resolve
 from solver.search import Found, relative_gap
 from solver.solve import audited, prepare, solve_prepared, unserved_classes
 from solver.study import Study
+from solver.widths import FewReplicasError, with_widths_that_stand
 
 SLIVERS_SHARE = 0.25
 """Share of the allowed gap that a quick answer may give up to be rid of slivers."""
@@ -101,7 +102,14 @@ class Resident:
             design = self._quick(self._warm, data, candidates, clock, seconds)
             if design is not None:
                 return design
-        return solve_prepared(data, candidates, clock, keep=self._keep)
+
+        def attempt(within: Scenario) -> Design:
+            if within is not data.scenario:
+                again = Clock(study.solver.time_limit_s, study.solver.threads, on_progress, should_stop)
+                return solve_prepared(*prepare(within, known=self._known), again, keep=self._keep)
+            return solve_prepared(data, candidates, clock, keep=self._keep)
+
+        return with_widths_that_stand(data.scenario, attempt)
 
     def _keep(self, solved: Solved, polished: Polished) -> None:
         """Remember an answer of a full solve."""
@@ -157,7 +165,10 @@ class Resident:
         if relative_gap(polished.value, bound) > max(FAR, data.scenario.study.solver.gap):
             return None
         solved = dataclasses.replace(solved, value=polished.value)
-        design = audited(solved, polished, candidates, clock, seconds, short="quick")
+        try:
+            design = audited(solved, polished, candidates, clock, seconds, short="quick")
+        except FewReplicasError:
+            return None
         used_columns, used_pools = _used(polished)
         self._warm = _Warm(solved, relaxation, used_columns | self._base[0], used_pools | self._base[1])
         clock.report("done", design.objective["value"], design.objective["bound"], design.objective["gap"])

@@ -46,6 +46,7 @@ def load_records(data: ModelData, block: pyo.Block) -> list[Record]:
                 "precision": c.precision,
                 "kv_format": c.kv_precision,
                 "batch": c.batch,
+                "router_width": c.router_width,
                 "chunk": data.scenario.study.build.chunk_tokens,
                 "replicas": replicas,
                 "accelerators": replicas * c.charge,

@@ -27,6 +27,7 @@ from solver.resources import RESOURCES
 from solver.scenario import Scenario, resolve
 from solver.search import relative_gap
 from solver.study import Study
+from solver.widths import check_widths, with_widths_that_stand
 
 NOTHING = "serving nothing is best: no build is worth what it costs, or the limits leave room for none"
 LAYOUT_ROUNDS = 8
@@ -76,9 +77,19 @@ def solve(
     scenario = resolve(study, catalog)
     if baseline is not None:
         check_build(baseline, scenario)
-    data, candidates = prepare(scenario, prune=prune)
-    clock.report("candidates", None, None, None)
-    design = solve_prepared(data, candidates, clock)
+    rounds = 0
+
+    def attempt(within: Scenario) -> tuple[Design, ModelData]:
+        nonlocal rounds
+        rounds += 1
+        mine = (
+            clock if rounds == 1 else Clock(study.solver.time_limit_s, study.solver.threads, on_progress, should_stop)
+        )
+        data, candidates = prepare(within, prune=prune)
+        mine.report("candidates", None, None, None)
+        return solve_prepared(data, candidates, mine), data
+
+    design, data = with_widths_that_stand(scenario, attempt)
     if baselines and not clock.stopped_by:
         design = add_baselines(design, data, clock)
     if baseline is not None:
@@ -168,6 +179,8 @@ def audited(
     ------
     AuditError
         If the design breaks a limit or promise.
+    FewReplicasError
+        If fewer replicas stand than share a queue.
     """
     study, begun = solved.data.scenario.study, time.perf_counter()
     short = short or ("limits" if study.build.max_candidates_per_class_role is not None else "layout")
@@ -181,6 +194,7 @@ def audited(
             clock.stopped_by or ("gap" if within else short),
             seconds,
         )
+        check_widths(design.load)
         report = audit(design)
         if "unplaced" not in report:
             break

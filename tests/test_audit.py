@@ -685,6 +685,39 @@ def ttft_understated(d: Plain) -> None:
     load(d, role="prefill")["ttft_s"] *= 0.5
 
 
+@plant("site", "router width above the study's")
+def _(d: Plain) -> None:
+    load(d, role="prefill")["router_width"] = 2
+
+
+@plant("site", "router width above the replicas that stand")
+def _(d: Plain) -> None:
+    d["study"]["build"]["router_width"] = 1000
+    load(d, role="prefill", cache="miss")["router_width"] = 1000
+
+
+@plant("site", "hits in a node's own tier go to that node")
+def _(d: Plain) -> None:
+    d["study"]["build"]["router_width"] = 2
+    load(d, cache="hit", pool_id=lambda pool_id: pool_id is not None)["router_width"] = 2
+
+
+@plant("site", "router width is not a whole number")
+def _(d: Plain) -> None:
+    load(d, role="prefill")["router_width"] = 1.5
+
+
+@plant("site", "TTFT promise broken")
+def _(d: Plain) -> None:
+    workload(d, "agentic_coding")["promise_on"] = "per_1k_new_tokens"
+    workload(d, "agentic_coding")["ttft_s"] = 0.01
+
+
+@plant("site", "TTFT understated")
+def _(d: Plain) -> None:
+    workload(d, "chat_short")["arrival_cv"] = 20.0
+
+
 @plant("site", "TTFT promise broken")
 def ttft_broken(d: Plain) -> None:
     workload(d, "chat_short")["ttft_s"] = 0.01

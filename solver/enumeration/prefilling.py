@@ -58,6 +58,7 @@ def _fits(subject: Subject, menu: Menu, perf: Performance, inflight: FloatArray)
 def _alone(subject: Subject, menu: Menu, perf: Performance, cache: str, tier: str, cached: float) -> Rows:
     """Rows that only prefill: as fast as the wait, the hand-over and the load of a hit's KV allow."""
     lanes, out = _lanes(menu), perf.kv_transfer_bytes
+    width, promise = subject.width("prefill", tier, cached), subject.workload.ttft_promise_s(cached)
     good = _fits(subject, menu, perf, lanes)
     load_bytes = out * (cached / subject.workload.isl)
     speed, latency = load_path(subject, menu, tier)
@@ -66,11 +67,11 @@ def _alone(subject: Subject, menu: Menu, perf: Performance, cache: str, tier: st
     out_speed = np.maximum(menu.nic_bytes_per_s * subject.handover_frac, 1e-3)
     slower_side_s = min(subject.due_s, 1e6) if subject.workload.ttft_s else 0.0
     handover_s = np.maximum(out / out_speed, slower_side_s) + subject.scenario.nic_link.latency_s
-    rate, ttft = _prefill_rate(subject, perf, load_s + handover_s, lanes)
+    rate, ttft = _prefill_rate(subject, perf, load_s + handover_s, lanes * width, promise)
     rate = np.minimum(rate, out_speed / np.maximum(out, 1.0))
     rate = np.minimum(rate, speed / np.maximum(load_bytes, 1.0))
     busy = rate / perf.requests_per_s
-    good &= keeps_ttft(subject, menu, ttft, good) & (rate > 0)
+    good &= keeps_ttft(subject, menu, ttft, promise, good) & (rate > 0)
     good &= loads_in_time(subject, menu, rate * load_bytes, speed, good)
     return Rows(
         menu=menu,
@@ -85,11 +86,13 @@ def _alone(subject: Subject, menu: Menu, perf: Performance, cache: str, tier: st
         spill_bytes=np.zeros(len(menu)),
         load_bytes=load_bytes,
         handover_bytes=out,
+        router_width=width,
     )
 
 
 def _mixed(subject: Subject, menu: Menu, perf: Performance, cache: str, tier: str, cached: float) -> Rows:
     """Rows that prefill beside decoding, with as many ports wired as a pooled tier's hits need."""
+    width, promise = subject.width("mixed", tier, cached), subject.workload.ttft_promise_s(cached)
     good = _fits(subject, menu, perf, menu.batch)
     rate = perf.requests_per_s * subject.build.utilisation_cap
     load_bytes = perf.kv_transfer_bytes * (cached / subject.workload.isl)
@@ -99,8 +102,8 @@ def _mixed(subject: Subject, menu: Menu, perf: Performance, cache: str, tier: st
     speed, latency = load_path(subject, menu, tier)
     good &= speed > 0
     load_s = latency + load_bytes / np.maximum(speed, 1e-3)
-    ttft = _mixed_ttft(subject, perf, rate, load_s, _lanes(menu))
-    good &= keeps_ttft(subject, menu, ttft, good) & (rate > 0)
+    ttft = _mixed_ttft(subject, perf, rate, load_s, _lanes(menu), width)
+    good &= keeps_ttft(subject, menu, ttft, promise, good) & (rate > 0)
     good &= loads_in_time(subject, menu, rate * load_bytes, speed, good)
     good &= keeps_tpot(subject, menu, perf.tpot_s, good)
     return Rows(
@@ -116,28 +119,31 @@ def _mixed(subject: Subject, menu: Menu, perf: Performance, cache: str, tier: st
         spill_bytes=np.zeros(len(menu)),
         load_bytes=load_bytes,
         handover_bytes=np.zeros(len(menu)),
+        router_width=width,
     )
 
 
 def _prefill_rate(
-    subject: Subject, perf: Performance, extra_s: FloatArray, lanes: FloatArray
+    subject: Subject, perf: Performance, extra_s: FloatArray, servers: FloatArray, promise: float | None
 ) -> tuple[FloatArray, FloatArray]:
-    """Highest rate at which the wait leaves room for the TTFT promise, and the TTFT there."""
+    """Highest rate at which the wait leaves room for the TTFT promise, and the TTFT there.
+
+    The servers are the lanes of all replicas behind one router.
+    """
     work, cap = subject.workload, subject.build.utilisation_cap
-    scv = work.isl_cv**2
     service = perf.prefill_s + extra_s
-    slack = np.full_like(service, np.inf) if work.ttft_s is None else work.ttft_s - service
-    quantile = None if work.ttft_s is None else work.percentile
-    load = max_load(perf.prefill_s, scv, slack, quantile, cap, lanes)
-    wait = wait_quantile(load, perf.prefill_s, scv, work.percentile, lanes)
+    slack = np.full_like(service, np.inf) if promise is None else promise - service
+    quantile = None if promise is None else work.percentile
+    load = max_load(perf.prefill_s, work.wait_scv, slack, quantile, cap, servers)
+    wait = wait_quantile(load, perf.prefill_s, work.wait_scv, work.percentile, servers)
     return load * perf.requests_per_s, np.where(load > 0, wait, 0.0) + service
 
 
 def _mixed_ttft(
-    subject: Subject, perf: Performance, rate: FloatArray, load_s: FloatArray, lanes: FloatArray
+    subject: Subject, perf: Performance, rate: FloatArray, load_s: FloatArray, lanes: FloatArray, width: int
 ) -> FloatArray:
     """TTFT beside decoding: prefill goes first and waits for the step under way."""
     work = subject.workload
     load = rate * perf.prefill_s / lanes
-    wait = wait_quantile(np.minimum(load, 0.999), perf.prefill_s, work.isl_cv**2, work.percentile, lanes)
+    wait = wait_quantile(np.minimum(load, 0.999), perf.prefill_s, work.wait_scv, work.percentile, lanes * width)
     return np.where(load < 0.999, wait + perf.prefill_s + perf.decode_step_s + load_s, np.inf)

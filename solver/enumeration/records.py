@@ -29,6 +29,7 @@ class Rows:
     role, cache, tier : str
     requests_per_s, ttft_s, drawn_w, spill_bytes, load_bytes, handover_bytes : (N,) array
         As in `Candidate`.
+    router_width : int
     """
 
     menu: Menu
@@ -43,6 +44,7 @@ class Rows:
     spill_bytes: FloatArray
     load_bytes: FloatArray
     handover_bytes: FloatArray
+    router_width: int = 1
 
 
 def kept(subject: Subject, rows: Rows, *, prune: bool) -> list[Candidate]:
@@ -87,6 +89,7 @@ def _record(subject: Subject, rows: Rows, reads: FloatArray, i: np.intp) -> Cand
         handover_bytes=float(rows.handover_bytes[i]),
         ports=float(menu.ports[i]),
         evidence=int(perf.evidence[i]),
+        router_width=rows.router_width,
     )
 
 

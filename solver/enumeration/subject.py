@@ -50,11 +50,21 @@ class Subject:
     @property
     def due_s(self) -> float:
         """Seconds that taking over a prompt's KV may last on the side that receives it."""
-        return self.scenario.handover_ttft_frac * (self.workload.ttft_s or np.inf)
+        promise = self.workload.tightest_ttft_s
+        return self.scenario.handover_ttft_frac * (np.inf if promise is None else promise)
 
     def is_pooled(self, tier: str) -> bool:
         """True where nodes reach the tier over the fabric."""
         return any(s.pooled for c in self.configs for s in c.tiers if s.tier == tier)
+
+    def width(self, role: str, tier: str, cached: float) -> int:
+        """Replicas that share a queue; a hit goes to the one node that holds it, unless its tier is pooled.
+
+        Where no TTFT is promised no width raises a rate, so none is asked for.
+        """
+        if self.workload.ttft_promise_s(cached) is None or (tier and not self.is_pooled(tier)):
+            return 1
+        return self.scenario.router_width(self.workload.id, role)
 
     def evaluated(self, role: int, cached: float) -> tuple[Menu, Performance]:
         """Menu of a role with every batch that can fit, and its performance.

@@ -19,6 +19,7 @@ from solver.scenario import Scenario
 from solver.search import relative_gap
 from solver.servings import load_records, placement_records
 from solver.slacks import limit_records
+from solver.widths import width_records
 
 
 def assemble(
@@ -92,6 +93,7 @@ def assemble(
             "lp_bound": abs(solved.found.lp_bound) * unit,
             "kinds_before_polish": polished.kinds_before,
             "kinds": polished.kinds_after,
+            "queues": width_records(load),
         },
     )
     kpis, by_model = compute_kpis(design, scenario)

@@ -51,6 +51,7 @@ def render(design: Design) -> str:
             *_money(design),
             *_tokens(design),
             *_promises(design),
+            *_queues(design),
             *_binding(design),
             *_left_out(design),
             *_evidence(design),
@@ -320,6 +321,20 @@ def _evidence(design: Design) -> list[str]:
         text += f"; {figure(kpi['low'])} to {figure(kpi['high'])} {kpi['unit']} within the model's error"
     guessed = sum(1 for a in design.assumptions if a["confidence"] == "estimate")
     return block("evidence", f"{text}; {len(design.assumptions)} assumptions, {guessed} estimated")
+
+
+def _queues(design: Design) -> list[str]:
+    """How many replicas share a router, where fewer do because no more stand, and how often that was solved."""
+    queues, rounds = design.solver.get("queues", []), design.solver.get("queue_rounds", {})
+    if not queues:
+        return []
+    most = design.study["build"]["router_width"]
+    fewer = [f"{q['class']} {q['role']} {q['width']}" for q in queues if q["width"] < most]
+    cells = fewer[:MOST_CLASSES] + ([f"{len(fewer) - MOST_CLASSES} more"] if len(fewer) > MOST_CLASSES else [])
+    text = f"{most} replicas share a router" + (f", fewer where no more stand: {', '.join(cells)}" if cells else "")
+    if rounds.get("relaxations", 1) > 1:
+        text += f"; {rounds['relaxations']} relaxations, {rounds['solves']} solves"
+    return block("queues", text)
 
 
 def _proof(design: Design) -> list[str]:

@@ -108,7 +108,8 @@ class Scenario:
 
     def router_width(self, workload_id: str, role: str) -> int:
         """Replicas that share a queue: what the study says, or fewer where fewer stand (`widths`)."""
-        return self.widths.get((workload_id, role), self.study.build.router_width)
+        most = self.study.build.router_width
+        return min(most, self.widths.get((workload_id, role), most))
 
     def spare_share(self, platform: Platform, accelerator: Accelerator | None) -> float:
         """Return the share of a platform's nodes that is away for repair, on average.

@@ -183,7 +183,7 @@ class BuildSpec(Spec):
     batch_points_per_octave: Annotated[int, Field(ge=1, le=96)] = 24
     max_batch: Annotated[int, Field(ge=1, le=65536)] = 4096
     chunk_tokens: Positive = 8192.0
-    router_width: Annotated[int, Field(ge=1, le=1024)] = 1
+    router_width: Annotated[int, Field(ge=1, le=1024)] = 8
     max_platforms: Annotated[int, Field(ge=1)] | None = None
     max_candidates_per_class_role: Annotated[int, Field(ge=1)] | None = None
     tiers: bool = True

@@ -1,22 +1,52 @@
-"""How many replicas share a queue: no more than stand, found by solving again with the widths that stood.
+"""How many replicas share a queue: no more than stand, found by lowering widths until they do.
 
-Candidates are made for `build.router_width` replicas behind one router. Where a design runs fewer replicas of a load
-entry than its width, the width of that class and role is lowered to what stands and the study is solved again.
-Widths are only ever lowered, so this ends.
+One router stands in front of all replicas of a class and role that may take its requests, on whatever platform:
+misses, and hits from pooled tiers. It sends each request to where the wait is shortest, so that they work as one
+queue with many servers. The approximation is that the wait of a replica is that of as many servers of its own
+kind; parts of replicas count as parts. Hits in a node's own tier go to that node, and no other.
+
+Widths begin at `build.router_width`. A class and role of which fewer replicas stand in total is lowered to the whole
+number that stands, first on the linear relaxation, which costs little, then on designs. Nothing is ever raised, so
+this ends; a lowered width only lowers rates, so a bound found at wider queues holds.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from solver.design import Record
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.candidates import CandidateSet
+from solver.highs import Clock, Program, solve_lp
+from solver.model.data import ModelData
+from solver.optimise import (
+    Ready,
+    Solved,
+    linearised,
+    optimise,
+    relaxed_model,
+    unserved_classes,
+    value_at,
+    with_fixed_integers,
+)
+from solver.restriction import PRESENT, Layout
 from solver.scenario import Scenario
+from solver.search import relative_gap
 
-Answer = TypeVar("Answer")
-ROUNDS = 3
-"""Solves that lower only what was too wide; the next one takes width 1 throughout."""
+FloatArray = NDArray[np.float64]
+Record = dict[str, Any]
+Queue = tuple[str, str]
+"""Class id and role."""
+Make = Callable[[Scenario], tuple[ModelData, CandidateSet]]
+"""Columns of a scenario at its widths."""
+PREFILLING = ("prefill", "mixed")
+DUST = 1e-4
+"""Replicas of a queue below which a point is taken not to use it; a design is not let off so."""
 _ROUNDING = 1e-6
 """Part of a replica that a whole one may lack."""
 
@@ -28,44 +58,231 @@ class FewReplicasError(Exception):
     ----------
     widths : dict
         Class id and role -> replicas that stand.
+    bound : float, optional
+        Objective in model units that no design can beat, so narrower queues neither.
     """
 
-    def __init__(self, widths: dict[tuple[str, str], int]) -> None:
-        self.widths = widths
+    def __init__(self, widths: dict[Queue, int], bound: float | None = None) -> None:
+        self.widths, self.bound = widths, bound
         super().__init__(f"fewer replicas than share a queue: {widths}")
 
 
-def check_widths(load: Sequence[Record]) -> None:
-    """Compare the widths of load entries with their whole replicas.
+@dataclass(frozen=True)
+class Settled:
+    """Columns whose widths stand in the relaxation.
+
+    Attributes
+    ----------
+    data : ModelData
+    candidates : CandidateSet
+    ready : Ready or None
+        None where a class that must be served cannot be.
+    relaxations : int
+        How many it took.
+    """
+
+    data: ModelData
+    candidates: CandidateSet
+    ready: Ready | None
+    relaxations: int
+
+
+def few_replicas(shares: Iterable[tuple[Queue, int, float]], least: float = 0.0) -> dict[Queue, int]:
+    """Return the queues that fewer replicas stand behind than share them, with the whole number that stands.
+
+    Parameters
+    ----------
+    shares : iterable of (queue, width, replicas)
+        Of every load entry; entries of width 1 share no queue.
+    least : float
+        Queues of no more replicas than this are not looked at.
+    """
+    total: dict[Queue, float] = defaultdict(float)
+    widest: dict[Queue, int] = {}
+    for queue, width, replicas in shares:
+        if width > 1 and replicas > PRESENT:
+            total[queue] += replicas
+            widest[queue] = max(width, widest.get(queue, 1))
+    stand = {queue: max(1, int(count + _ROUNDING)) for queue, count in total.items() if count > least}
+    return {queue: whole for queue, whole in stand.items() if whole < widest[queue]}
+
+
+def check_widths(load: Sequence[Record], bound: float) -> None:
+    """Compare the widths of load entries with the replicas that stand.
+
+    Parameters
+    ----------
+    load : sequence of dict
+    bound : float
+        Goes into the error.
 
     Raises
     ------
     FewReplicasError
-        If an entry has fewer.
+        If a queue has fewer.
     """
-    short: dict[tuple[str, str], int] = {}
-    for item in load:
-        stand = max(1, int(item["replicas"] + _ROUNDING))
-        if stand < item["router_width"]:
-            key = (item["class"], item["role"])
-            short[key] = min(short.get(key, stand), stand)
-    if short:
-        raise FewReplicasError(short)
+    few = few_replicas(((e["class"], e["role"]), e["router_width"], e["replicas"]) for e in load)
+    if few:
+        raise FewReplicasError(few, bound)
 
 
-def with_widths_that_stand(scenario: Scenario, attempt: Callable[[Scenario], Answer]) -> Answer:
-    """Return the answer of the first attempt whose widths stand.
+def too_wide(data: ModelData, at: Mapping[int, int], values: FloatArray, least: float = DUST) -> dict[Queue, int]:
+    """Return the queues of a point of a program that are wider than what stands, as `few_replicas` does.
+
+    Parameters
+    ----------
+    data : ModelData
+    at : mapping
+        Column index -> position of its replicas in the program.
+    values : (N,) array
+    least : float
+        As in `few_replicas`.
+    """
+    columns = ((c.candidate, float(values[at[c.index]])) for c in data.columns)
+    return few_replicas((((c.workload, c.role), c.router_width, replicas) for c, replicas in columns), least)
+
+
+def narrowed(scenario: Scenario, widths: Mapping[Queue, int]) -> Scenario:
+    """Return the scenario with some queues narrower."""
+    return dataclasses.replace(scenario, widths={**scenario.widths, **widths})
+
+
+def settle_widths(scenario: Scenario, make: Make, clock: Clock) -> Settled:
+    """Lower widths until the relaxation has as many replicas as share a queue.
 
     Parameters
     ----------
     scenario : Scenario
-    attempt : callable
-        Solves a scenario; raises `FewReplicasError`.
+        Its widths are where it begins.
+    make : callable
+    clock : Clock
     """
-    for _ in range(ROUNDS):
+    relaxations = 0
+    while True:
+        data, candidates = make(scenario)
+        if unserved_classes(data):
+            return Settled(data, candidates, None, relaxations)
+        ready = relaxed_model(data, clock)
+        relaxations += 1
+        few: dict[Queue, int] = {}
+        if ready.relaxed.values is not None and not clock.stop():
+            few = too_wide(data, Layout.of(data, ready.model, ready.program).replicas, ready.relaxed.values)
+        if not few:
+            return Settled(data, candidates, ready, relaxations)
+        scenario = narrowed(data.scenario, few)
+
+
+def stand(
+    program: Program,
+    data: ModelData,
+    at: Mapping[int, int],
+    cost: FloatArray,
+    offset: float,
+    values: FloatArray,
+    good_enough: Callable[[FloatArray], bool],
+    clock: Clock,
+) -> tuple[Program, FloatArray] | None:
+    """Fill or empty the queues of a point that are too wide; None where that has no point that is good enough.
+
+    A queue that has at least half the replicas gets more of each in the same proportion, which may stand idle at
+    times; else it is emptied. If that does not do, the other way is tried.
+
+    Parameters
+    ----------
+    program : Program
+        With its integers fixed.
+    data : ModelData
+    at : mapping
+        Column index -> position of its replicas in the program.
+    cost : (N,) array
+    offset : float
+    values : (N,) array
+    good_enough : callable
+    clock : Clock
+
+    Returns
+    -------
+    Program, (N,) array
+        With the bounds that keep it so, and the point.
+    """
+    for _ in range(2 * len(data.workloads) * len(PREFILLING)):
+        few = too_wide(data, at, values, 0.0)
+        if not few:
+            return program, values
+        name, role = next(iter(few))
+        mine = [c for c in data.columns if (c.candidate.workload, c.candidate.role) == (name, role)]
+        places = np.asarray([at[c.index] for c in mine if c.candidate.router_width > 1], dtype=np.intp)
+        width, total = max(c.candidate.router_width for c in mine), float(values[places].sum())
+        filled, emptied = program.lower.copy(), program.upper.copy()
+        filled[places] = np.maximum(filled[places], values[places] * (width / total))
+        emptied[places] = 0.0
+        ways = [(filled, program.upper), (np.minimum(program.lower, emptied), emptied)]
+        for lower, upper in ways if 2.0 * total >= width else ways[::-1]:
+            changed = dataclasses.replace(program, lower=lower, upper=upper)
+            found = None if np.any(lower > upper) else solve_lp(changed, cost, offset, clock).values
+            if found is not None and good_enough(found):
+                program, values = changed, found
+                break
+        else:
+            return None
+    return None
+
+
+def standing(solved: Solved, clock: Clock) -> Solved:
+    """Return what was found with queues that stand, still within the gap.
+
+    Raises
+    ------
+    FewReplicasError
+        If filling and emptying queues does not do.
+    """
+    values, program = solved.found.values, solved.program
+    if values is None:
+        return solved
+    at = Layout.of(solved.data, solved.model, program).replicas
+    few = too_wide(solved.data, at, values, 0.0)
+    if not few:
+        return solved
+    gap = max(solved.data.scenario.study.solver.gap, relative_gap(solved.value, solved.bound) * (1.0 + 1e-9))
+
+    def good_enough(point: FloatArray) -> bool:
+        return relative_gap(value_at(program, point, solved), solved.bound) <= gap
+
+    fixed, (cost, offset) = with_fixed_integers(program, values), linearised(program, solved, solved.value)
+    point = stand(fixed, solved.data, at, cost, offset, values, good_enough, clock)
+    if point is None:
+        raise FewReplicasError(few, solved.bound)
+    found = dataclasses.replace(solved.found, values=point[1])
+    return dataclasses.replace(solved, found=found, value=value_at(program, point[1], solved))
+
+
+def optimise_at_widths(scenario: Scenario, make: Make, clock: Clock) -> Solved | None:
+    """Return the best point whose widths stand; None where a class that must be served cannot be.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    make : callable
+    clock : Clock
+    """
+    bound: float | None = None
+    while True:
+        settled = settle_widths(scenario, make, clock)
+        if settled.ready is None:
+            return None
         try:
-            return attempt(scenario)
+            return standing(optimise(settled.data, clock, settled.ready, bound), clock)
         except FewReplicasError as few:
-            scenario = dataclasses.replace(scenario, widths={**scenario.widths, **few.widths})
-    ones = {(work.id, role): 1 for work in scenario.workloads for role in ("prefill", "mixed")}
-    return attempt(dataclasses.replace(scenario, widths=ones))
+            bound = few.bound
+            scenario = narrowed(settled.data.scenario, few.widths)
+
+
+def width_records(load: Sequence[Record]) -> list[Record]:
+    """Return the queues of a design: class, role, replicas that share it and replicas that stand behind it."""
+    queues: dict[Queue, Record] = {}
+    for entry in load:
+        if entry["router_width"] > 1:
+            key = (entry["class"], entry["role"])
+            start: Record = {"class": key[0], "role": key[1], "width": entry["router_width"], "replicas": 0.0}
+            queues.setdefault(key, start)["replicas"] += entry["replicas"]
+    return list(queues.values())

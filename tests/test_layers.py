@@ -17,8 +17,8 @@ RANKS = [
     {"physics"}, {"points"}, {"evaluation"}, {"performance"}, {"fitting"}, {"calibrate"},
     {"servable", "delivery", "finance"}, {"purchasable"}, {"scenario"}, {"populations"}, {"configurations"}, {"candidate"}, {"menu", "pruning"}, {"enumeration"}, {"candidates"},
     {"model.data"}, {"resources"}, {"model"}, {"highs"}, {"relaxation"}, {"choosing", "restriction"},
-    {"search"}, {"optimise"}, {"reducing", "repricing"}, {"fewest"}, {"polishing"},
-    {"design"}, {"widths"}, {"embed", "kpis", "holdings"}, {"bill", "servings", "slacks"}, {"assemble"},
+    {"search"}, {"optimise"}, {"widths"}, {"reducing", "repricing"}, {"fewest"}, {"polishing"},
+    {"design"}, {"embed", "kpis", "holdings"}, {"bill", "servings", "slacks"}, {"assemble"},
     {"auditing"}, {"audit"}, {"baselines"}, {"own_build"}, {"solve"}, {"resident", "market", "quoted"}, {"pricing"}, {"quote"},
     {"versus"}, {"listing", "progress", "report", "export"}, {"commands"}, {"cli"}, {"__main__"}, {"__init__"},
 ]  # fmt: skip

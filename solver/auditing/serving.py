@@ -8,6 +8,7 @@ from solver.auditing.checks import TOLERANCE, Checks
 from solver.auditing.entries import HIT, MISS, NONE, Entry
 from solver.auditing.network import check_wiring
 from solver.auditing.nodes import Node, Tier
+from solver.auditing.queues import check_width
 from solver.auditing.rows import Facts
 from solver.physics.queueing import wait_quantile
 from solver.workload import Workload
@@ -30,7 +31,7 @@ def check_entry(facts: Facts, entry: Entry, nodes: dict[str, Node], checks: Chec
         if entry.is_hit:
             loaded = rate * entry.load_bytes
             checks.at_most(f"{what}: KV loaded by a replica over its own link and share", loaded, speed, "B/s")
-        _check_width(facts, entry, what, checks)
+        check_width(facts, entry, what, checks)
         _check_ttft(facts, entry, rate, load_s, what, checks)
     if entry.role != "prefill":
         _check_tpot(entry, rate, what, checks)
@@ -140,19 +141,6 @@ def _ttft_promise_s(work: Workload, cached: float, *, is_hit: bool) -> float | N
 def _variation(work: Workload) -> float:
     """Return what enters the wait in place of the service's variation, for arrivals that are not Poisson."""
     return work.isl_cv**2 + work.arrival_cv**2 - 1.0
-
-
-def _check_width(facts: Facts, entry: Entry, what: str, checks: Checks) -> None:
-    """Check that as many replicas stand as are said to share a queue, and that any of them may take a request."""
-    width = entry.record["router_width"]
-    whole = isinstance(width, int) and width >= 1
-    if not checks.true(f"{what}: router width is not a whole number above 0", whole):
-        return
-    checks.at_most(f"{what}: router width above the study's", width, facts.study.build.router_width)
-    if width > 1:
-        checks.at_most(f"{what}: router width above the replicas that stand", width, entry.replicas, scale=1.0)
-        bound = entry.is_hit and entry.pool_id is not None
-        checks.true(f"{what}: hits in a node's own tier go to that node, not to {width} replicas", not bound)
 
 
 def _due_s(facts: Facts, entry: Entry) -> float:

@@ -1,4 +1,4 @@
-"""All candidates of one class, role by role."""
+"""All candidates of one class in one role."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from solver.enumeration.records import Rows, kept
 from solver.enumeration.subject import Subject
 
 
-def class_candidates(subject: Subject, *, prune: bool) -> CandidateSet:
-    """Return the records of every role and cache kind that keeps the promises, and what fell away.
+def role_candidates(subject: Subject, role: str, *, prune: bool) -> CandidateSet:
+    """Return the records of every cache kind that keeps the promises, and what fell away.
 
     Parameters
     ----------
     subject : Subject
+        Of this call alone: its account ends up in the answer.
+    role : str
     prune : bool
         False keeps dominated records too.
     """
     records, feasible = [], 0
-    for rows in _rows(subject):
+    for rows in _rows(subject, role):
         feasible += int(rows.good.sum())
         records += kept(subject, rows, prune=prune)
     return CandidateSet(tuple(records), subject.account.records, subject.raw_count, feasible)
 
 
-def _rows(subject: Subject) -> Iterator[Rows]:
-    """Go through the roles and cache kinds."""
-    tiers = subject.tiers
-    for role in subject.build.roles:
-        if role == "decode":
-            yield from decoding(subject)
-            continue
-        yield from prefilling(subject, role, MISS, [""])
-        if subject.workload.reuse_frac_max > 0 and tiers:
-            yield from prefilling(subject, role, HIT, tiers)
+def _rows(subject: Subject, role: str) -> Iterator[Rows]:
+    """Go through the cache kinds."""
+    if role == "decode":
+        yield from decoding(subject)
+        return
+    yield from prefilling(subject, role, MISS, [""])
+    if subject.workload.reuse_frac_max > 0 and subject.tiers:
+        yield from prefilling(subject, role, HIT, subject.tiers)

@@ -20,7 +20,7 @@ from solver.model.objectives import Objective, find_objective
 from solver.model.practical import counted_platforms
 from solver.relaxation import Relaxation
 from solver.restriction import Layout, promising
-from solver.search import Choice, Found, Narrow, minimise, relative_gap
+from solver.search import Check, Choice, Found, Narrow, minimise, relative_gap
 
 FloatArray = NDArray[np.float64]
 SEARCH_GAP_SHARE = 0.6
@@ -131,7 +131,13 @@ def relaxed_model(data: ModelData, clock: Clock) -> Ready:
     return Ready(data, model, program, objective, relaxation, relaxed, model_s, took)
 
 
-def optimise(data: ModelData, clock: Clock, ready: Ready | None = None, bound: float | None = None) -> Solved:
+def optimise(
+    data: ModelData,
+    clock: Clock,
+    ready: Ready | None = None,
+    bound: float | None = None,
+    check: Check | None = None,
+) -> Solved:
     """Find the best point of the study's objective over a set of columns.
 
     Parameters
@@ -142,6 +148,8 @@ def optimise(data: ModelData, clock: Clock, ready: Ready | None = None, bound: f
         Of the same data, where it is compiled already.
     bound : float, optional
         Objective in model units that no design can beat, known from columns that are at least as good.
+    check : callable, optional
+        As in `minimise`.
     """
     ready = ready or relaxed_model(data, clock)
     gap = data.scenario.study.solver.gap * SEARCH_GAP_SHARE
@@ -154,6 +162,7 @@ def optimise(data: ModelData, clock: Clock, ready: Ready | None = None, bound: f
         clock,
         gap,
         bound=bound,
+        check=check,
         narrow=partial(promising, data, layout),
         choice=platform_choice(data, layout),
         relaxation=ready.relaxation,
@@ -184,6 +193,7 @@ def best(
     choice: Choice | None = None,
     relaxation: Relaxation | None = None,
     bound: float | None = None,
+    check: Check | None = None,
 ) -> tuple[Found, float, float]:
     """Find the best point of a compiled objective.
 
@@ -198,7 +208,7 @@ def best(
         Relative distance to the bound that is near enough.
     start : (N,) array, optional
         A feasible point to begin with; a ratio does without.
-    narrow, choice, relaxation
+    narrow, choice, check, relaxation
         As in `minimise`; a ratio takes a relaxation of its own.
     bound : float, optional
         As in `optimise`.
@@ -210,7 +220,8 @@ def best(
         In model units of the objective.
     """
     if len(program.costs) > 1:
-        return _dinkelbach(program, clock, gap, narrow, choice, np.inf if bound is None else bound)
+        known = np.inf if bound is None else bound
+        return _dinkelbach(program, clock, gap, known, narrow=narrow, choice=choice, check=check)
     sign = -1.0 if sense > 0 else 1.0
     found = minimise(
         program,
@@ -224,6 +235,7 @@ def best(
         choice=choice,
         relaxation=relaxation,
         floor=-np.inf if bound is None else sign * bound,
+        check=check,
     )
     return found, sign * found.objective, sign * found.bound
 
@@ -237,7 +249,14 @@ def platform_choice(data: ModelData, layout: Layout) -> Choice | None:
 
 
 def _dinkelbach(
-    program: Program, clock: Clock, gap: float, narrow: Narrow | None, choice: Choice | None, bound: float
+    program: Program,
+    clock: Clock,
+    gap: float,
+    bound: float,
+    *,
+    narrow: Narrow | None,
+    choice: Choice | None,
+    check: Check | None,
 ) -> tuple[Found, float, float]:
     """Maximise numerator over denominator with a certified bound.
 
@@ -270,6 +289,7 @@ def _dinkelbach(
             start=start,
             narrow=narrow,
             choice=choice,
+            check=check,
         )
         if found.values is None:
             return (found, np.nan, np.nan) if best is None else (best, lam, bound)

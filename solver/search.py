@@ -32,6 +32,7 @@ from solver.relaxation import Relaxation
 FloatArray = NDArray[np.float64]
 Narrow = Callable[[Outcome], NDArray[np.bool_]]
 """From a solved relaxation to the columns worth keeping."""
+Check = Callable[[FloatArray], None]
 
 WORTH_NARROWING = 400
 """Columns below which the whole program is quick enough."""
@@ -85,6 +86,7 @@ def minimise(
     choice: Choice | None = None,
     relaxation: Relaxation | None = None,
     floor: float = -np.inf,
+    check: Check | None = None,
 ) -> Found:
     """Minimise one cost row of a program.
 
@@ -108,6 +110,8 @@ def minimise(
         Of this program and cost, warm from an earlier solve.
     floor : float
         A bound that is known from elsewhere: no point costs less.
+    check : callable, optional
+        Given the point of the narrowed program before anything is proven; may raise to end the search.
     """
     relaxation = relaxation or Relaxation(program, cost, offset, clock)
     relaxed = relaxation.solve()
@@ -117,6 +121,8 @@ def minimise(
     task = _Task(program, cost, offset, clock, gap, absolute_gap, sign, relaxation, relaxed, floor)
     if narrow is not None and len(cost) >= WORTH_NARROWING:
         start = task.narrowed(narrow, choice, start)
+        if check is not None and start is not None:
+            check(start)
     if start is not None and task.close(task.value(start), task.least):
         return Found(OPTIMAL, start, task.value(start), min(task.least, task.value(start)), relaxed.objective, 0)
     if choice and start is not None and over_the_limit(choice.groups, choice.limit, relaxed):
@@ -143,6 +149,11 @@ class _Task:
     def least(self) -> float:
         """No point costs less: by the relaxation, or by what is known from elsewhere."""
         return max(self.relaxed.objective, self.floor)
+
+    @property
+    def target(self) -> float:
+        """Cost at which any point will do, where a bound is known from elsewhere."""
+        return self.floor + 0.9 * self.allowed(self.floor) if np.isfinite(self.floor) else -np.inf
 
     def value(self, values: FloatArray) -> float:
         """Objective of a point."""
@@ -182,6 +193,7 @@ class _Task:
             time_limit_s=NARROW_TIME_S,
             report=lambda objective, _: self.report(objective, self.relaxed.objective),
             relaxed=narrow_bound.objective,
+            target=self.target,
         )
         if outcome.values is None or (start is not None and self.value(start) <= outcome.objective):
             return start
@@ -235,6 +247,7 @@ class _Task:
             report=self.report,
             relaxed=relaxed.objective,
             heuristics=not proof,
+            target=self.target,
         )
         bound = outcome.bound if np.isfinite(outcome.bound) else relaxed.objective
         if outcome.values is None and outcome.status == INFEASIBLE:

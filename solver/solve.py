@@ -30,7 +30,7 @@ from solver.resources import RESOURCES
 from solver.scenario import Scenario, resolve
 from solver.search import relative_gap
 from solver.study import Study
-from solver.widths import FewReplicasError, Make, Settled, check_widths, narrowed, settle_widths
+from solver.widths import FewReplicasError, Make, Settled, check_widths, early_check, narrowed, settle_widths
 
 NOTHING = "serving nothing is best: no build is worth what it costs, or the limits leave room for none"
 SOLVES = 3
@@ -182,7 +182,7 @@ def solve_prepared(
     if settled.ready is None:
         return unbuilt(scenario, candidates, INFEASIBLE, unserved_classes(data))
     seconds = {"candidates_s": max(0.0, clock.elapsed_s - settled.ready.model_s - settled.ready.relaxation_s)}
-    solved = optimise(data, clock, settled.ready, bound)
+    solved = optimise(data, clock, settled.ready, bound, early_check(settled.ready, clock))
     if solved.found.values is None:
         if solved.found.status == NO_POINT:
             return unbuilt(scenario, candidates, INFEASIBLE, ["the limits and the demand clash"])

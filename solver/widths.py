@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.candidates import CandidateSet
-from solver.highs import Clock, Program, solve_lp
+from solver.highs import STOPPED, Clock, Program, solve_lp
 from solver.model.data import ModelData
 from solver.optimise import (
     Ready,
@@ -36,7 +36,7 @@ from solver.optimise import (
 )
 from solver.restriction import PRESENT, Layout
 from solver.scenario import Scenario
-from solver.search import relative_gap
+from solver.search import Found, relative_gap
 
 FloatArray = NDArray[np.float64]
 Record = dict[str, Any]
@@ -256,6 +256,25 @@ def standing(solved: Solved, clock: Clock) -> Solved:
     return dataclasses.replace(solved, found=found, value=value_at(program, point[1], solved))
 
 
+def early_check(ready: Ready, clock: Clock) -> Callable[[FloatArray], None]:
+    """Return what ends a search at its first good point where the queues of that do not stand.
+
+    The point may be short of the optimum, but one that is too thin is so in most designs like it, and proving how
+    good it is takes longer than finding it.
+    """
+
+    def check(values: FloatArray) -> None:
+        held = Found(STOPPED, values, np.nan, np.nan, np.nan, 0)
+        solved = Solved(ready.data, ready.model, ready.program, ready.objective, held, np.nan, np.nan, {})
+        value = value_at(ready.program, values, solved)
+        try:
+            standing(dataclasses.replace(solved, value=value, bound=value), clock)
+        except FewReplicasError as few:
+            raise FewReplicasError(few.widths) from None
+
+    return check
+
+
 def optimise_at_widths(scenario: Scenario, make: Make, clock: Clock) -> Solved | None:
     """Return the best point whose widths stand; None where a class that must be served cannot be.
 
@@ -271,7 +290,8 @@ def optimise_at_widths(scenario: Scenario, make: Make, clock: Clock) -> Solved |
         if settled.ready is None:
             return None
         try:
-            return standing(optimise(settled.data, clock, settled.ready, bound), clock)
+            check = early_check(settled.ready, clock)
+            return standing(optimise(settled.data, clock, settled.ready, bound, check), clock)
         except FewReplicasError as few:
             bound = few.bound
             scenario = narrowed(settled.data.scenario, few.widths)

@@ -54,6 +54,8 @@ class Candidate:
         0 measured regime, 1 extrapolated, 2 none.
     router_width : int
         Replicas that must share one queue for that load; 1 where requests go to the node that holds their prefix.
+    configurations : tuple of str
+        Of its platform, those whose own tier hits are loaded from as fast as these figures say; empty where none is.
     """
 
     workload: str
@@ -84,6 +86,7 @@ class Candidate:
     ports: float
     evidence: int
     router_width: int = 1
+    configurations: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:

@@ -52,6 +52,8 @@ def build_candidates(
     -------
     CandidateSet
     """
+    if not any(platform.accelerators for platform in scenario.platforms):
+        return CandidateSet((), (), 0, 0)
     kept: list[Candidate] = []
     dropped: list[Dropped] = []
     raw = feasible = 0

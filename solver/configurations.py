@@ -121,12 +121,13 @@ def _fillings(scenario: Scenario, platform: Platform) -> list[tuple[Filled | Non
     """Populations of a platform on the menu, the standard fit first: host memory, and drives or expanders beside it.
 
     A storage server holds drives, or host memory in all slots; on the small menu only where it would not leave bays
-    for hard disks empty. The full menu fills bays and lanes beside each population of host memory, the small one
-    beside the standard fit alone. Without tiers there is only host memory, standard and smaller.
+    for hard disks empty. The full menu fills all bays or lanes, or half of them, beside each population of host memory,
+    the small one all of them beside the standard fit alone. Without tiers there is only host memory, standard and
+    smaller.
     """
     build = scenario.study.build
     larger = larger_host(scenario, platform) if build.tiers else []
-    extras = drives(scenario, platform) if build.tiers else []
+    extras = drives(scenario, platform, halves=build.menu == "full") if build.tiers else []
     if not platform.accelerators:
         of_memory = larger if build.menu == "full" or not platform.hdd_bays else []
         return [*((None, (extra,)) for extra in extras), *((host, ()) for host in of_memory)]
@@ -182,6 +183,8 @@ def made_to_order(
         if taken > places.get(bay, 0):
             word = "lanes" if bay == "cxl" else "bays"
             misfits.append(f"{taken} {bay} {word} taken, {places.get(bay, 0)} there")
+    if extra and platform.accelerators and not platform.host_link_id:
+        misfits.append("no host link is known over which its accelerators would read drives or expanders")
     tiers = [d.tier for d, _ in devices]
     misfits += [
         f"two kinds of device in tier {t}; one is modelled" for t in sorted({t for t in tiers if tiers.count(t) > 1})
@@ -255,6 +258,8 @@ def _tiers(
     """Tiers of a node: host memory that serving may use (of a storage server, what was bought), and what was added."""
     stocks: list[TierStock] = []
     pooled = platform.accelerators == 0
+    if not pooled and not platform.host_link_id:
+        return stocks
     if platform.host_mem_id and (host or not pooled) and scenario.study.build.tiers:
         device = host[0] if host else scenario.device(platform.host_mem_id)
         capacity = host[1] * device.capacity_bytes if host else platform.host_mem_std_bytes

@@ -11,7 +11,7 @@ import pyomo.environ as pyo
 from solver.design import Record
 from solver.model.data import Housing, ModelData, Pool
 from solver.model.memory import TB
-from solver.model.orders import SLACK, order_of, orders_with_rules
+from solver.model.orders import SLACK, order_of, orders_with_rules, pieces_needed
 from solver.model.parking import prompt_bytes
 from solver.model.practical import spare_shares
 from solver.parts import Platform
@@ -33,7 +33,6 @@ def buy_what_is_used(data: ModelData, model: pyo.ConcreteModel) -> None:
     if len(model.PERIODS) > 1:
         return
     block, period = model.period[0], model.PERIODS.first()
-    orders = orders_with_rules(data)
     racks: dict[str, int] = defaultdict(int)
     for housing in data.housings:
         if not housing.own:
@@ -45,13 +44,18 @@ def buy_what_is_used(data: ModelData, model: pyo.ConcreteModel) -> None:
     working = nodes_at_work(data, block)
     for platform in {p.config.platform.id: p.config.platform for p in data.pools}.values():
         _buy_nodes(data, model, platform, working)
-    for device in model.LOOSE:
-        pieces = {p.config.id: dict(p.config.bought).get(device, 0) for p in data.pools}
-        need = round(sum(n * held(model.bought[unit, period]) for unit, n in pieces.items()))
-        model.loose[device, period].set_value(orders[f"memory:{device}"].least(need) - need)
     for w, i, place in block.PARKED:
         block.written[w, i, place].set_value(written_bytes_per_s(data, block, w, i, place) / TB)
     _wire_what_is_used(data, block)
+    _fill_lots(data, model)
+
+
+def _fill_lots(data: ModelData, model: pyo.ConcreteModel) -> None:
+    """Set what the last lot of devices, switches and optics leaves over."""
+    period, orders = model.PERIODS.first(), orders_with_rules(data)
+    for order in (orders[key] for key in orders if orders[key].part in model.LOOSE):
+        need = round(float(pyo.value(pieces_needed(model, data, order, period))))
+        model.loose[order.part, period].set_value(order.least(need) - need)
 
 
 def nodes_kept(data: ModelData, platform: Platform, working: dict[str, int]) -> int:

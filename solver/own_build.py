@@ -19,6 +19,7 @@ from solver.design import Record
 from solver.errors import InputError, Problem, closest
 from solver.highs import INFEASIBLE, Clock
 from solver.model.data import ModelData, model_data, node_ports
+from solver.model.kinds import shares_of_least
 from solver.model.objectives import find_objective, tokens_per_request
 from solver.parts import Accelerator, MemoryDevice, Platform
 from solver.physics.calibration import Calibration
@@ -195,7 +196,28 @@ def _broken(data: ModelData) -> tuple[list[Record], dict[str, float]]:
     kinds, most = len({c.platform.id for c in _configs(data) if counts[c.id]}), scenario.study.build.max_platforms
     if most is not None and kinds > most:
         breaks.append(_excess("build.max_platforms", kinds, most, "platforms"))
-    return breaks, lifted
+    devices = {device for c in _configs(data) if counts[c.id] for device, _ in c.bought}
+    few = scenario.study.build.max_device_kinds
+    if few is not None and len(devices) > few:
+        breaks.append(_excess("build.max_device_kinds", len(devices), few, "devices"))
+        lifted["build.max_device_kinds"] = len(devices)
+    return breaks + _slivers(data), lifted
+
+
+def _slivers(data: ModelData) -> list[Record]:
+    """Platforms of which the build has less than is worth having; the comparison leaves them unused."""
+    counts, least = data.given_nodes or {}, data.scenario.study.build.min_platform_mw_frac
+    found = []
+    for platform, parts in shares_of_least(data).items():
+        best: dict[str, float] = defaultdict(float)
+        for h in data.housings:
+            if h.id in parts:
+                best[h.pool.config.id] = max(best[h.pool.config.id], parts[h.id])
+        nodes = {unit: counts.get(unit, 0) for unit in best}
+        if 0 < sum(n * best[unit] for unit, n in nodes.items()) < 1.0 - TOLERANCE:
+            reason = f"{sum(nodes.values())} of {platform} are neither {least:g} of the contracted MW nor a full rack"
+            found.append({"limit": "build.min_platform_mw_frac", "reason": reason})
+    return found
 
 
 def _configs(data: ModelData) -> list[Configuration]:

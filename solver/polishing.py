@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from solver.errors import InputError, Problem
 from solver.fewest import SLIVER_SHARE, FewestKinds, load_values, point_of, used_parts
-from solver.highs import Clock, Program, compile_model, solve_lp, solve_mip
+from solver.highs import GRACE_S, Clock, Program, compile_model, solve_lp, solve_mip
 from solver.model.build import build_model
 from solver.model.data import ModelData
 from solver.model.polish import used_data
@@ -148,7 +148,7 @@ def _reduce(
     values = np.asarray([start.get(v.name, 0.0) for v in program.variables])
     limit, upper = data.scenario.study.build.max_candidates_per_class_role, None
     if limit is not None:
-        limiter = _reducer(model, program, data, solved, target, values, clock, upper)
+        limiter = _reducer(model, program, data, solved, target, values, _with_grace(clock), upper)
         if not limiter.limit_columns(limit):
             raise _too_few_candidates(data)
         values, upper = limiter.values, limiter.upper
@@ -161,6 +161,12 @@ def _reduce(
         reducer.drop_columns()
     load_values(program, reducer.values)
     return target, reducer.certain
+
+
+def _with_grace(clock: Clock) -> Clock:
+    """A clock that leaves time to keep the limit on candidates even where the search took all there was."""
+    ends = max(clock.time_limit_s, clock.elapsed_s + GRACE_S)
+    return dataclasses.replace(clock, time_limit_s=ends, stopped_by="")
 
 
 def _reducer(

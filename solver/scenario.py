@@ -97,6 +97,7 @@ class Scenario:
     host_mem_usable_frac: float
     host_mem_min_frac: float
     host_draw_frac: float
+    accelerators_per_port: float
     prices: dict[tuple[str, str], float]
     filtered: tuple[Filtered, ...]
     assumptions: tuple[Assumption, ...]
@@ -195,6 +196,7 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
     if todo.problems:
         raise InputError(todo.problems)
     site, finance = _site(todo), _finance(todo)
+    _check_share_of_mw(todo, site)
     workloads = _workloads(todo)
     if todo.problems:
         raise InputError(todo.problems)
@@ -240,6 +242,7 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
         host_mem_usable_frac=todo.default("build.host_mem_usable_frac", study.build.host_mem_usable_frac),
         host_mem_min_frac=todo.default("build.host_mem_min_frac", study.build.host_mem_min_frac),
         host_draw_frac=todo.default("build.host_draw_frac", study.build.host_draw_frac),
+        accelerators_per_port=todo.default("build.accelerators_per_port", study.build.accelerators_per_port),
         prices=price_table(catalog.rows("memory_prices")),
         filtered=tuple([*filtered, *more]),
         assumptions=tuple(todo.assumptions),
@@ -248,6 +251,16 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
         platform_afr_frac=_afr_frac(todo, "platform_afr_percent"),
         only_owned=frozenset(f.part for f in filtered) & {p.id for p in platforms},
     )  # fmt: skip
+
+
+def _check_share_of_mw(todo: _Resolver, site: Site) -> None:
+    """Record a problem where a share is asked of megawatts that nobody stated."""
+    share = todo.study.build.min_platform_mw_frac
+    if share is not None and site.power_w is None:
+        problem = "is a share of site.power_mw, which the study leaves open"
+        todo.problems.append(
+            Problem(todo.study.name, "", "build.min_platform_mw_frac", str(share), problem, "with a site.power_mw")
+        )
 
 
 def _afr_frac(todo: _Resolver, name: str) -> float:

@@ -17,7 +17,7 @@ from solver.candidates import CandidateSet, build_candidates
 from solver.catalog import Catalog
 from solver.configurations import Configuration, configurations
 from solver.design import FEASIBLE, INFEASIBLE, OPTIMAL, UNKNOWN, Design
-from solver.errors import AuditError
+from solver.errors import AuditError, InputError
 from solver.highs import INFEASIBLE as NO_POINT
 from solver.highs import Clock
 from solver.model.data import ModelData, model_data
@@ -186,9 +186,16 @@ def solve_prepared(
     if solved.found.values is None:
         if solved.found.status == NO_POINT:
             return unbuilt(scenario, candidates, INFEASIBLE, ["the limits and the demand clash"])
+        clock.stop()  # the time may have ended inside the solver below
         return unbuilt(scenario, candidates, UNKNOWN, ["stopped before a design was found"], clock.stopped_by)
     begun = time.perf_counter()
-    polished = polish(solved, clock)
+    try:
+        polished = polish(solved, clock)
+    except InputError:
+        if not clock.stopped_by:
+            raise
+        reason = "stopped before a design with so few candidates a class and role was found"
+        return unbuilt(scenario, candidates, UNKNOWN, [reason], clock.stopped_by)
     if not polished.kinds_after["pools"] and clock.stopped_by:
         return unbuilt(scenario, candidates, UNKNOWN, ["stopped before a design was found"], clock.stopped_by)
     if not polished.kinds_after["pools"]:

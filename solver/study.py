@@ -185,6 +185,8 @@ class BuildSpec(Spec):
     chunk_tokens: Positive = 8192.0
     router_width: Annotated[int, Field(ge=1, le=1024)] = 8
     max_platforms: Annotated[int, Field(ge=1)] | None = None
+    min_platform_mw_frac: Annotated[float, Field(gt=0, le=1)] | None = None
+    max_device_kinds: Annotated[int, Field(ge=0)] | None = None
     max_candidates_per_class_role: Annotated[int, Field(ge=1)] | None = None
     tiers: bool = True
     reuse_segments: Annotated[int, Field(ge=1, le=12)] = 4
@@ -192,6 +194,7 @@ class BuildSpec(Spec):
     optic: str | None = None
     nic_link: str | None = None
     port_shares: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)] = [0.125, 0.25, 0.5, 1.0]
+    accelerators_per_port: Positive | None = None
     handover_ttft_frac: Share | None = None
     write_amplification: Annotated[float, Field(ge=1, le=100)] | None = None
     menu: Literal["small", "full"] = "small"

@@ -184,6 +184,8 @@ def scenario(
     carbon_kg_per_j: float = 0.0,
     of: Model | None = None,
     devices: Sequence[MemoryDevice] = (),
+    switch_terms: tuple[int, int] = (1, 1),
+    optic_terms: tuple[int, int] = (1, 1),
 ) -> Scenario:
     """Return a scenario.
 
@@ -195,6 +197,7 @@ def scenario(
     network_cooling : (PUE on the design day, mean PUE, L/J)
     devices : sequence of MemoryDevice
         For sale at their central price.
+    switch_terms, optic_terms : (multiple, minimum) of an order
     """
     asked = study(changes)
     spec = asked.site
@@ -219,22 +222,26 @@ def scenario(
         precisions={"bf16": Precision(id="bf16", **SOURCE, weight_bytes_per_param=2.0, kv_bytes_per_element=2.0,
                                       compute_order=("bf16",), quality_gate=False)},
         racks=(), cooling={}, links={},
-        switch=_network_part("switch", 6, switch[0], switch[1], switch[2]),
-        optic=_network_part("optic", 1, optic[0], optic[0], optic[1]),
+        switch=_network_part("switch", 6, *switch, *switch_terms),
+        optic=_network_part("optic", 1, optic[0], *optic, *optic_terms),
         network_cooling=Cooling(id="air", **SOURCE, name="", pue_peak=network_cooling[0], pue_central=network_cooling[1],
                                 wue_l_per_j=network_cooling[2], accepts=("air",)),
         handover_ttft_frac=0.02, write_amplification=1.0, nic_efficiency=transfer_efficiency([], 1.0),
         nic_link=link, host_mem_usable_frac=1.0, host_mem_min_frac=0.5, host_draw_frac=0.5, filtered=(), assumptions=(),
+        accelerators_per_port=asked.build.accelerators_per_port or 8.0,
         prices={(d.price_series, "2026Q3"): (d.price_central_usd_per_byte or 0.0) * GB for d in devices},
         fleet=fleet_of(asked), accelerator_afr_frac=(asked.build.accelerator_afr_percent or 0.0) / 100.0,
         platform_afr_frac=(asked.build.platform_afr_percent or 0.0) / 100.0,
     )  # fmt: skip
 
 
-def _network_part(kind: str, ports: int, peak_w: float, mean_w: float, usd: float) -> NetworkPart:
+def _network_part(
+    kind: str, ports: int, peak_w: float, mean_w: float, usd: float, multiple: int, minimum: int
+) -> NetworkPart:
     return NetworkPart(
         id=kind, **SOURCE, kind=kind, vendor="maker", name="", port_bytes_per_s=PORT, ports=ports, power_typ_w=mean_w,
         power_max_w=peak_w, price_central_usd=usd, cooling="air", confidence_price="estimate",
+        order_multiple=multiple, order_minimum=minimum,
     )  # fmt: skip
 
 

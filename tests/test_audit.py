@@ -340,6 +340,29 @@ def too_many_platforms(d: Plain) -> None:
     d["study"]["build"]["max_platforms"] = 1
 
 
+@plant("site", "kinds of memory devices")
+def too_many_devices(d: Plain) -> None:
+    d["study"]["build"]["max_device_kinds"] = 0
+
+
+@plant("site", "nodes of .* against the least share")
+def sliver_of_a_platform(d: Plain) -> None:
+    """The rack would hold hundreds of such servers, and they are far from all of the megawatts."""
+    d["study"]["build"]["min_platform_mw_frac"] = 1.0
+    rack = row(d, "racks", bought(pool(d, platform="mi350x_8"))["rack"])
+    rack["peak_kw"], rack["rack_units"] = 1e5, 10_000
+
+
+@plant("site", "quantity against what the pools use")
+def switches_that_do_not_fill_a_lot(d: Plain) -> None:
+    row(d, "network", d["network"]["switch"])["order_multiple"] = 1000
+
+
+@plant("site", "quantity against what the pools use")
+def optics_below_the_minimum(d: Plain) -> None:
+    row(d, "network", d["network"]["optic"])["order_minimum"] = 10**6
+
+
 @plant("site", "in a node's bays or lanes")
 def more_drives_than_bays(d: Plain) -> None:
     item = pool(d, platform="storage_hdd_4u90")
@@ -650,6 +673,11 @@ def ports_that_a_node_cannot_wire(d: Plain) -> None:
 @plant("site", "network: ports wired for nodes and replicas")
 def ports_understated(d: Plain) -> None:
     d["network"]["ports"] *= 0.99
+
+
+@plant("site", "network: ports wired for nodes and replicas")
+def more_ports_of_its_own_asked_for_a_node(d: Plain) -> None:
+    d["study"]["build"]["accelerators_per_port"] = 4.0
 
 
 @plant("site", "network: ports that the fabric can join")

@@ -73,6 +73,7 @@ def everything(mode: str) -> ModelData:
         "demand.mode": mode, "demand.floor_frac": 0.5, "objective.name": "tokens_per_used_mw",
         "supply.platform.node": 3, "supply.memory.ddr_device": 8, "build.whole_replicas": True,
         "build.max_platforms": 1, "build.n_plus_one": True, "build.max_share_per_vendor": 0.5, "build.max_candidates_per_class_role": 1,
+        "build.min_platform_mw_frac": 0.5, "build.max_device_kinds": 1,
     }  # fmt: skip
     houses = [housing(plain, within=rack(), fit=2, own=False), housing(with_memory), housing(storage)]
     curve = retention((0.3, 1e4), (0.2, 2e4))

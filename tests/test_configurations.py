@@ -122,9 +122,14 @@ def test_without_tiers_a_node_is_standard_or_lighter(catalog: Catalog) -> None:
 
 
 def test_the_full_menu_fills_bays_beside_every_memory(catalog: Catalog) -> None:
-    """Four drives are 4 x 7,680 GB x 0.5 = 15,360 USD, 100 W at most and 20 W idle, whatever memory stands beside them."""
+    """Four drives are 4 x 7,680 GB x 0.5 = 15,360 USD, 100 W at most and 20 W idle, whatever memory stands beside them.
+
+    Two of them are half of that, in half of the bays.
+    """
     small, full = menu(catalog, SERVER), menu(catalog, SERVER, menu="full")
-    assert set(small) < set(full) and len(full) == 6
+    assert set(small) < set(full) and len(full) == 9
+    added = [a - b for a, b in zip(numbers(full[f"2x{DRIVE}"]), numbers(full["standard"]), strict=True)]
+    assert added == pytest.approx([7680.0, 50.0, 10.0])
     for label, config in full.items():
         bare = full.get(label.removesuffix(f"+4x{DRIVE}"))
         if label.endswith(f"+4x{DRIVE}") and bare is not None:

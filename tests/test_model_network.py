@@ -78,6 +78,8 @@ def test_ports_of_a_node() -> None:
     for accelerators, cards, ports in ((0, 4, 4.0), (1, 4, 1.0), (8, 4, 1.0), (9, 4, 2.0), (72, 72, 9.0), (16, 1, 1.0)):
         part = platform(accelerators=accelerators, nic_count=cards, nic_bytes_per_s=PORT)
         assert node_ports(of, configuration(part)) == ports
+    many = configuration(platform(accelerators=72, nic_count=72, nic_bytes_per_s=PORT))
+    assert node_ports(scenario({"build.accelerators_per_port": 24.0}), many) == 3.0
 
 
 def test_sizes_of_fabrics() -> None:

@@ -44,10 +44,11 @@ Ordered = TypeVar("Ordered", Platform, Rack)
 
 @dataclass
 class Draw:
-    """What is drawn step by step for one instance; `more` draws prices and orders apart from the rest."""
+    """What is drawn step by step for one instance; `more` and `buyer` draw prices, orders and wishes apart."""
 
     rng: np.random.Generator
     more: np.random.Generator
+    buyer: np.random.Generator
     whole: bool
     objective: str
     wired: bool = False
@@ -84,7 +85,7 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
         Whole replicas; the instance is then smaller still.
     """
     key = [seed, *objective.encode()]
-    draw = Draw(np.random.default_rng(key), np.random.default_rng([*key, 1]), whole, objective)
+    draw = Draw(*(np.random.default_rng(k) for k in (key, [*key, 1], [*key, 2])), whole, objective)
     draw.wired = not whole and draw.chance(0.2)
     works = [_class(draw, name) for name in ("a", "b")[: 1 if whole or draw.chance(0.4) else 2]]
     platforms = [_terms(draw, platform(n, accelerators=_accelerators(draw), **_ports(draw))) for n in ("p", "q")]
@@ -101,6 +102,7 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
     _limits(draw, objective, power)
     _demand(draw, objective)
     _orders(draw)
+    _wishes(draw)
     if draw.changes["demand.mode"] == "mix":
         works = [dataclasses.replace(work, unmet_usd_per_request=None) for work in works]
     finance = Finance(*(draw.between(*b) for b in ((0.0, 0.1), (3.0, 6.0), (8.0, 15.0), (0.0, 0.08), (0.0, 1.0))))
@@ -115,6 +117,8 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
         carbon_kg_per_j=draw.between(0.0, 0.5) / 3.6e6,
         devices=_devices(draw),
         of=model(state_bytes=draw.pick([0.0, 0.0, 3e7])),
+        switch_terms=_lots(draw),
+        optic_terms=_lots(draw),
     )
     return model_data(of, draw.columns, draw.housings, draw.kept)
 
@@ -127,10 +131,11 @@ def _lives(draw: Draw) -> dict[str, float]:
 
 
 def _devices(draw: Draw) -> list[MemoryDevice]:
-    """Return the device that nodes of configuration `more` take, at times in boxes."""
+    """Return the devices that nodes of configuration `more` take, at times in boxes."""
     boxed = draw.more.random() < 0.3
     multiple = int(draw.more.integers(2, 7)) if boxed else 1
-    return [memory_device("extra", usd=float(draw.more.uniform(20, 400)), order_multiple=multiple)]
+    usd = float(draw.more.uniform(20, 400))
+    return [memory_device(name, usd=usd, order_multiple=multiple) for name in ("extra", "other")]
 
 
 def _terms(draw: Draw, part: Ordered) -> Ordered:
@@ -197,16 +202,17 @@ def _pools(draw: Draw, part: Platform) -> None:
     """Draw configurations and caps of a platform, and how many can be had."""
     two = draw.chance(0.5) and not draw.whole
     scarce = two and draw.chance(0.5)
+    device = "other" if part.id == "q" and draw.buyer.random() < 0.6 else "extra"
     local = [_stock(draw, "ddr")] if not scarce and draw.chance(0.7) else []
     menu = [_configured(draw, part, "standard", local, [])]
     if two:
         more = [_stock(draw, "ddr")] + ([_stock(draw, "nvme")] if draw.chance(0.5) else [])
         each = int(draw.rng.integers(1, 5))
-        menu.append(_configured(draw, part, "more", more, [("extra", each)]))
+        menu.append(_configured(draw, part, "more", more, [(device, each)]))
         if scarce:
-            draw.changes["supply.memory.extra"] = each * int(draw.rng.integers(1, 3)) + int(draw.rng.integers(0, 2))
+            draw.changes[f"supply.memory.{device}"] = each * int(draw.rng.integers(1, 3)) + int(draw.rng.integers(0, 2))
         elif draw.chance(0.2):
-            draw.changes["supply.memory.extra"] = int(draw.rng.integers(0, 8))
+            draw.changes[f"supply.memory.{device}"] = int(draw.rng.integers(0, 8))
     draw.pools += [Pool(config, 1.0) for config in menu]
     if draw.chance(0.3):
         draw.pools.append(Pool(draw.pick(menu), 0.75))
@@ -318,6 +324,21 @@ def _orders(draw: Draw) -> None:
     if draw.more.random() < 0.3:
         draw.changes["site.tax_percent"] = float(draw.more.uniform(1.0, 25.0))
         draw.changes["site.discount_percent.maker"] = float(draw.more.uniform(1.0, 40.0))
+
+
+def _wishes(draw: Draw) -> None:
+    """Draw how many kinds of device there may be, and how little of a platform is worth having."""
+    if draw.buyer.random() < 0.3:
+        draw.changes["build.max_device_kinds"] = int(draw.buyer.integers(0, 2))
+    if draw.changes["site.power_mw"] is not None and draw.buyer.random() < 0.3:
+        draw.changes["build.min_platform_mw_frac"] = float(draw.buyer.uniform(0.1, 1.0))
+
+
+def _lots(draw: Draw) -> tuple[int, int]:
+    """Draw the multiple and the minimum of an order of switches or optics."""
+    if not draw.wired or draw.buyer.random() < 0.5:
+        return 1, 1
+    return int(draw.buyer.integers(1, 5)), int(draw.buyer.integers(1, 9))
 
 
 def _demand(draw: Draw, objective: str) -> None:

@@ -12,9 +12,6 @@ from solver.auditing.nodes import Node
 from solver.auditing.rows import Facts
 from solver.parts import Cooling
 
-_ACCELERATORS_A_PORT = 8
-"""Accelerators that share one port for requests, weights and control."""
-
 
 @dataclass(frozen=True)
 class Network:
@@ -59,9 +56,10 @@ def read_network(facts: Facts) -> Network:
 
 
 def node_ports(facts: Facts, node: Node) -> float:
-    """Ports of one node whatever works on it: one for every eight accelerators, all of a storage server."""
-    platform = node.platform
-    most = math.ceil(platform.accelerators / _ACCELERATORS_A_PORT) if platform.accelerators else platform.nic_count
+    """Ports of one node whatever works on it: one for every few accelerators, all of a storage server."""
+    platform, build = node.platform, facts.study.build
+    shared_by = float(facts.setting("build.accelerators_per_port", build.accelerators_per_port))
+    most = math.ceil(platform.accelerators / shared_by) if platform.accelerators else platform.nic_count
     return min(most, platform.nic_count) * platform.nic_bytes_per_s / facts.port_bytes_per_s
 
 

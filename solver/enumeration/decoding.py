@@ -37,7 +37,7 @@ def decoding(subject: Subject) -> Iterator[Rows]:
         good=good,
         role="decode",
         cache=NONE,
-        tier="",
+        source=None,
         requests_per_s=rate,
         ttft_s=np.full(len(menu), np.nan),
         drawn_w=perf.power_busy_w,

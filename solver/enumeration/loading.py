@@ -6,32 +6,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.enumeration.account import LOADING
+from solver.enumeration.sources import Source
 from solver.enumeration.subject import Subject
 from solver.menu import Menu
 
 FloatArray = NDArray[np.float64]
 
 
-def load_path(subject: Subject, menu: Menu, tier: str) -> tuple[FloatArray, FloatArray]:
+def load_path(subject: Subject, menu: Menu, source: Source | None) -> tuple[FloatArray, FloatArray]:
     """Bytes/s and latency of a tier seen by each replica over its own links and its share of the node.
 
-    The speed is zero where no node has the tier; without a tier nothing is loaded.
+    Without a tier nothing is loaded.
     """
-    if not tier:
+    if source is None:
         return np.full(len(menu), np.inf), np.zeros(len(menu))
+    if source.pooled:
+        return menu.nic_bytes_per_s * subject.load_frac, np.full(len(menu), source.latency_s)
     speed, latency = np.zeros(len(menu)), np.zeros(len(menu))
-    remote = [s for c in subject.configs for s in c.tiers if s.tier == tier and s.pooled]
-    if remote:
-        speed = menu.nic_bytes_per_s * subject.load_frac
-        latency = np.full(len(menu), min(s.latency_s for s in remote))
     for index, platform in enumerate(menu.platforms):
-        stocks = [s for c in subject.configs if c.platform.id == platform.id for s in c.tiers if s.tier == tier]
-        if stocks:
+        if stock := source.stocks.get(platform.id):
             here = menu.platform == index
             share = menu.charge[here] / platform.accelerators
-            slowest = min(stocks, key=lambda s: s.read_bytes_per_s)
-            speed[here] = np.minimum(menu.count[here] * slowest.link_bytes_per_s, share * slowest.read_bytes_per_s)
-            latency[here] = slowest.latency_s
+            speed[here] = np.minimum(menu.count[here] * stock.link_bytes_per_s, share * stock.read_bytes_per_s)
+            latency[here] = stock.latency_s
     return speed, latency
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from solver.enumeration.account import KV_CACHE
 from solver.enumeration.loading import load_path, loads_in_time
 from solver.enumeration.promises import keeps_tpot, keeps_ttft
 from solver.enumeration.records import Rows
+from solver.enumeration.sources import Source
 from solver.enumeration.subject import Subject
 from solver.menu import Menu
 from solver.performance import ROLE_MIXED, ROLE_PREFILL, Performance
@@ -20,8 +21,8 @@ from solver.physics.queueing import max_load, wait_quantile
 FloatArray = NDArray[np.float64]
 
 
-def prefilling(subject: Subject, role: str, cache: str, tiers: list[str]) -> Iterator[Rows]:
-    """Rows of a role and cache kind, for each of the tiers that hits come from; a tier "" loads nothing."""
+def prefilling(subject: Subject, role: str, cache: str, loaded_from: Sequence[Source | None]) -> Iterator[Rows]:
+    """Rows of a role and cache kind, for each of the sources that hits come from; None loads nothing."""
     cached = subject.workload.cached_on_hit if cache == HIT else 0.0
     menu, perf = subject.evaluated(ROLE_PREFILL if role == "prefill" else ROLE_MIXED, cached)
     if not len(menu):
@@ -29,8 +30,11 @@ def prefilling(subject: Subject, role: str, cache: str, tiers: list[str]) -> Ite
     if role == "prefill":
         menu, perf = _with_port_shares(subject, menu, perf)
     rows = _alone if role == "prefill" else _mixed
-    for tier in tiers:
-        yield rows(subject, menu, perf, cache, tier, cached)
+    for source in loaded_from:
+        having = [source is None or source.pooled or p.id in source.stocks for p in menu.platforms]
+        here = np.flatnonzero(np.asarray(having)[menu.platform])
+        if len(here):
+            yield rows(subject, menu.take(here), perf.take(here), cache, source, cached)
 
 
 def _with_port_shares(subject: Subject, menu: Menu, perf: Performance) -> tuple[Menu, Performance]:
@@ -55,13 +59,13 @@ def _fits(subject: Subject, menu: Menu, perf: Performance, inflight: FloatArray)
     return good
 
 
-def _alone(subject: Subject, menu: Menu, perf: Performance, cache: str, tier: str, cached: float) -> Rows:
+def _alone(subject: Subject, menu: Menu, perf: Performance, cache: str, source: Source | None, cached: float) -> Rows:
     """Rows that only prefill: as fast as the wait, the hand-over and the load of a hit's KV allow."""
     lanes, out = _lanes(menu), perf.kv_transfer_bytes
-    width, promise = subject.width("prefill", tier, cached), subject.workload.ttft_promise_s(cached)
+    width, promise = subject.width("prefill", source, cached), subject.workload.ttft_promise_s(cached)
     good = _fits(subject, menu, perf, lanes)
     load_bytes = out * (cached / subject.workload.isl)
-    speed, latency = load_path(subject, menu, tier)
+    speed, latency = load_path(subject, menu, source)
     good &= speed > 0
     load_s = latency + load_bytes / np.maximum(speed, 1e-3)
     out_speed = np.maximum(menu.nic_bytes_per_s * subject.handover_frac, 1e-3)
@@ -79,7 +83,7 @@ def _alone(subject: Subject, menu: Menu, perf: Performance, cache: str, tier: st
         good=good,
         role="prefill",
         cache=cache,
-        tier=tier,
+        source=source,
         requests_per_s=rate,
         ttft_s=ttft,
         drawn_w=perf.power_idle_w + busy * (perf.power_busy_w - perf.power_idle_w),
@@ -90,16 +94,17 @@ def _alone(subject: Subject, menu: Menu, perf: Performance, cache: str, tier: st
     )
 
 
-def _mixed(subject: Subject, menu: Menu, perf: Performance, cache: str, tier: str, cached: float) -> Rows:
+def _mixed(subject: Subject, menu: Menu, perf: Performance, cache: str, source: Source | None, cached: float) -> Rows:
     """Rows that prefill beside decoding, with as many ports wired as a pooled tier's hits need."""
-    width, promise = subject.width("mixed", tier, cached), subject.workload.ttft_promise_s(cached)
+    width, promise = subject.width("mixed", source, cached), subject.workload.ttft_promise_s(cached)
     good = _fits(subject, menu, perf, menu.batch)
     rate = perf.requests_per_s * subject.build.utilisation_cap
     load_bytes = perf.kv_transfer_bytes * (cached / subject.workload.isl)
     per_s = np.maximum(rate, 1.0 / max(subject.due_s, 1e-9))
     need = load_bytes / max(subject.load_frac, 1e-9) * per_s
-    menu = menu.wired_for(need * float(subject.is_pooled(tier)), subject.build.port_shares)
-    speed, latency = load_path(subject, menu, tier)
+    need = need if source and source.pooled else np.zeros(len(menu))
+    menu = menu.wired_for(need, subject.build.port_shares)
+    speed, latency = load_path(subject, menu, source)
     good &= speed > 0
     load_s = latency + load_bytes / np.maximum(speed, 1e-3)
     ttft = _mixed_ttft(subject, perf, rate, load_s, _lanes(menu), width)
@@ -112,7 +117,7 @@ def _mixed(subject: Subject, menu: Menu, perf: Performance, cache: str, tier: st
         good=good,
         role="mixed",
         cache=cache,
-        tier=tier,
+        source=source,
         requests_per_s=rate,
         ttft_s=ttft,
         drawn_w=perf.power_busy_w,

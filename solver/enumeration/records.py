@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from solver.candidate import Candidate
+from solver.enumeration.sources import Source
 from solver.enumeration.subject import Subject
 from solver.menu import Menu
 from solver.performance import Performance
@@ -26,7 +29,9 @@ class Rows:
     perf : Performance
     good : (N,) array of bool
         Which keep every promise.
-    role, cache, tier : str
+    role, cache : str
+    source : Source or None
+        What hits are loaded from.
     requests_per_s, ttft_s, drawn_w, spill_bytes, load_bytes, handover_bytes : (N,) array
         As in `Candidate`.
     router_width : int
@@ -37,7 +42,7 @@ class Rows:
     good: NDArray[np.bool_]
     role: str
     cache: str
-    tier: str
+    source: Source | None
     requests_per_s: FloatArray
     ttft_s: FloatArray
     drawn_w: FloatArray
@@ -61,10 +66,11 @@ def kept(subject: Subject, rows: Rows, *, prune: bool) -> list[Candidate]:
 def _record(subject: Subject, rows: Rows, reads: FloatArray, i: np.intp) -> Candidate:
     """One row written down."""
     menu, perf, points = rows.menu, rows.perf, rows.menu.points
+    platform_id = menu.platforms[menu.platform[i]].id
     return Candidate(
         workload=subject.workload.id,
         model_id=subject.workload.model_id,
-        platform_id=menu.platforms[menu.platform[i]].id,
+        platform_id=platform_id,
         role=rows.role,
         power_cap=float(points.power_cap[i]),
         precision=points.precisions[points.weight_precision[i]].id,
@@ -76,7 +82,7 @@ def _record(subject: Subject, rows: Rows, reads: FloatArray, i: np.intp) -> Cand
         charge=float(menu.charge[i]),
         batch=float(points.batch[i]),
         cache=rows.cache,
-        tier=rows.tier,
+        tier=rows.source.tier if rows.source else "",
         requests_per_s=float(rows.requests_per_s[i]),
         ttft_s=float(rows.ttft_s[i]),
         tpot_s=float(perf.tpot_s[i]),
@@ -89,8 +95,26 @@ def _record(subject: Subject, rows: Rows, reads: FloatArray, i: np.intp) -> Cand
         handover_bytes=float(rows.handover_bytes[i]),
         ports=float(menu.ports[i]),
         evidence=int(perf.evidence[i]),
+        configurations=rows.source.configurations.get(platform_id, ()) if rows.source else (),
         router_width=rows.router_width,
     )
+
+
+def once_for_all(records: Iterable[Candidate]) -> list[Candidate]:
+    """Return the records with those that are the same on faster and on slower nodes as one."""
+    found: list[Candidate] = []
+    places: dict[Candidate, int] = {}
+    for made in records:
+        if made.configurations:
+            # What was never decoded has no TPOT, and not-a-number equals nothing.
+            figures = dataclasses.replace(made, configurations=(), tpot_s=0.0, step_s=0.0)
+            place = places.setdefault(figures, len(found))
+            if place < len(found):
+                both = (*found[place].configurations, *made.configurations)
+                found[place] = dataclasses.replace(made, configurations=both)
+                continue
+        found.append(made)
+    return found
 
 
 def _undominated(rows: Rows, wanted: NDArray[np.intp], reads: FloatArray, *, by_size: bool) -> NDArray[np.intp]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from solver.candidate import HIT, MISS, CandidateSet
 from solver.enumeration.decoding import decoding
 from solver.enumeration.prefilling import prefilling
-from solver.enumeration.records import Rows, kept
+from solver.enumeration.records import Rows, kept, once_for_all
+from solver.enumeration.sources import sources
 from solver.enumeration.subject import Subject
 
 
@@ -26,7 +27,7 @@ def role_candidates(subject: Subject, role: str, *, prune: bool) -> CandidateSet
     for rows in _rows(subject, role):
         feasible += int(rows.good.sum())
         records += kept(subject, rows, prune=prune)
-    return CandidateSet(tuple(records), subject.account.records, subject.raw_count, feasible)
+    return CandidateSet(tuple(once_for_all(records)), subject.account.records, subject.raw_count, feasible)
 
 
 def _rows(subject: Subject, role: str) -> Iterator[Rows]:
@@ -34,6 +35,7 @@ def _rows(subject: Subject, role: str) -> Iterator[Rows]:
     if role == "decode":
         yield from decoding(subject)
         return
-    yield from prefilling(subject, role, MISS, [""])
-    if subject.workload.reuse_frac_max > 0 and subject.tiers:
-        yield from prefilling(subject, role, HIT, subject.tiers)
+    yield from prefilling(subject, role, MISS, (None,))
+    found = tuple(sources(subject.configs))
+    if subject.workload.reuse_frac_max > 0 and found:
+        yield from prefilling(subject, role, HIT, found)

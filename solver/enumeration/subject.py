@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from solver.configurations import Configuration
 from solver.enumeration.account import KV_CACHE, WEIGHTS, Account
+from solver.enumeration.sources import Source
 from solver.menu import Menu, batch_grid, shapes
 from solver.performance import ROLE_DECODE, ROLE_PREFILL, Calibration, Performance, evaluate
 from solver.physics.kv import kv_layout
@@ -43,26 +44,17 @@ class Subject:
         self.raw_count = 0
 
     @property
-    def tiers(self) -> list[str]:
-        """Tiers that any configuration has, by name."""
-        return sorted({stock.tier for config in self.configs for stock in config.tiers})
-
-    @property
     def due_s(self) -> float:
         """Seconds that taking over a prompt's KV may last on the side that receives it."""
         promise = self.workload.tightest_ttft_s
         return self.scenario.handover_ttft_frac * (np.inf if promise is None else promise)
 
-    def is_pooled(self, tier: str) -> bool:
-        """True where nodes reach the tier over the fabric."""
-        return any(s.pooled for c in self.configs for s in c.tiers if s.tier == tier)
-
-    def width(self, role: str, tier: str, cached: float) -> int:
+    def width(self, role: str, source: Source | None, cached: float) -> int:
         """Replicas that share a queue; a hit goes to the one node that holds it, unless its tier is pooled.
 
         Where no TTFT is promised no width raises a rate, so none is asked for.
         """
-        if self.workload.ttft_promise_s(cached) is None or (tier and not self.is_pooled(tier)):
+        if self.workload.ttft_promise_s(cached) is None or (source is not None and not source.pooled):
             return 1
         return self.scenario.router_width(self.workload.id, role)
 

@@ -130,16 +130,12 @@ def fabrics(switch_ports: int) -> tuple[Fabric, ...]:
     )
 
 
-ACCELERATORS_A_PORT = 8
-"""Accelerators that share one port for requests, weights and control."""
-
-
 def node_ports(scenario: Scenario, config: Configuration) -> float:
     """Switch ports of a node whatever works on it: a few of a server with accelerators, all of a storage server."""
     platform = config.platform
     cards = platform.nic_count
     if platform.accelerators:
-        cards = min(cards, math.ceil(platform.accelerators / ACCELERATORS_A_PORT))
+        cards = min(cards, math.ceil(platform.accelerators / scenario.accelerators_per_port))
     return cards * platform.nic_bytes_per_s / (scenario.switch.port_bytes_per_s or 1.0)
 
 
@@ -270,8 +266,8 @@ def model_data(
             pool(config, candidate.power_cap)
         if candidate.spill_bytes > 0:
             at: list[Pool | None] = [pool(c, candidate.power_cap) for c in menu if _holds_spill(c, candidate)]
-        elif candidate.cache == HIT and not _pooled(configs, candidate.tier):
-            at = [pool(c, candidate.power_cap) for c in menu if c.tier(candidate.tier)]
+        elif candidate.configurations:
+            at = [pool(c, candidate.power_cap) for c in menu if c.id in candidate.configurations]
         else:
             at = [None]
         columns += [Column(candidate, place, len(columns) + k) for k, place in enumerate(at)]
@@ -295,10 +291,6 @@ def _holds_spill(config: Configuration, candidate: Candidate) -> bool:
     """True where a replica's share of a node has room below HBM for its active KV."""
     room = sum(stock.capacity_bytes for stock in config.tiers if not stock.pooled)
     return room > 0 and candidate.spill_bytes <= room * candidate.charge / config.platform.accelerators * (1 + 1e-9)
-
-
-def _pooled(configs: Sequence[Configuration], tier: str) -> bool:
-    return any(stock.pooled for config in configs for stock in config.tiers if stock.tier == tier)
 
 
 def _retention(scenario: Scenario, workload: Workload) -> Retention:

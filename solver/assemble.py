@@ -94,6 +94,7 @@ def assemble(
             "kinds_before_polish": polished.kinds_before,
             "kinds": polished.kinds_after,
             "queues": width_records(load),
+            "lowered_widths": [{"class": c, "role": r, "width": w} for (c, r), w in scenario.widths.items()],
         },
     )
     kpis, by_model = compute_kpis(design, scenario)

@@ -94,7 +94,8 @@ def _objective(design: Design) -> list[str]:
     aim = "most" if found.get("sense", "max") == "max" else "least"
     asked = design.study.get("solver", {}).get("gap")
     beyond = "more" if aim == "most" else "less"
-    proof = f"no build has {beyond} than {figure(found['bound'])}; gap {percent(found['gap'])}"
+    which = "no build with queues of these widths" if design.solver.get("lowered_widths") else "no build"
+    proof = f"{which} has {beyond} than {figure(found['bound'])}; gap {percent(found['gap'])}"
     return [
         *block("objective", f"{figure(found['value'])} {found.get('unit', '')}, {aim} {_definition(design)}", most=2),
         *block("bound", proof + (f" of {percent(asked)} allowed" if asked else "")),

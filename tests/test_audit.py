@@ -366,7 +366,7 @@ def optics_below_the_minimum(d: Plain) -> None:
 @plant("site", "in a node's bays or lanes")
 def more_drives_than_bays(d: Plain) -> None:
     item = pool(d, platform="storage_hdd_4u90")
-    item["devices"][0]["count"] += 1
+    item["devices"][0]["count"] += 90
 
 
 @plant("site", "host memory modules in a node's slots")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from solver.auditing.appliances import check_appliances
 from solver.auditing.bill import check_bill
 from solver.auditing.checks import TOLERANCE, Checks
 from solver.auditing.entries import read_entries
@@ -78,6 +79,7 @@ def _run(design: Design, checks: Checks) -> None:
         check_demand(facts, entries, checks)
     with checks.subject("placement"):
         check_memory(facts, nodes, entries, checks)
+        check_appliances(facts, nodes, checks)
     with checks.subject("totals"):
         sums = add_up(facts, nodes, entries)
         check_limits(facts, sums, checks)

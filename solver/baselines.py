@@ -126,7 +126,7 @@ def hbm_only_colocated(compare: Comparison) -> Record | None:
         c = column.candidate
         return c.role == ROLE_MIXED and c.cache == MISS and c.spill_bytes == 0 and c.power_cap == 1.0
 
-    cut = partial(subset, keep_column=plain, keep_pool=lambda pool: pool.cap == 1.0 and not pool.config.bought)
+    cut = partial(subset, keep_column=plain, keep_pool=lambda pool: pool.cap == 1.0 and pool.config.as_sold)
     return compare.solved("HBM only, prefill and decode together, no caps", cut)
 
 

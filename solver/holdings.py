@@ -12,7 +12,7 @@ from solver.design import Record
 from solver.model.data import Housing, ModelData, Pool
 from solver.model.memory import TB
 from solver.model.orders import SLACK, order_of, orders_with_rules, pieces_needed
-from solver.model.parking import prompt_bytes
+from solver.model.parking import prompt_bytes, waiting_bytes
 from solver.model.practical import spare_shares
 from solver.parts import Platform
 from solver.resources import it_w, optic_drawn_w, standing_w, switch_drawn_w, switch_w
@@ -44,6 +44,9 @@ def buy_what_is_used(data: ModelData, model: pyo.ConcreteModel) -> None:
     working = nodes_at_work(data, block)
     for platform in {p.config.platform.id: p.config.platform for p in data.pools}.values():
         _buy_nodes(data, model, platform, working)
+    for w, i in block.RETAINED:
+        for place, lifted in (lifted_bytes_per_s(data, block, w, i) if i else {}).items():
+            block.lifted[w, i, place].set_value(lifted / TB)
     for w, i, place in block.PARKED:
         block.written[w, i, place].set_value(written_bytes_per_s(data, block, w, i, place) / TB)
     _wire_what_is_used(data, block)
@@ -94,8 +97,24 @@ def written_bytes_per_s(data: ModelData, block: pyo.Block, w: str, i: int, place
     if i == 0:
         found = sum(float(hit) * rate for hit, rate in zip(curve.d_hit, rates, strict=True))
         return max(0.0, prompt_bytes(data, w) * rates[0] - data.load_bytes[w] * found)
-    waiting = 1.0 - float(sum(curve.d_hit[:i]))
-    return max(0.0, prompt_bytes(data, w) * waiting * (rates[i] - rates[i - 1]))
+    return max(0.0, waiting_bytes(data, w, i) * (rates[i] - rates[i - 1]))
+
+
+def lifted_bytes_per_s(data: ModelData, block: pyo.Block, w: str, i: int) -> dict[str, float]:
+    """Bytes/s read at each place to move before segment `i`: as much as is written elsewhere, where less is kept.
+
+    The model's own split is followed where several places keep less; what only passed through a place, read and
+    written again, drops out on both sides.
+    """
+    places = [p for v, k, p in block.PARKED if (v, k) == (w, i)]
+    fewer = {p: held(block.parked[w, i - 1, p]) - held(block.parked[w, i, p]) for p in places}
+    leaving = {p: max(0.0, waiting_bytes(data, w, i) * rate) for p, rate in fewer.items()}
+    wanted = {p: min(leaving[p], held(block.lifted[w, i, p]) * TB) for p in places}
+    needed = sum(written_bytes_per_s(data, block, w, i, p) for p in places)
+    found, most = sum(wanted.values()), sum(leaving.values())
+    if found < needed < most:
+        return {p: amount + (leaving[p] - amount) * (needed - found) / (most - found) for p, amount in wanted.items()}
+    return {p: amount * min(1.0, needed / found) if found else 0.0 for p, amount in wanted.items()}
 
 
 def _wire_what_is_used(data: ModelData, block: pyo.Block) -> None:
@@ -156,6 +175,7 @@ def pool_record(scenario: Scenario, data: ModelData, pool: Pool, block: pyo.Bloc
         "platform": config.platform.id,
         "configuration": config.id,
         "devices": [{"device": device, "count": count} for device, count in config.bought],
+        "attached": config.attached,
         "role": next(iter(shares)) if len(shares) == 1 else "shared",
         "role_shares": shares,
         "cap": pool.cap,

@@ -75,7 +75,7 @@ def smaller_host(scenario: Scenario, platform: Platform) -> list[Filled]:
 def drives(scenario: Scenario, platform: Platform, *, halves: bool) -> list[Filled]:
     """Drives in all bays (one device a tier) and expanders on all lanes; where wanted, also in half of them.
 
-    None where no host link is known to read them.
+    None without a host link to read them over.
     """
     if platform.accelerators and not platform.host_link_id:
         return []
@@ -87,6 +87,15 @@ def drives(scenario: Scenario, platform: Platform, *, halves: bool) -> list[Fill
             count = places // max(1, device.cxl_lanes)
             found += [(device, n) for n in ([count, count // 2] if halves else [count]) if n]
     return found
+
+
+def appliances(scenario: Scenario, platform: Platform) -> list[Platform]:
+    """Appliances of pooled memory for whose adapters a node has the lanes."""
+    if not platform.accelerators or not platform.host_link_id:
+        return []
+    lanes = {p.id: p.host_adapters * scenario.device(p.host_mem_id).cxl_lanes
+             for p in scenario.platforms if p.most_hosts and p.host_mem_id}  # fmt: skip
+    return [p for p in scenario.platforms if 0 < lanes.get(p.id, 0) <= platform.cxl_lanes]
 
 
 def _modules(scenario: Scenario, platform: Platform) -> list[MemoryDevice]:

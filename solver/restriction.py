@@ -96,7 +96,7 @@ def promising(data: ModelData, layout: Layout, relaxed: Outcome) -> BoolArray:
     kept = [c for c in data.columns if keep[layout.replicas[c.index]]]
     bound, hosts = {c.pool.id for c in kept if c.pool}, {c.family for c in kept}
     for p in data.pools:
-        plain = p.family in hosts and not p.config.bought
+        plain = p.family in hosts and p.config.as_sold
         if p.config.accelerator and p.id not in in_use and p.id not in bound and not plain:
             keep[layout.housed[p.id]] = False
     return keep

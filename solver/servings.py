@@ -8,6 +8,7 @@ from solver.candidates import HIT
 from solver.design import Record
 from solver.holdings import held, written_bytes_per_s
 from solver.model.data import ModelData
+from solver.model.memory import TB
 from solver.model.parking import resident_bytes
 from solver.performance import EVIDENCE
 from solver.resources import working_w
@@ -93,7 +94,7 @@ def placement_records(data: ModelData, block: pyo.Block, load: list[Record]) -> 
     columns = {c.index: c for c in data.columns}
     places = {p.id: p for p in data.places}
     for j, place_id in block.SPILLS:
-        amount = held(block.spilled[j, place_id]) * 1e12
+        amount = held(block.spilled[j, place_id]) * TB
         if amount > 1.0:
             c, place = columns[j].candidate, places[place_id]
             reads = amount * c.spill_read_bytes_per_s / c.spill_bytes
@@ -105,7 +106,9 @@ def placement_records(data: ModelData, block: pyo.Block, load: list[Record]) -> 
         rate, place = held(block.parked[w, i, place_id]), places[place_id]
         amount = rate * resident_bytes(data, w, i)
         if amount > 1.0:
-            reads = rate * float(data.retention[w].d_hit[i]) * data.load_bytes[w]
+            later = i + 1 < len(data.retention[w])
+            moved = held(block.lifted[w, i + 1, place_id]) * TB if later else 0.0
+            reads = rate * float(data.retention[w].d_hit[i]) * data.load_bytes[w] + moved
             record = _place_record(
                 w, "parked", i, place.stock.tier, place.stock.device_id, place.pool.id, amount, reads
             )
@@ -116,6 +119,7 @@ def placement_records(data: ModelData, block: pyo.Block, load: list[Record]) -> 
                     "requests_per_s": rate,
                     "hits_per_s": rate * float(data.retention[w].d_hit[i]),
                     "write_bytes_per_s": written_bytes_per_s(data, block, w, i, place_id),
+                    "moved_out_bytes_per_s": moved,
                 }
             )
     return records
@@ -134,6 +138,7 @@ def _place_record(
         "bytes": amount,
         "read_bytes_per_s": reads,
         "write_bytes_per_s": 0.0,
+        "moved_out_bytes_per_s": 0.0,
         "ttl_s": None,
         "requests_per_s": None,
         "hits_per_s": None,

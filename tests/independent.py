@@ -93,6 +93,7 @@ def write_rows(data: ModelData, whole: tuple[int, ...] | None, plan: Plan) -> Ro
     _write_spills(rows)
     _write_parked(rows)
     _write_tiers(rows)
+    _write_appliances(rows)
     _write_carbon(rows)
     wired = [(rows.column("x", c.index), c.candidate.ports) for c in data.columns]
     wired += [(k, 1.0) for name, k in rows.names.items() if name[0] == "extra"]
@@ -191,9 +192,9 @@ def _write_parked(rows: Rows) -> None:
             won = [(rows.column("parked", w, i, p.id), -float(curve.d_hit[i])) for p in at for i in range(len(curve))]
             rows.add(hits + won)
         for p in places:
+            _write_there(rows, w, p, places)
             if not p.stock.pooled:
-                _park_beside_prefill(rows, w, p)
-            _write_there(rows, w, p)
+                _park_beside_prefill(rows, w, p, places)
         _leave_through_ports(rows, w, [p for p in places if p.stock.pooled])
     for c in data.columns:
         reachable = any(c in hit_columns(data, c.candidate.workload, p) for p in data.places)
@@ -207,8 +208,19 @@ def prompt_gb(data: ModelData, w: str) -> float:
     return kept_gb(data, w, 0) / float(data.retention[w].d_resident_tokens[0]) * work.isl
 
 
-def _write_there(rows: Rows, w: str, p: Place) -> None:
-    """New KV is written less what a hit finds there; what moves in from another tier is written whole."""
+def moves(rows: Rows, w: str, i: int, p: Place, places: list[Place], *, out: bool) -> list[int]:
+    """Columns of requests/s whose KV moves out of a place, or into it, before a segment: one for each pair of places."""
+    pairs = [(p.id, q.id) if out else (q.id, p.id) for q in places if q.id != p.id]
+    return [rows.column("move", w, i, *pair) for pair in pairs]
+
+
+def unused_gb(data: ModelData, w: str, i: int) -> float:
+    """GB of a prompt's KV, times the share of prompts that nobody has come back for before a segment."""
+    return prompt_gb(data, w) * (1.0 - sum(float(hit) for hit in data.retention[w].d_hit[:i]))
+
+
+def _write_there(rows: Rows, w: str, p: Place, places: list[Place]) -> None:
+    """New KV is written less what a hit finds there; a place keeps more only of what moves in, all of it written."""
     curve, whole = rows.data.retention[w], prompt_gb(rows.data, w)
     load = next(c.candidate.load_bytes for c in hit_columns(rows.data, w, p)) / GB
     lie = [rows.column("parked", w, i, p.id) for i in range(len(curve))]
@@ -216,11 +228,11 @@ def _write_there(rows: Rows, w: str, p: Place) -> None:
     rows.add(
         [(lie[0], whole), (new, -1.0), *((k, -load * float(hit)) for k, hit in zip(lie, curve.d_hit, strict=True))]
     )
-    waiting = 1.0
     for i in range(1, len(curve)):
-        waiting -= float(curve.d_hit[i - 1])
-        moved = whole * waiting
-        rows.add([(lie[i], moved), (lie[i - 1], -moved), (rows.column("written", w, i, p.id), -1.0)])
+        came, went = (moves(rows, w, i, p, places, out=out) for out in (False, True))
+        rows.add([(lie[i], 1.0), (lie[i - 1], -1.0), *((k, -1.0) for k in came), *((k, 1.0) for k in went)])
+        each = unused_gb(rows.data, w, i)
+        rows.add([*((k, each) for k in came), (rows.column("written", w, i, p.id), -1.0)])
 
 
 def _leave_through_ports(rows: Rows, w: str, stores: list[Place]) -> None:
@@ -238,36 +250,63 @@ def _leave_through_ports(rows: Rows, w: str, stores: list[Place]) -> None:
     rows.add([*out, (rows.column("extra", w), -port * s.nic_link.measured_frac)])
 
 
-def _park_beside_prefill(rows: Rows, w: str, p: Place) -> None:
-    each = p.stock.capacity_bytes / GB / p.pool.config.platform.accelerators
-    lie = [(rows.column("parked", w, i, p.id), kept_gb(rows.data, w, i)) for i in range(len(rows.data.retention[w]))]
-    busy = [rows.busy(c) for c in hit_columns(rows.data, w, p)]
-    rows.add(lie + [(k, -each * a) for terms, _ in busy for k, a in terms], each * sum(n for _, n in busy))
+def _park_beside_prefill(rows: Rows, w: str, p: Place, places: list[Place]) -> None:
+    """KV lies on, and is read from, the share of its nodes that the replicas at work have which load it."""
+    data, loading = rows.data, hit_columns(rows.data, w, p)
+    size, later = p.pool.config.platform.accelerators, range(1, len(data.retention[w]))
+    lie = [(rows.column("parked", w, i, p.id), kept_gb(data, w, i)) for i in (0, *later)]
+    read = [(rows.column("x", c.index), c.candidate.requests_per_s * c.candidate.load_bytes / GB) for c in loading]
+    read += [(k, unused_gb(data, w, i)) for i in later for k in moves(rows, w, i, p, places, out=True)]
+    for use, most in ((lie, p.stock.capacity_bytes), (read, p.stock.read_bytes_per_s)):
+        rows.add(use + [(rows.column("x", c.index), -most / GB / size * c.candidate.charge) for c in loading])
+
+
+def _taken_of(rows: Rows, p: Place) -> tuple[list[tuple[int, float]], ...]:
+    """Bytes, reads and writes of a tier of a pool's nodes."""
+    data = rows.data
+    held: list[tuple[int, float]] = []
+    read: list[tuple[int, float]] = []
+    for name, k in list(rows.names.items()):
+        if name[0] == "spill" and name[2:] == (p.pool.id, p.stock.tier):
+            c = next(c.candidate for c in data.columns if c.index == name[1])
+            held.append((k, 1.0))
+            read.append((k, c.spill_read_bytes_per_s / c.spill_bytes))
+        if name[0] == "parked" and name[3] == p.id:
+            w, i = str(name[1]), int(str(name[2]))
+            load = next(c.candidate.load_bytes for c in hit_columns(data, w, p))
+            held.append((k, kept_gb(data, w, i)))
+            read.append((k, float(data.retention[w].d_hit[i]) * load / GB))
+        if name[0] == "move" and name[3] == p.id:
+            read.append((k, unused_gb(data, str(name[1]), int(str(name[2])))))
+    write = [(k, 1.0) for name, k in rows.names.items() if name[0] == "written" and name[3] == p.id]
+    return held, read, write
 
 
 def _write_tiers(rows: Rows) -> None:
-    """Bytes and reads of each tier of a pool's nodes."""
-    data = rows.data
-    for p in data.places:
-        held: list[tuple[int, float]] = []
-        read: list[tuple[int, float]] = []
-        for name, k in list(rows.names.items()):
-            if name[0] == "spill" and name[2:] == (p.pool.id, p.stock.tier):
-                c = next(c.candidate for c in data.columns if c.index == name[1])
-                held.append((k, 1.0))
-                read.append((k, c.spill_read_bytes_per_s / c.spill_bytes))
-            if name[0] == "parked" and name[3] == p.id:
-                w, i = str(name[1]), int(str(name[2]))
-                load = next(c.candidate.load_bytes for c in hit_columns(data, w, p))
-                held.append((k, kept_gb(data, w, i)))
-                read.append((k, float(data.retention[w].d_hit[i]) * load / GB))
-        write = [(k, 1.0) for name, k in rows.names.items() if name[0] == "written" and name[3] == p.id]
+    """Bytes, reads, writes and wear of each tier of a pool's nodes."""
+    for p in rows.data.places:
+        held, read, write = _taken_of(rows, p)
         port = p.stock.link_bytes_per_s if p.stock.pooled else np.inf
         rows.add(held, 0.0, rows.nodes(p.stock.capacity_bytes / GB, p.pool))
         rows.add(read, 0.0, rows.nodes(min(p.stock.read_bytes_per_s, port) / GB, p.pool))
         rows.add(write, 0.0, rows.nodes(min(p.stock.write_bytes_per_s, port) / GB, p.pool))
         if np.isfinite(p.stock.endurance_bytes_per_s):
             rows.add(write, 0.0, rows.nodes(p.stock.endurance_bytes_per_s / GB, p.pool))
+
+
+def _write_appliances(rows: Rows) -> None:
+    """What the nodes attached to an appliance take of it together: ports, bytes, reads and writes."""
+    for box in rows.data.pools:
+        lends, name = box.config.lends, box.config.platform.id
+        hosts = [p for p in rows.data.pools if p.config.attached == name]
+        if lends is None or not hosts:
+            continue
+        rows.add([], 0.0, rows.nodes(box.config.platform.most_hosts, box) + rows.nodes(-1.0, *hosts))
+        there = [p for p in rows.data.places if p.pool in hosts and p.stock.tier == lends.tier]
+        every = [_taken_of(rows, p) for p in there]
+        sizes = (lends.capacity_bytes, lends.read_bytes_per_s, lends.write_bytes_per_s)
+        for k, size in enumerate(sizes):
+            rows.add([term for taken in every for term in taken[k]], 0.0, rows.nodes(size / GB, box))
 
 
 def work_w(data: ModelData, c: Column) -> float:

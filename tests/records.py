@@ -6,6 +6,7 @@ rack, so that a test states only what it is about.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -57,6 +58,12 @@ def platform(
     )  # fmt: skip
 
 
+def appliance(part_id: str = "box", *, most_hosts: int = 16, **stock: Any) -> Pool:
+    """Return a pool of appliances of pooled memory whose tier `cxl` has some figures."""
+    box = dataclasses.replace(platform(part_id, accelerators=0), most_hosts=most_hosts)
+    return Pool(configuration(box, lends=tier("cxl", **stock)), 1.0)
+
+
 def tier(
     name: str = "ddr", *, capacity_bytes: float = TB, read_bytes_per_s: float = TB, link_bytes_per_s: float = TB,
     pooled: bool = False, write_bytes_per_s: float | None = None, endurance_bytes_per_s: float = math.inf,
@@ -73,14 +80,14 @@ def tier(
 def configuration(
     of: Platform | None = None, label: str = "standard", *, tiers: Sequence[TierStock] = (),
     chip: Accelerator | None = None, bought: Sequence[tuple[str, int]] = (), provisioned_w: float = 1e3,
-    host_drawn_w: float = 0.0, price_usd: float = 1e3,
+    host_drawn_w: float = 0.0, price_usd: float = 1e3, attached: str = "", lends: TierStock | None = None,
 ) -> Configuration:  # fmt: skip
     """Return a platform with its memory, price and watts."""
     of = platform() if of is None else of
     return Configuration(
         id=f"{of.id}/{label}", platform=of, accelerator=(chip or accelerator()) if of.accelerators else None,
         tiers=tuple(tiers), bought=tuple(bought), removed_bytes=0.0, provisioned_w=provisioned_w,
-        host_drawn_w=host_drawn_w, price_usd=price_usd,
+        host_drawn_w=host_drawn_w, price_usd=price_usd, attached=attached, lends=lends,
     )  # fmt: skip
 
 

@@ -38,6 +38,7 @@ MIXED = [
     {"id": "agentic_coding", "requests_per_s": 12.0},
     {"id": "reasoning_deep", "requests_per_s": 1.6},
 ]
+BOX = "cxl_box_cmmb_16tb"
 SPILLING = [{"id": "long_memory_companion", "requests_per_s": 2.0, "kv_read_frac": 0.02, "tpot_s": 1.0, "ttft_s": None}]
 
 
@@ -74,6 +75,15 @@ def stated(catalog: Catalog) -> Plain:
     """The cheapest build for stated rates."""
     asked = {"objective": {"name": "tco"}, "demand": {"mode": "fixed", "floor_frac": 0.9}}
     return built(catalog, {"mi350x_8", "gb200_nvl72"}, workload=MIXED, **asked)
+
+
+@pytest.fixture(scope="module")
+def attached(catalog: Catalog) -> Plain:
+    """A megawatt of two classes whose nodes share appliances of pooled memory over their own lanes, within 1%."""
+    asked = [item for item in MIXED if item["id"] != "agentic_coding"]
+    place = {**SITE, "water_l_per_s": None, "co2_kg_per_s": None, "floor_m2": None}
+    plain: Plain = {"build": {**BUILD, "power_caps": [1.0]}, "solver": {"gap": 0.01}}
+    return built(catalog, {"mi350x_8", BOX}, workload=asked, site=place, allow=[BOX], **plain)
 
 
 def load(design: Plain, **where: Any) -> Plain:
@@ -134,14 +144,15 @@ def violations(design: Plain) -> list[str]:
 # --- designs that stand ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["site", "spilled", "stated"])
+@pytest.mark.parametrize("name", ["site", "spilled", "stated", "attached"])
 def test_solved_designs_pass(name: str, request: pytest.FixtureRequest) -> None:
     report = audit(Design(**request.getfixturevalue(name)))
     assert report["violations"] == []
     assert report["ok"] and report["checks"] > 150 and report["worst"] <= TOLERANCE
 
 
-def test_designs_show_what_the_plants_need(site: Plain, spilled: Plain) -> None:
+def test_designs_show_what_the_plants_need(site: Plain, spilled: Plain, attached: Plain) -> None:
+    assert any(item["tier"] == "cxl_pool" for item in attached["load"])
     assert {item["role"] for item in site["load"]} == {"prefill", "decode", "mixed"}
     assert {item["tier"].startswith("pooled_") for item in site["load"] if item["cache"] == "hit"} == {True, False}
     assert {item["racks"][0]["own"] for item in site["pools"]} == {True, False}
@@ -587,6 +598,39 @@ def parked_bytes_too_few(d: Plain) -> None:
     placed(d, kind="parked")["bytes"] *= 0.99
 
 
+@plant("site", "bytes/s read where it lay: .* is below")
+def moved_without_reading(d: Plain) -> None:
+    place = placed(d, kind="parked", moved_out_bytes_per_s=lambda moved: moved > 1e9)
+    place["moved_out_bytes_per_s"] *= 0.9
+
+
+@plant("site", "bytes/s that move out of it: .* is above")
+def moved_more_than_leaves(d: Plain) -> None:
+    place = placed(d, kind="parked", moved_out_bytes_per_s=lambda moved: moved > 1e9)
+    place["moved_out_bytes_per_s"] *= 1.1
+
+
+@plant("site", "reads of hits and of what moves out: .* is below")
+def moves_not_among_the_reads(d: Plain) -> None:
+    place = placed(d, kind="parked", moved_out_bytes_per_s=lambda moved: moved > 1e9)
+    place["read_bytes_per_s"] -= place["moved_out_bytes_per_s"]
+
+
+@plant("site", "moves are not numbers")
+def moved_a_negative_amount(d: Plain) -> None:
+    placed(d, kind="parked")["moved_out_bytes_per_s"] = -1.0
+
+
+@plant("site", "parked KV of .*: bytes/s written: .* is below")
+def moved_without_writing(d: Plain) -> None:
+    placed(d, kind="parked", segment=lambda i: i > 0, write_bytes_per_s=lambda n: n > 1e9)["write_bytes_per_s"] *= 0.9
+
+
+@plant("site", "reads from the share of the replicas that load it")
+def own_memory_slower_than_said(d: Plain) -> None:
+    row(d, "platforms", "gb200_nvl72")["host_mem_bw_gb_s"] = 100.0
+
+
 @plant("site", "parked KV of .*: bytes in the share of the replicas that load it")
 def parked_where_nobody_loads(d: Plain) -> None:
     tier = placed(d, kind="parked", tier=lambda name: not name.startswith("pooled_"))["tier"]
@@ -639,6 +683,46 @@ def hits_from_storage_that_is_not_there(d: Plain) -> None:
 @plant("site", "tier pooled_hdd of .*: reads")
 def storage_ports_too_slow(d: Plain) -> None:
     row(d, "platforms", "storage_hdd_4u90")["nic_gbit_s"] = 0.001
+
+
+@plant("attached", "appliances .*: nodes attached to their ports")
+def more_nodes_than_an_appliance_has_ports_for(d: Plain) -> None:
+    row(d, "platforms", BOX)["most_hosts"] = 1
+
+
+@plant("attached", "appliances .*: nodes attached to their ports")
+def appliance_that_is_none(d: Plain) -> None:
+    pool(d, platform=BOX)["quantity"] = 0
+
+
+@plant("attached", "appliances .*: bytes")
+def appliances_too_small_for_what_all_nodes_park(d: Plain) -> None:
+    row(d, "platforms", BOX)["host_mem_std_gb"] = 1000.0
+
+
+@plant("attached", "appliances .*: reads")
+def appliances_too_slow_for_what_all_nodes_read(d: Plain) -> None:
+    placed(d, tier="cxl_pool", kind="parked")["read_bytes_per_s"] += 1e12
+
+
+@plant("attached", "appliances .*: writes")
+def appliances_too_slow_for_what_all_nodes_write(d: Plain) -> None:
+    placed(d, tier="cxl_pool", kind="parked")["write_bytes_per_s"] += 1e12
+
+
+@plant("attached", "cxl devices in a node's bays or lanes")
+def no_lanes_for_the_adapters(d: Plain) -> None:
+    row(d, "platforms", "mi350x_8")["cxl_lanes"] = 8
+
+
+@plant("attached", "holds other devices than configuration")
+def nodes_named_as_attached_that_are_not(d: Plain) -> None:
+    pool(d, attached=BOX)["attached"] = ""
+
+
+@plant("attached", "KV loaded by a replica over its own link and share")
+def adapters_too_slow_for_hits(d: Plain) -> None:
+    row(d, "links", str(row(d, "platforms", BOX)["host_link_id"]))["peak_gb_s"] = 0.001
 
 
 @plant("site", "KV loaded by a replica over its own link and share")

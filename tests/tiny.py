@@ -44,11 +44,12 @@ Ordered = TypeVar("Ordered", Platform, Rack)
 
 @dataclass
 class Draw:
-    """What is drawn step by step for one instance; `more` and `buyer` draw prices, orders and wishes apart."""
+    """What is drawn step by step for one instance; `more`, `buyer` and `reads` draw prices, wishes, slow devices apart."""
 
     rng: np.random.Generator
     more: np.random.Generator
     buyer: np.random.Generator
+    reads: np.random.Generator
     whole: bool
     objective: str
     wired: bool = False
@@ -85,7 +86,7 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
         Whole replicas; the instance is then smaller still.
     """
     key = [seed, *objective.encode()]
-    draw = Draw(*(np.random.default_rng(k) for k in (key, [*key, 1], [*key, 2])), whole, objective)
+    draw = Draw(*(np.random.default_rng(k) for k in (key, *([*key, n] for n in (1, 2, 3)))), whole, objective)
     draw.wired = not whole and draw.chance(0.2)
     works = [_class(draw, name) for name in ("a", "b")[: 1 if whole or draw.chance(0.4) else 2]]
     platforms = [_terms(draw, platform(n, accelerators=_accelerators(draw), **_ports(draw))) for n in ("p", "q")]
@@ -94,6 +95,8 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
     reuse = [w for w in works if w.reuse_frac_max > 0]
     if reuse and not draw.wired and draw.chance(0.5):
         _storage(draw)
+    if not draw.wired and not draw.whole and len(draw.pools) <= 2 and draw.more.random() < 0.4:
+        _appliance(draw)
     _housings(draw)
     for work in works:
         _columns(draw, work)
@@ -177,8 +180,9 @@ def _stock(draw: Draw, name: str, pooled: bool = False) -> TierStock:
     """Draw a tier; some are so slow that reads bind before bytes."""
     slow = 0.02 if draw.chance(0.4) and name != "ddr" else 1.0
     wears = name != "ddr" and draw.chance(0.4)
+    slowest = float(10.0 ** draw.reads.uniform(-3.0, -1.0)) if draw.reads.random() < 0.25 else 1.0
     return tier(
-        name, capacity_bytes=draw.between(50, 800) * GB, read_bytes_per_s=slow * draw.between(5, 200) * GB,
+        name, capacity_bytes=draw.between(50, 800) * GB, read_bytes_per_s=slowest * slow * draw.between(5, 200) * GB,
         link_bytes_per_s=slow * draw.between(3, 60) * GB, pooled=pooled,
         write_bytes_per_s=draw.between(0.2, 5) * GB if pooled or draw.chance(0.4) else None,
         endurance_bytes_per_s=draw.between(0.1, 2) * GB if wears else math.inf,
@@ -224,6 +228,22 @@ def _storage(draw: Draw) -> None:
     part = platform("s", accelerators=0, **_ports(draw))
     draw.pools.append(Pool(_configured(draw, part, "drives", [_stock(draw, "flash", pooled=True)], []), 1.0))
     draw.changes["supply.platform.s"] = int(draw.rng.integers(1, 3))
+
+
+def _appliance(draw: Draw) -> None:
+    """Draw an appliance of pooled memory and a platform whose nodes may be attached to it; it binds before they do."""
+    pool = draw.pools[0]
+    seen = tier("cxl", capacity_bytes=draw.between(300, 900) * GB, read_bytes_per_s=draw.between(20, 200) * GB,
+                link_bytes_per_s=draw.between(20, 60) * GB)  # fmt: skip
+    config = pool.config
+    draw.pools.append(Pool(dataclasses.replace(
+        config, id=f"{config.platform.id}/attached", tiers=(*config.tiers, seen), attached="box",
+        price_usd=0.9 * config.price_usd), 1.0))  # fmt: skip
+    box = dataclasses.replace(platform("box", accelerators=0), most_hosts=int(draw.rng.integers(1, 3)))
+    lends = tier("cxl", capacity_bytes=draw.between(20, 500) * GB, read_bytes_per_s=draw.between(0.05, 20) * GB,
+                 write_bytes_per_s=draw.between(0.02, 2) * GB)  # fmt: skip
+    draw.pools.append(Pool(dataclasses.replace(_configured(draw, box, "standard", [], []), lends=lends), 1.0))
+    draw.changes["supply.platform.box"] = int(draw.rng.integers(1, 3))
 
 
 def _housings(draw: Draw) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyomo.environ as pyo
 
+from solver.model.appliances import add_appliances
 from solver.model.compute import add_compute
 from solver.model.data import ModelData
 from solver.model.demand import add_demand
@@ -19,8 +20,8 @@ from solver.model.stock import add_assignment, add_stock
 from solver.model.tiers import add_tiers
 
 PARTS = (
-    add_demand, add_racks, add_compute, add_memory, add_parking, add_tiers, add_network, add_assignment, add_limits,
-    add_kinds, add_practical,
+    add_demand, add_racks, add_compute, add_memory, add_parking, add_tiers, add_appliances, add_network,
+    add_assignment, add_limits, add_kinds, add_practical,
 )  # fmt: skip
 """Each adds its variables and rows to one period; a later part may use what an earlier one added."""
 

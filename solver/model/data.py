@@ -195,6 +195,12 @@ class ModelData:
         return _group(self.housings, lambda housing: housing.pool.id)
 
     @cached_property
+    def appliances(self) -> dict[str, Pool | None]:
+        """Appliances of pooled memory to which nodes may be attached, by platform id; None where the data has none."""
+        there = {p.config.platform.id: p for p in self.pools if p.config.lends}
+        return {p.config.attached: there.get(p.config.attached) for p in self.pools if p.config.attached}
+
+    @cached_property
     def missing_roles(self) -> dict[str, list[str]]:
         """Roles that no column can take, by class; classes that can be served are not there."""
         roles: dict[str, set[str]] = {w.id: set() for w in self.workloads}
@@ -272,8 +278,10 @@ def model_data(
             at = [None]
         columns += [Column(candidate, place, len(columns) + k) for k, place in enumerate(at)]
     tiers = {c.candidate.tier for c in columns}
+    attached = {p.config.attached for p in pools.values()}
     for config in configs:
-        if given_nodes or any(stock.pooled and stock.tier in tiers for stock in config.tiers):
+        lends = config.lends is not None and config.platform.id in attached
+        if given_nodes or lends or any(stock.pooled and stock.tier in tiers for stock in config.tiers):
             pool(config, 1.0)
     made = tuple(pools.values())
     return ModelData(

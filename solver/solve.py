@@ -33,8 +33,6 @@ from solver.study import Study
 from solver.widths import FewReplicasError, Make, Settled, check_widths, early_check, narrowed, settle_widths
 
 NOTHING = "serving nothing is best: no build is worth what it costs, or the limits leave room for none"
-SOLVES = 3
-"""From this solve on, a queue that is too wide is of one replica."""
 LAYOUT_ROUNDS = 8
 """How often replicas that find no room in whole nodes may be taken off, before the design is given up."""
 
@@ -115,12 +113,10 @@ def solve_scenario(
     for solves in count(1):
         settled = settle_widths(scenario, make, clock)
         relaxations += settled.relaxations
-        clock.report("candidates", None, None, None)
         try:
             design = solve_prepared(settled, clock, keep, bound)
         except FewReplicasError as few:
-            lowest, bound = solves >= SOLVES, few.bound
-            scenario = narrowed(settled.data.scenario, dict.fromkeys(few.widths, 1) if lowest else few.widths)
+            bound, scenario = few.bound, narrowed(settled.data.scenario, few.widths, solves)
             clock = dataclasses.replace(
                 clock, time_limit_s=clock.elapsed_s + scenario.study.solver.time_limit_s, stopped_by=""
             )
@@ -180,8 +176,9 @@ def solve_prepared(
     data, candidates = settled.data, settled.candidates
     scenario = data.scenario
     if settled.ready is None:
-        return unbuilt(scenario, candidates, INFEASIBLE, unserved_classes(data))
-    seconds = {"candidates_s": max(0.0, clock.elapsed_s - settled.ready.model_s - settled.ready.relaxation_s)}
+        thin = [f"{name}, {role}: only {width} share a router" for (name, role), width in scenario.widths.items()]
+        return unbuilt(scenario, candidates, INFEASIBLE, unserved_classes(data) + thin)
+    seconds = {"candidates_s": settled.candidates_s}
     solved = optimise(data, clock, settled.ready, bound, early_check(settled.ready, clock))
     if solved.found.values is None:
         if solved.found.status == NO_POINT:

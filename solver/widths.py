@@ -47,6 +47,8 @@ Make = Callable[[Scenario], tuple[ModelData, CandidateSet]]
 PREFILLING = ("prefill", "mixed")
 DUST = 1e-4
 """Replicas of a queue below which a point is taken not to use it; a design is not let off so."""
+SOLVES = 3
+"""From the third design on that does not stand, its thin queues are of one replica."""
 _ROUNDING = 1e-6
 """Part of a replica that a whole one may lack."""
 
@@ -79,12 +81,15 @@ class Settled:
         None where a class that must be served cannot be.
     relaxations : int
         How many it took.
+    candidates_s : float
+        Seconds it took to make these columns.
     """
 
     data: ModelData
     candidates: CandidateSet
     ready: Ready | None
     relaxations: int
+    candidates_s: float
 
 
 def few_replicas(shares: Iterable[tuple[Queue, int, float]], least: float = 0.0) -> dict[Queue, int]:
@@ -142,9 +147,10 @@ def too_wide(data: ModelData, at: Mapping[int, int], values: FloatArray, least: 
     return few_replicas((((c.workload, c.role), c.router_width, replicas) for c, replicas in columns), least)
 
 
-def narrowed(scenario: Scenario, widths: Mapping[Queue, int]) -> Scenario:
-    """Return the scenario with some queues narrower."""
-    return dataclasses.replace(scenario, widths={**scenario.widths, **widths})
+def narrowed(scenario: Scenario, widths: Mapping[Queue, int], solves: int = 0) -> Scenario:
+    """Return the scenario with some queues narrower; after `SOLVES` solves these share nothing any more."""
+    lower = widths if solves < SOLVES else dict.fromkeys(widths, 1)
+    return dataclasses.replace(scenario, widths={**scenario.widths, **lower})
 
 
 def settle_widths(scenario: Scenario, make: Make, clock: Clock) -> Settled:
@@ -159,16 +165,19 @@ def settle_widths(scenario: Scenario, make: Make, clock: Clock) -> Settled:
     """
     relaxations = 0
     while True:
+        begun = clock.elapsed_s
         data, candidates = make(scenario)
+        took = clock.elapsed_s - begun
+        clock.report("candidates", None, None, None)
         if unserved_classes(data):
-            return Settled(data, candidates, None, relaxations)
+            return Settled(data, candidates, None, relaxations, took)
         ready = relaxed_model(data, clock)
         relaxations += 1
         few: dict[Queue, int] = {}
         if ready.relaxed.values is not None and not clock.stop():
             few = too_wide(data, Layout.of(data, ready.model, ready.program).replicas, ready.relaxed.values)
         if not few:
-            return Settled(data, candidates, ready, relaxations)
+            return Settled(data, candidates, ready, relaxations, took)
         scenario = narrowed(data.scenario, few)
 
 
@@ -285,7 +294,9 @@ def optimise_at_widths(scenario: Scenario, make: Make, clock: Clock) -> Solved |
     clock : Clock
     """
     bound: float | None = None
+    solves = 0
     while True:
+        solves += 1
         settled = settle_widths(scenario, make, clock)
         if settled.ready is None:
             return None
@@ -294,7 +305,7 @@ def optimise_at_widths(scenario: Scenario, make: Make, clock: Clock) -> Solved |
             return standing(optimise(settled.data, clock, settled.ready, bound, check), clock)
         except FewReplicasError as few:
             bound = few.bound
-            scenario = narrowed(settled.data.scenario, few.widths)
+            scenario = narrowed(settled.data.scenario, few.widths, SOLVES if clock.stop() else solves)
 
 
 def width_records(load: Sequence[Record]) -> list[Record]:

@@ -764,7 +764,7 @@ def ports_too_slow_to_take_over(d: Plain) -> None:
 
 @plant("site", "no share of its node's that the study offers")
 def ports_that_are_no_share(d: Plain) -> None:
-    load(d, role="decode")["ports_per_replica"] *= 1.1
+    load(d, ports_per_replica=lambda n: n > 0)["ports_per_replica"] *= 1.1
 
 
 @plant("site", "its node cannot wire")

@@ -18,6 +18,7 @@ from solver.auditing.memory import check_memory
 from solver.auditing.network import check_network
 from solver.auditing.nodes import read_nodes
 from solver.auditing.pairs import check_pairs
+from solver.auditing.queues import check_queues
 from solver.auditing.rows import Facts
 from solver.auditing.serving import check_entry
 from solver.auditing.totals import (
@@ -73,6 +74,7 @@ def _run(design: Design, checks: Checks) -> None:
         checks.true("load: two entries with the same id", len(identities) == len(entries))
         for entry in entries:
             check_entry(facts, entry, nodes, checks)
+        check_queues(entries, design.solver["queues"], checks)
         check_replicas(nodes, entries, whole=facts.study.build.whole_replicas, checks=checks)
         check_pairs(facts, entries, checks)
         check_network(facts, nodes, entries, checks)

@@ -58,6 +58,8 @@ class Candidate:
         Switch ports that the replica's network cards are wired to.
     evidence : int
         0 measured regime, 1 extrapolated, 2 none.
+    router_width : int
+        Replicas that must share one queue for that load; 1 where requests go to the node that holds their prefix.
     configurations : tuple of str
         Of its platform, those whose own tier hits are loaded from as fast as these figures say; empty where none is.
     halves : tuple of Half
@@ -91,6 +93,7 @@ class Candidate:
     handover_bytes: float
     ports: float
     evidence: int
+    router_width: int = 1
     configurations: tuple[str, ...] = ()
     halves: tuple[Half, ...] = ()
 

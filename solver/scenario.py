@@ -70,7 +70,8 @@ class Assumption:
 class Scenario:
     """Study and catalog brought together.
 
-    `fleet` counts owned nodes by configuration id; platforms of `only_owned` may be used and not bought.
+    `fleet` counts owned nodes by configuration id; platforms of `only_owned` may be used and not bought. `widths`
+    by class id and role are router widths below the study's, frozen because no more replicas stood.
     """
 
     catalog: Catalog
@@ -106,6 +107,12 @@ class Scenario:
     only_owned: frozenset[str] = frozenset()
     accelerator_afr_frac: float = 0.0
     platform_afr_frac: float = 0.0
+    widths: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    def router_width(self, workload_id: str, role: str) -> int:
+        """Replicas that share a queue: what the study says, or fewer where fewer stand (`widths`)."""
+        most = self.study.build.router_width
+        return min(most, self.widths.get((workload_id, role), most))
 
     def spare_share(self, platform: Platform, accelerator: Accelerator | None) -> float:
         """Return the share of a platform's nodes that is away for repair, on average.
@@ -420,6 +427,16 @@ def _workload(todo: _Resolver, spec: WorkloadSpec, total_share: float) -> Worklo
             Problem(todo.study.name, f"workload {spec.id}", "system_tokens", str(value["system_tokens"]),
                     "leaves nothing of the prompt to a request itself", f"below isl_tokens, {value['isl_tokens']:g}")
         )  # fmt: skip
+    if spec.promise_on != "all" and value["ttft_s"] is None:
+        lack = "has no TTFT promise to bind"
+    elif spec.promise_on == "hit" and not (curve and value["reuse_frac_max"]):
+        lack = "no request of the class can hit"
+    else:
+        lack = ""
+    if lack:
+        todo.problems.append(
+            Problem(todo.study.name, f"workload {spec.id}", "promise_on", spec.promise_on, lack, "all")
+        )
     return Workload(
         id=spec.id,
         name=str(row["name"]),
@@ -430,10 +447,11 @@ def _workload(todo: _Resolver, spec: WorkloadSpec, total_share: float) -> Worklo
         osl_cv=value["osl_cv"] or 0.0,
         reuse_frac_max=(value["reuse_frac_max"] or 0.0) if curve else 0.0,
         reuse_curve=curve,
-        arrival_cv=value["arrival_cv"] or 1.0,
+        arrival_cv=1.0 if value["arrival_cv"] is None else value["arrival_cv"],
         ttft_s=value["ttft_s"],
         tpot_s=value["tpot_s"],
         percentile=value["percentile"] or 0.5,
+        promise_on=spec.promise_on,
         weight_precisions=tuple(value["weight_precisions"]),
         kv_precision=value["kv_precision"],
         kv_read_frac=value["kv_read_frac"] or 1.0,

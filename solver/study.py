@@ -116,7 +116,11 @@ class FleetSpec(Spec):
 
 
 class WorkloadSpec(Spec):
-    """One class: a catalog id, its demand, and whatever the study changes of the catalog's row."""
+    """One class: a catalog id, its demand, and whatever the study changes of the catalog's row.
+
+    `promise_on` says which requests the TTFT promise binds: hits and misses each, hits alone, or every request by
+    its new tokens (`ttft_s` for each thousand).
+    """
 
     id: str
     requests_per_s: Positive | None = None
@@ -133,6 +137,7 @@ class WorkloadSpec(Spec):
     ttft_s: Positive | None = None
     tpot_s: Positive | None = None
     percentile: Annotated[float, Field(gt=0, lt=1)] | None = None
+    promise_on: Literal["all", "hit", "per_1k_new_tokens"] = "all"
     weight_precisions: list[str] | None = None
     kv_precision: str | None = None
     kv_read_frac: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -179,6 +184,7 @@ class BuildSpec(Spec):
     batch_points_per_octave: Annotated[int, Field(ge=1, le=96)] = 24
     max_batch: Annotated[int, Field(ge=1, le=65536)] = 4096
     chunk_tokens: Positive = 8192.0
+    router_width: Annotated[int, Field(ge=1, le=1024)] = 8
     max_platforms: Annotated[int, Field(ge=1)] | None = None
     min_platform_mw_frac: Annotated[float, Field(gt=0, le=1)] | None = None
     max_device_kinds: Annotated[int, Field(ge=0)] | None = None

@@ -27,6 +27,9 @@ class Workload:
         Promises; None means that none is given (offline work).
     percentile : float
         Share of requests that must keep the TTFT promise.
+    promise_on : str
+        Which requests the TTFT promise binds: ``all``, ``hit``, or ``per_1k_new_tokens``, where `ttft_s` is for
+        each thousand new tokens of the mean prompt.
     weight_precisions : tuple of str
         Precisions of weights that the class accepts.
     kv_precision : str
@@ -65,6 +68,23 @@ class Workload:
     price_usd_per_token: float | None = None
     unmet_usd_per_request: float | None = None
     system_tokens: float = 0.0
+    promise_on: str = "all"
+
+    def ttft_promise_s(self, cached: float) -> float | None:
+        """TTFT promised to a request of which some prompt tokens are cached; None where nothing is promised."""
+        if self.ttft_s is None or (self.promise_on == "hit" and cached <= self.system_tokens):
+            return None
+        return self.ttft_s * (self.isl - cached) / 1e3 if self.promise_on == "per_1k_new_tokens" else self.ttft_s
+
+    @property
+    def tightest_ttft_s(self) -> float | None:
+        """The shortest TTFT that any request of the class is promised."""
+        return self.ttft_promise_s(self.cached_on_hit)
+
+    @property
+    def wait_scv(self) -> float:
+        """Variation that enters the wait: ``ca2 + cs2 - 1`` of arrivals and lengths (Allen and Cunneen)."""
+        return self.arrival_cv**2 + self.isl_cv**2 - 1.0
 
     @property
     def context(self) -> float:

@@ -67,7 +67,7 @@ def site(catalog: Catalog) -> Plain:
 def spilled(catalog: Catalog) -> Plain:
     """A megawatt of one class whose decoding replicas keep part of their active KV in host memory."""
     place = {**SITE, "water_l_per_s": None, "co2_kg_per_s": None, "floor_m2": None}
-    return built(catalog, {"hgx_h100_8"}, workload=SPILLING, site=place)
+    return built(catalog, {"hgx_h100_8"}, workload=SPILLING, site=place, build={**BUILD, "router_width": 1})
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +196,13 @@ def test_entries_are_what_predict_says(site: Plain, catalog: Catalog) -> None:
 
 PLANTS: list[tuple[str, str, Plant, str]] = []
 """Name, fixture, what is done to the design, and a pattern that one of the violations must match."""
+
+
+def shared_queue(d: Plain) -> Plain:
+    """Return a queue of the design that replicas share."""
+    found: Plain = d["solver"]["queues"][0]
+    assert found["width"] > 1
+    return found
 
 
 def plant(fixture: str, words: str) -> Callable[[Plant], Plant]:
@@ -764,7 +771,7 @@ def ports_too_slow_to_take_over(d: Plain) -> None:
 
 @plant("site", "no share of its node's that the study offers")
 def ports_that_are_no_share(d: Plain) -> None:
-    load(d, ports_per_replica=lambda n: n > 0)["ports_per_replica"] *= 1.1
+    load(d, ports_per_replica=bool)["ports_per_replica"] *= 1.1
 
 
 @plant("site", "its node cannot wire")
@@ -824,6 +831,67 @@ def tpot_broken(d: Plain) -> None:
 @plant("site", "TTFT understated")
 def ttft_understated(d: Plain) -> None:
     load(d, role="prefill")["ttft_s"] *= 0.5
+
+
+@plant("site", "router width above the study's")
+def _(d: Plain) -> None:
+    load(d, role="prefill")["router_width"] = 1 + d["study"]["build"]["router_width"]
+
+
+@plant("site", "router width above the replicas that stand")
+def wider_than_what_stands(d: Plain) -> None:
+    d["study"]["build"]["router_width"] = 1000
+    load(d, role="prefill", cache="miss")["router_width"] = 1000
+
+
+@plant("site", "router width above the replicas that stand")
+def replicas_of_a_queue_went(d: Plain) -> None:
+    queue = shared_queue(d)
+    for entry in d["load"]:
+        if (entry["class"], entry["role"]) == (queue["class"], queue["role"]) and entry["router_width"] > 1:
+            entry["replicas"] *= 0.99 * queue["width"] / queue["replicas"]
+
+
+@plant("site", "width in solver.queues")
+def stated_width_of_a_queue(d: Plain) -> None:
+    shared_queue(d)["width"] -= 1
+
+
+@plant("site", "replicas in solver.queues")
+def stated_replicas_of_a_queue(d: Plain) -> None:
+    shared_queue(d)["replicas"] += 1.0
+
+
+@plant("site", "0 times in solver.queues")
+def queue_not_stated(d: Plain) -> None:
+    d["solver"]["queues"].clear()
+
+
+@plant("site", "queues that no load entry shares")
+def queue_of_nobody(d: Plain) -> None:
+    d["solver"]["queues"].append(shared_queue(d) | {"class": "nobody"})
+
+
+@plant("site", "hits in a node's own tier go to that node")
+def _(d: Plain) -> None:
+    d["study"]["build"]["router_width"] = 2
+    load(d, cache="hit", pool_id=lambda pool_id: pool_id is not None)["router_width"] = 2
+
+
+@plant("site", "router width is not a whole number")
+def _(d: Plain) -> None:
+    load(d, role="prefill")["router_width"] = 1.5
+
+
+@plant("site", "TTFT promise broken")
+def _(d: Plain) -> None:
+    workload(d, "agentic_coding")["promise_on"] = "per_1k_new_tokens"
+    workload(d, "agentic_coding")["ttft_s"] = 0.01
+
+
+@plant("site", "TTFT understated")
+def _(d: Plain) -> None:
+    workload(d, "chat_short")["arrival_cv"] = 20.0
 
 
 @plant("site", "TTFT promise broken")

@@ -152,6 +152,7 @@ class Facts:
         plain = {f.name for f in dataclasses.fields(Workload)} & set(value)
         fields = {name: value[name] or _USUAL.get(name, value[name]) for name in plain}
         fields |= {
+            "arrival_cv": 1.0 if value["arrival_cv"] is None else value["arrival_cv"],
             "name": row["name"], "isl": value["isl_tokens"], "osl": value["osl_tokens"], "requests_per_s": demand,
             "weight_precisions": tuple(value["weight_precisions"]),
             "price_usd_per_token": None if value["price_usd_per_million_tokens"] is None

@@ -8,8 +8,10 @@ from solver.auditing.checks import TOLERANCE, Checks
 from solver.auditing.entries import HIT, MISS, NONE, Entry
 from solver.auditing.network import check_wiring
 from solver.auditing.nodes import Node, Tier
+from solver.auditing.queues import check_width
 from solver.auditing.rows import Facts
 from solver.physics.queueing import wait_quantile
+from solver.workload import Workload
 
 
 def check_entry(facts: Facts, entry: Entry, nodes: dict[str, Node], checks: Checks) -> None:
@@ -29,6 +31,7 @@ def check_entry(facts: Facts, entry: Entry, nodes: dict[str, Node], checks: Chec
         if entry.is_hit:
             loaded = rate * entry.load_bytes
             checks.at_most(f"{what}: KV loaded by a replica over its own link and share", loaded, speed, "B/s")
+        check_width(facts, entry, what, checks)
         _check_ttft(facts, entry, rate, load_s, what, checks)
     if entry.role != "prefill":
         _check_tpot(entry, rate, what, checks)
@@ -122,12 +125,29 @@ def _check_ttft(facts: Facts, entry: Entry, rate: float, load_s: float, what: st
                        entry.out_bytes_per_s, "B/s")  # fmt: skip
     else:
         after_s, busy = load_s + entry.step_s, rate * entry.prefill_s / entry.lanes
-    wait = wait_quantile(busy, entry.prefill_s, work.isl_cv**2, work.percentile, entry.lanes) if rate > 0 else 0.0
+    servers = entry.lanes * entry.record["router_width"]
+    wait = wait_quantile(busy, entry.prefill_s, _variation(work), work.percentile, servers) if rate > 0 else 0.0
     ttft, stated = float(wait) + entry.prefill_s + after_s, entry.record["ttft_s"]
     checks.at_least(f"{what}: TTFT understated", stated, ttft, "s")
-    if work.ttft_s is not None:
-        checks.at_most(f"{what}: TTFT promise broken", ttft, work.ttft_s, "s")
-        checks.at_most(f"{what}: stated TTFT breaks the promise", stated, work.ttft_s, "s")
+    promise = _ttft_promise_s(work, entry.cached, is_hit=entry.is_hit)
+    if promise is not None:
+        checks.at_most(f"{what}: TTFT promise broken", ttft, promise, "s")
+        checks.at_most(f"{what}: stated TTFT breaks the promise", stated, promise, "s")
+
+
+def _ttft_promise_s(work: Workload, cached: float, *, is_hit: bool) -> float | None:
+    """Return the TTFT promised to hits or misses of a class, by what its promise is on; None for none."""
+    if work.ttft_s is None:
+        return None
+    if work.promise_on == "hit":
+        return work.ttft_s if is_hit else None
+    new_tokens = work.isl - cached
+    return work.ttft_s * (new_tokens / 1000.0 if work.promise_on == "per_1k_new_tokens" else 1.0)
+
+
+def _variation(work: Workload) -> float:
+    """Return what enters the wait in place of the service's variation, for arrivals that are not Poisson."""
+    return work.isl_cv**2 + work.arrival_cv**2 - 1.0
 
 
 def _received_s(facts: Facts, entry: Entry) -> float:
@@ -140,7 +160,10 @@ def _received_s(facts: Facts, entry: Entry) -> float:
 def _due_s(facts: Facts, entry: Entry) -> float:
     """Seconds within which a decoding replica takes over a prompt's KV."""
     share = float(facts.setting("build.handover_ttft_frac", facts.study.build.handover_ttft_frac))
-    return share * (entry.work.ttft_s or math.inf)
+    work = entry.work
+    hits = work.reuse_frac_max > 0
+    tightest = _ttft_promise_s(work, work.isl * work.reuse_frac_max, is_hit=hits)
+    return share * (math.inf if tightest is None else tightest)
 
 
 def _check_tpot(entry: Entry, rate: float, what: str, checks: Checks) -> None:

@@ -40,10 +40,11 @@ def prefill_halves(subject: Subject, source: Source | None) -> list[Candidate]:
     one, mine = _speeds(quiet, menu, perf)
     handover_s = np.maximum(out / mine, out / one) + quiet.scenario.scale_up_link.latency_s
     load_s = latency + load_bytes / np.maximum(speed, 1e-3)
-    rate, ttft = prefill_rate(quiet, perf, load_s + handover_s, lanes)
+    width, promise = quiet.width("prefill", source, cached), work.ttft_promise_s(cached)
+    rate, ttft = prefill_rate(quiet, perf, load_s + handover_s, lanes * width, promise)
     rate = np.minimum(np.minimum(rate, mine / out), speed / np.maximum(load_bytes, 1.0))
     busy = rate / perf.requests_per_s
-    good &= (speed > 0) & (rate > 0) & (ttft <= (np.inf if work.ttft_s is None else work.ttft_s))
+    good &= (speed > 0) & (rate > 0) & (ttft <= (np.inf if promise is None else promise))
     rows = Rows(
         menu=menu,
         perf=perf,
@@ -58,6 +59,7 @@ def prefill_halves(subject: Subject, source: Source | None) -> list[Candidate]:
         load_bytes=load_bytes,
         handover_bytes=out,
         is_half=True,
+        router_width=width,
     )
     return kept(quiet, rows, prune=True)
 

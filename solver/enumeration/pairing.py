@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -159,7 +160,7 @@ def _pair(group: _Group, i: int, j: int, first: int, second: int, rate: float) -
     )
 
 
-def undominated_pairs(found: list[Candidate], others: list[Candidate], *, by_size: bool) -> list[Candidate]:
+def undominated_pairs(found: list[Candidate], others: Sequence[Candidate], *, by_size: bool) -> list[Candidate]:
     """Return the pairs that neither another pair nor a mixed replica beats or equals in every cost, small ones first.
 
     All of them prefill and decode: per request/s they cost accelerators, watts above idle and ports, and nothing else.
@@ -168,7 +169,7 @@ def undominated_pairs(found: list[Candidate], others: list[Candidate], *, by_siz
     ----------
     found : list of Candidate
         Pairs of one class, cache and tier.
-    others : list of Candidate
+    others : sequence of Candidate
         What else the class has; mixed replicas of the same cache and tier count.
     by_size : bool
         Replicas of different sizes do not compete, since they are whole.

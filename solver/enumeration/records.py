@@ -36,6 +36,7 @@ class Rows:
         As in `Candidate`.
     is_half : bool
         True for replicas that only stand in pairs, where a smaller one leaves more room for others.
+    router_width : int
     """
 
     menu: Menu
@@ -51,6 +52,7 @@ class Rows:
     load_bytes: FloatArray
     handover_bytes: FloatArray
     is_half: bool = False
+    router_width: int = 1
 
 
 def kept(subject: Subject, rows: Rows, *, prune: bool) -> list[Candidate]:
@@ -97,6 +99,7 @@ def _record(subject: Subject, rows: Rows, reads: FloatArray, i: np.intp) -> Cand
         ports=float(menu.ports[i]),
         evidence=int(perf.evidence[i]),
         configurations=rows.source.configurations.get(platform_id, ()) if rows.source else (),
+        router_width=rows.router_width,
     )
 
 

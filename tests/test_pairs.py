@@ -214,6 +214,7 @@ def spoiled(design: Design, **changes: Any) -> list[str]:
         ({"role": "decode", "unit": "another"}, "is not one prefill and one decode entry"),
         ({"role": "prefill", "unit_replicas": 100}, "accelerators in one scale-up domain"),
         ({"role": "decode", "replicas": 0.5}, "prefill and decode replicas in proportion"),
+        ({"role": "decode", "present": 1e3}, "prefill and decode replicas that stand in proportion"),
         ({"role": "prefill", "requests_per_s": 1e-3}, "requests handed over against those taken over"),
         ({"role": "prefill", "handover": "network"}, "hands over by network, not by scale_up"),
         ({"role": "decode", "pool_id": "elsewhere"}, "differ in class, platform, cap or pool"),

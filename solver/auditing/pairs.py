@@ -40,5 +40,7 @@ def _check_unit(what: str, mine: list[Entry], checks: Checks) -> None:
     checks.at_most(f"{what}: accelerators in one scale-up domain", taken, prefill.domain)
     units = [e.replicas / float(e.record["unit_replicas"]) for e in (prefill, decode)]
     checks.equal(f"{what}: prefill and decode replicas in proportion", units[0], units[1], scale=1e-6)
+    stand = [e.present / float(e.record["unit_replicas"]) for e in (prefill, decode)]
+    checks.equal(f"{what}: prefill and decode replicas that stand in proportion", stand[0], stand[1], scale=1e-6)
     given, got = (float(e.record["requests_per_s"]) for e in (prefill, decode))
     checks.equal(f"{what}: requests handed over against those taken over", given, got, "1/s", scale=1e-6)

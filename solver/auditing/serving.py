@@ -73,7 +73,8 @@ def _check_shape(facts: Facts, entry: Entry, nodes: dict[str, Node], what: str, 
     if pool is not None:
         checks.true(f"{what}: its pool {pool.pool_id} has another platform or cap", pool.family == entry.family)
     checks.at_most(f"{what}: replicas at work against those that stand", entry.replicas, entry.present)
-    if not entry.is_hit or entry.pool_id is None:
+    half = entry.unit is not None and entry.role == "decode"  # stands with the half that loads hits
+    if entry.pool_id is None or not (entry.is_hit or half):
         checks.at_most(f"{what}: replicas that stand below their rated load", entry.present, entry.replicas)
     taken = entry.present * entry.charge
     checks.equal(f"{what}: accelerators of its replicas", record["accelerators"], taken, scale=1e-3)

@@ -16,7 +16,7 @@ from solver.study import BuildSpec
 
 
 def roles_of(build: BuildSpec) -> tuple[str, ...]:
-    """Roles to make candidates for; pairs last, where the study lets prefill and decode stand apart."""
+    """Roles to make candidates for; pairs last, where prefill and decode may stand apart and so also side by side."""
     paired = build.scale_up_handover and {"prefill", "decode"} <= set(build.roles)
     return (*build.roles, PAIR) if paired else tuple(build.roles)
 

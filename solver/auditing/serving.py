@@ -162,7 +162,8 @@ def _due_s(facts: Facts, entry: Entry) -> float:
     share = float(facts.setting("build.handover_ttft_frac", facts.study.build.handover_ttft_frac))
     work = entry.work
     hits = work.reuse_frac_max > 0
-    tightest = _ttft_promise_s(work, work.isl * work.reuse_frac_max, is_hit=hits)
+    cached = max(work.isl * work.reuse_frac_max, work.system_tokens)
+    tightest = _ttft_promise_s(work, cached, is_hit=hits)
     return share * (math.inf if tightest is None else tightest)
 
 

@@ -36,7 +36,7 @@ def add_baselines(design: Design, data: ModelData, clock: Clock) -> Design:
         return design
     clock.report("baselines", None, None, None)
     baselines = [best_single_platform(data, clock), hbm_only_colocated(data, clock)]
-    value = float(design.objective["value"])
+    value = design.value_in_parts  # comparisons count replicas in parts
     records = [with_gain(record, value, design.objective["sense"]) for record in baselines if record]
     chief = chief_platform(design)
     without = subset(data, keep_pool=lambda pool: pool.config.platform.id != chief)

@@ -42,6 +42,8 @@ class Polished:
         Platforms, configurations, pools and candidates used, for the report.
     free, fixed : Program
         The model, and the same with the integers of the design: only its continuous part is free.
+    in_parts : float or None
+        Of a design of whole replicas, the objective of the polished one whose replicas are counted in parts.
     """
 
     data: ModelData
@@ -51,6 +53,31 @@ class Polished:
     kinds_after: dict[str, int]
     free: Program
     fixed: Program
+    in_parts: float | None = None
+
+    def proven(self, sense: int) -> float:
+        """Objective that stands against the bound: the better of replicas in parts and whole ones."""
+        return self.value if self.in_parts is None else max(self.value, self.in_parts, key=lambda v: sense * v)
+
+    def with_point(
+        self,
+        data: ModelData,
+        model: pyo.ConcreteModel,
+        program: Program,
+        values: FloatArray,
+        solved: Solved,
+        clock: Clock,
+    ) -> Polished | None:
+        """Return the design of whole replicas at a point of another model; None where its continuous part has none."""
+        fixed = _fix_integers(program, values)
+        cost, offset = kept_as(fixed, solved, self.value)
+        best = solve_lp(fixed, cost, offset, clock)
+        if best.values is None:
+            return None
+        load_values(fixed, best.values)
+        kinds = _kinds(data, *used_parts(model, data))
+        value = _value(fixed, best.values, solved)
+        return Polished(data, model, value, self.kinds_before, kinds, program, fixed, in_parts=self.value)
 
 
 def with_gaps(polished: Polished, solved: Solved, gaps: dict[str, float], clock: Clock) -> Polished:
@@ -75,7 +102,7 @@ def with_gaps(polished: Polished, solved: Solved, gaps: dict[str, float], clock:
     idle = np.asarray([wanted.get(id(row.constraint), 0.0) for row in fixed.rows])
     fixed = dataclasses.replace(fixed, row_upper=fixed.row_upper - idle)
     free = dataclasses.replace(polished.free, row_upper=fixed.row_upper)
-    cost, offset = _linear(fixed, solved, polished.value)
+    cost, offset = kept_as(fixed, solved, polished.value)
     best = solve_lp(fixed, cost, offset, clock)
     if best.values is None:
         found = solve_mip(free, cost, offset, clock, upper=free.upper, gap=1e-5, time_limit_s=SETTLE_TIME_S)
@@ -112,7 +139,7 @@ def polish(solved: Solved, clock: Clock) -> Polished:
     before = _kinds(solved.data, columns, pools)
     start = point_of(solved.program)
     data = used_data(solved.data, _offered(solved.data, set(columns), set(pools)), set(pools))
-    model, program = _small(data, solved)
+    model, program = small_model(data, solved)
     target, certain = _reduce(model, program, data, solved, start, clock)
     columns, pools = used_parts(model, data)
     start = point_of(program)
@@ -125,7 +152,7 @@ def polish(solved: Solved, clock: Clock) -> Polished:
     return settle(data, solved, target, start, clock, before)
 
 
-def _small(data: ModelData, solved: Solved) -> tuple[pyo.ConcreteModel, Program]:
+def small_model(data: ModelData, solved: Solved) -> tuple[pyo.ConcreteModel, Program]:
     """The model of a cut of the data, compiled."""
     model = build_model(data)
     add_objective(model, data, solved.objective)
@@ -179,7 +206,7 @@ def _reducer(
     upper: FloatArray | None,
 ) -> Reducer:
     """A reducer of the costs and the cut that a target means."""
-    cost, offset = _linear(program, solved, target)
+    cost, offset = kept_as(program, solved, target)
     cut = 0.0 if solved.is_ratio else -solved.objective.sense * target
     return Reducer(data, model, program, cost, offset, cut + 1e-9 * abs(target), values, clock, upper)
 
@@ -265,8 +292,8 @@ def settle(
     RuntimeError
         If neither the search nor the start gives a point.
     """
-    model, program = _small(data, solved)
-    cost, offset = _linear(program, solved, target)
+    model, program = small_model(data, solved)
+    cost, offset = kept_as(program, solved, target)
     held = np.asarray([start.get(v.name, 0.0) for v in program.variables])
     outcome = solve_mip(
         program,
@@ -291,7 +318,7 @@ def settle(
     return Polished(data, model, value, before, _kinds(data, columns, pools), program, without_slivers)
 
 
-def _linear(program: Program, solved: Solved, target: float) -> tuple[FloatArray, float]:
+def kept_as(program: Program, solved: Solved, target: float) -> tuple[FloatArray, float]:
     """Cost row to minimise: the numerator, for a ratio numerator minus target times denominator."""
     if not solved.is_ratio:
         return program.costs[0], float(program.offsets[0])

@@ -11,9 +11,10 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from solver.auditing.checks import TOLERANCE, Checks
-from solver.auditing.entries import Entry
+from solver.auditing.entries import Entry, Kind
 from solver.auditing.nodes import Node, Standing
 
 _GRAIN = 1e-9
@@ -87,6 +88,40 @@ class Room:
             self.free += Counter()
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Replicas of one size that stand in the same nodes: `amount` of them, a part counted as a part."""
+
+    load_ids: tuple[str, ...]
+    pool_id: str | None
+    family: tuple[str, float]
+    charge: float
+    amount: float
+
+    @property
+    def name(self) -> str:
+        """The entries that they serve."""
+        return " and ".join(self.load_ids)
+
+
+def batches(entries: list[Entry], whole: bool) -> list[Batch]:
+    """Replicas of each entry; where replicas are whole, of each kind, which may do several entries in turn."""
+    if not whole:
+        return [Batch((e.load_id,), e.pool_id, e.family, e.charge, e.present) for e in entries]
+    kinds: dict[Kind, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        kinds[entry.kind].append(entry)
+    return [
+        Batch(tuple(e.load_id for e in mine), mine[0].pool_id, mine[0].family, mine[0].charge, whole_replicas(mine))
+        for mine in kinds.values()
+    ]
+
+
+def whole_replicas(entries: list[Entry]) -> int:
+    """Whole replicas that entries of one kind need."""
+    return math.ceil(sum(e.present for e in entries) * (1.0 - TOLERANCE) - TOLERANCE)
+
+
 def check_replicas(nodes: dict[str, Node], entries: list[Entry], *, whole: bool, checks: Checks) -> None:
     """Lay all replicas into nodes.
 
@@ -96,17 +131,17 @@ def check_replicas(nodes: dict[str, Node], entries: list[Entry], *, whole: bool,
         Nodes by pool id.
     entries : list of Entry
     whole : bool
-        The study counts whole replicas: a part of one takes all its accelerators.
+        Replicas are whole: what is left of the last one of a kind takes all its accelerators.
     checks : Checks
     """
     rooms = {pool_id: Room.of(node) for pool_id, node in nodes.items()}
-    bound: dict[str, list[Entry]] = defaultdict(list)
-    free: dict[tuple[str, float], list[Entry]] = defaultdict(list)
-    for entry in entries:
-        if entry.pool_id is None:
-            free[entry.family].append(entry)
+    bound: dict[str, list[Batch]] = defaultdict(list)
+    free: dict[tuple[str, float], list[Batch]] = defaultdict(list)
+    for batch in batches(entries, whole):
+        if batch.pool_id is None:
+            free[batch.family].append(batch)
         else:
-            bound[entry.pool_id].append(entry)
+            bound[batch.pool_id].append(batch)
     groups = [
         (f"pool {pool_id}", [rooms[pool_id]] if pool_id in rooms else [], [nodes[pool_id]] if pool_id in rooms else [],
          mine)
@@ -119,7 +154,7 @@ def check_replicas(nodes: dict[str, Node], entries: list[Entry], *, whole: bool,
     parts = []
     for what, where, mine_nodes, mine in groups:
         scale = max(1.0, float(sum(n.quantity * n.platform.accelerators for n in mine_nodes)))
-        left = _lay_whole(what, where, mine, scale, whole, checks)
+        left = _lay_whole(what, where, mine, scale, checks)
         parts.append((what, where, scale, left))
         if len(where) == 1:
             where[0].kept += sum(amount for amount, _ in left)
@@ -128,29 +163,28 @@ def check_replicas(nodes: dict[str, Node], entries: list[Entry], *, whole: bool,
 
 
 def _lay_whole(
-    what: str, rooms: list[Room], entries: list[Entry], scale: float, whole: bool, checks: Checks
-) -> list[tuple[float, Entry]]:
+    what: str, rooms: list[Room], replicas: list[Batch], scale: float, checks: Checks
+) -> list[tuple[float, Batch]]:
     """Lay whole replicas by decreasing size; what is left over is a violation. Return the parts of replicas."""
-    parts: list[tuple[float, Entry]] = []
-    for entry in sorted(entries, key=lambda e: -e.charge):
-        count = math.ceil(entry.present * (1.0 - TOLERANCE)) if whole else math.floor(entry.present + _GRAIN)
-        parts.append((max(0.0, entry.present - count) * entry.charge, entry))
-        left = count
+    parts: list[tuple[float, Batch]] = []
+    for batch in sorted(replicas, key=lambda e: -e.charge):
+        left = math.floor(batch.amount + _GRAIN)
+        parts.append((max(0.0, batch.amount - left) * batch.charge, batch))
         for room in rooms:
-            left = room.put(entry.charge, left)
-        text = f"layout, {what}: accelerators without room in any node, for {entry.load_id}"
-        _check_placed(text, left * entry.charge, entry.family, scale, checks)
+            left = room.put(batch.charge, left)
+        text = f"layout, {what}: accelerators without room in any node, for {batch.name}"
+        _check_placed(text, left * batch.charge, batch.family, scale, checks)
     return parts
 
 
-def _lay_parts(what: str, rooms: list[Room], parts: list[tuple[float, Entry]], scale: float, checks: Checks) -> None:
+def _lay_parts(what: str, rooms: list[Room], parts: list[tuple[float, Batch]], scale: float, checks: Checks) -> None:
     """Lay parts of replicas, the largest first; what is left over is a violation."""
-    for amount, entry in sorted(parts, key=lambda part: (part[0], part[1].load_id), reverse=True):
+    for amount, batch in sorted(parts, key=lambda part: (part[0], part[1].name), reverse=True):
         rest = amount
         for room in rooms:
             rest = room.pour(rest)
-        text = f"layout, {what}: accelerators without room in any node, for a part of {entry.load_id}"
-        _check_placed(text, rest, entry.family, scale, checks)
+        text = f"layout, {what}: accelerators without room in any node, for a part of {batch.name}"
+        _check_placed(text, rest, batch.family, scale, checks)
 
 
 def _check_placed(text: str, left: float, family: tuple[str, float], scale: float, checks: Checks) -> None:

@@ -17,6 +17,8 @@ from solver.auditing.layout import check_racks, check_replicas
 from solver.auditing.memory import check_memory
 from solver.auditing.network import check_network
 from solver.auditing.nodes import read_nodes
+from solver.auditing.pairs import check_pairs
+from solver.auditing.queues import check_queues
 from solver.auditing.rows import Facts
 from solver.auditing.serving import check_entry
 from solver.auditing.totals import (
@@ -73,8 +75,10 @@ def _run(design: Design, checks: Checks) -> None:
         checks.true("load: two entries with the same id", len(identities) == len(entries))
         for entry in entries:
             check_entry(facts, entry, nodes, checks)
+        check_queues(entries, design.solver["queues"], checks)
         check_replicas(nodes, entries, whole=is_whole(facts), checks=checks)
         check_whole(facts, entries, checks)
+        check_pairs(facts, entries, checks)
         check_network(facts, nodes, entries, checks)
         check_demand(facts, entries, checks)
     with checks.subject("placement"):

@@ -114,6 +114,7 @@ def evaluate(points: Points, calibration: Calibration) -> Performance:
         requests_per_s=rate,
         power_busy_w=_power(points, roof, np.where(prefill_role, prefill, tpot), fit),
         power_idle_w=points.count * _gather(points.accelerators, points.accelerator, "idle_w"),
+        link_busy_frac=np.where(prefill_role, roof.prefill.exchange_s / prefill, roof.decode.exchange_s / step),
         evidence=_evidence(points, calibration),
         **_memory(points, roof, calibration),
     )
@@ -207,7 +208,8 @@ def _memory(points: Points, roof: Rooflines, fit: Calibration) -> dict[str, Floa
     prompt = points.isl_new + points.cached
     copies = kv_shard(points.tp, roof.model.kv_heads) * points.tp
     held = np.where(prefilling, prompt, points.context)
-    growing = kv.stored_bytes(held, width) - kv.state_bytes
+    growing = kv.private_bytes(held, points.shared, width) - kv.state_bytes
+    shared = kv.copy_bytes(points.shared, width) * copies * points.dp * (1.0 + fit.kv_paging_frac)
     weights = weight_bytes(roof.model, roof.rank) / points.pp
     chunk = np.where(points.role == ROLE_DECODE, 0.0, np.minimum(points.chunk, roof.prompts * points.isl_new))
     tokens = chunk + np.where(prefilling, 0.0, roof.micro / points.dp)
@@ -218,8 +220,8 @@ def _memory(points: Points, roof: Rooflines, fit: Calibration) -> dict[str, Floa
     return {
         "weight_bytes": weights,
         "kv_bytes_per_request": (growing * copies + kv.state_bytes) * (1.0 + fit.kv_paging_frac),
-        "kv_transfer_bytes": kv.stored_bytes(prompt, width),
-        "kv_free_bytes": points.count * (spare - weights - activations),
+        "kv_transfer_bytes": kv.private_bytes(prompt, points.shared, width),
+        "kv_free_bytes": points.count * (spare - weights - activations) - shared,
         "kv_step_read_bytes": points.batch * read,
     }
 

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from solver.design import Record
 from solver.highs import Clock, Program, solve_mip
-from solver.model.data import ModelData
+from solver.model.data import Column, ModelData
 from solver.model.polish import used_data
-from solver.optimise import Solved
-from solver.polishing import Polished, kept_as, small_model
+from solver.optimise import Solved, linearised
+from solver.polishing import Polished, small_model
 
 FloatArray = NDArray[np.float64]
 PRESENT = 1e-9
@@ -67,7 +67,7 @@ def made_whole(polished: Polished, solved: Solved, clock: Clock) -> Polished | N
     data = dataclasses.replace(cut, whole=True, pue_of_family=polished.data.pue_of_family)
     model, program = small_model(data, solved)
     program = _near(program, model, polished)
-    cost, offset = kept_as(program, solved, polished.value)
+    cost, offset = linearised(program, solved, polished.value)
     found = solve_mip(
         program, cost, offset, clock, upper=program.upper, gap=WHOLE_GAP, time_limit_s=WHOLE_TIME_S
     )  # fmt: skip
@@ -92,8 +92,16 @@ def whole_record(solved: Solved, polished: Polished, value: float) -> Record:
         if mine:
             count = round(float(pyo.value(block.there[kind], exception=False) or 0.0))
             amount = count * mine[0].candidate.charge
-            records.append({"replicas": count, "accelerators": amount, "load_ids": [c.id for c in mine]})
+            records.append(
+                {"replicas": count, "accelerators": amount, "load_ids": [name for c in mine for name in load_ids(c)]}
+            )
     return {"on": True, "share": share, "loss_frac": max(0.0, loss), "replicas": records}
+
+
+def load_ids(column: Column) -> list[str]:
+    """Ids of the load entries of a column: one, or one for each half of a pair."""
+    halves = column.candidate.halves
+    return [f"{column.id}:{half.candidate.role}" for half in halves] if halves else [column.id]
 
 
 def _smaller(data: ModelData, polished: Polished) -> set[int]:

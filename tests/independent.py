@@ -156,7 +156,7 @@ def engines(data: ModelData) -> list[list[Column]]:
         k = c.candidate
         place = (k.platform_id, k.power_cap, c.pool.id if c.pool else None)
         same = (k.model_id, k.precision, k.kv_precision, k.role, k.tp, k.pp, k.dp, k.ep, k.ports)
-        found.setdefault((*place, *same), []).append(c)
+        found.setdefault((*place, *same, c.index if k.role == "pair" else None), []).append(c)
     return list(found.values())
 
 
@@ -186,7 +186,8 @@ def kept_gb(data: ModelData, w: str, i: int) -> float:
     width = data.scenario.precisions[work.kv_precision].kv_bytes_per_element
     assert m.n_attention_layers and m.n_kv_heads and m.head_dim
     a_token = 2 * m.n_attention_layers * m.n_kv_heads * m.head_dim * width
-    return float(data.retention[w].d_resident_tokens[i]) * (a_token + m.state_bytes_per_seq / work.isl) / GB
+    own = (work.isl - work.system_tokens) / work.isl  # the rest of a prompt is the same for all and not kept with it
+    return float(data.retention[w].d_resident_tokens[i]) * (own * a_token + m.state_bytes_per_seq / work.isl) / GB
 
 
 def hit_columns(data: ModelData, w: str, place: Place) -> list[Column]:
@@ -269,7 +270,7 @@ def _leave_through_ports(rows: Rows, w: str, stores: list[Place]) -> None:
     out = [(rows.column("written", w, i, p.id), 1.0) for i in segments for p in stores]
     for c in rows.data.columns:
         k = c.candidate
-        if k.workload == w and k.role in ("prefill", "mixed"):
+        if k.workload == w and k.role in ("prefill", "mixed", "pair"):
             left = k.ports * port * float(s.nic_efficiency.at(1e12)) - k.requests_per_s * k.handover_bytes / GB
             out.append((rows.column("x", c.index), -max(0.0, left)))
     rows.add([*out, (rows.column("extra", w), -port * s.nic_link.measured_frac)])
@@ -458,7 +459,11 @@ def _tokens(data: ModelData, rows: Rows) -> FloatArray:
 def counted(data: ModelData, w: Workload) -> float:
     """Tokens of a request as the study counts them."""
     kind = data.scenario.study.objective.tokens
-    return {"output": w.osl, "all": w.osl + w.isl - w.isl * w.reuse_frac_max, "value": w.osl * w.value_per_token}[kind]
+    return {
+        "output": w.osl,
+        "all": w.osl + w.isl - max(w.isl * w.reuse_frac_max, w.system_tokens),
+        "value": w.osl * w.value_per_token,
+    }[kind]
 
 
 def _earnings(data: ModelData, rows: Rows) -> tuple[FloatArray, float]:

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from solver.candidate import HIT, MISS, NONE, Candidate
+from solver.candidate import HIT, MISS, NONE, Candidate, Half
 from solver.catalog import Catalog
 from solver.configurations import Configuration, TierStock
 from solver.model.data import Column, Housing, ModelData, Place, Pool
@@ -122,6 +122,7 @@ def candidate(
     workload: str = "chat", role: str = "mixed", *, rate: float = 10.0, at: Platform | None = None, cap: float = 1.0,
     charge: float = 1.0, count: int = 1, hit_from: str = "", load_bytes: float = 0.0, spill_bytes: float = 0.0,
     spill_read_bytes_per_s: float = 0.0, drawn_w: float = 100.0, idle_w: float = 100.0, ports: float = 0.0,
+    halves: tuple[Half, ...] = (),
 ) -> Candidate:  # fmt: skip
     """Return one way to serve a class; 10 requests/s from one accelerator unless told."""
     cache = NONE if role == "decode" else HIT if hit_from else MISS
@@ -130,7 +131,7 @@ def candidate(
         precision="bf16", kv_precision="bf16", tp=count, pp=1, dp=1, ep=1, charge=charge, batch=1.0, cache=cache,
         tier=hit_from, requests_per_s=rate, ttft_s=0.1, tpot_s=0.01, step_s=0.01, drawn_w=drawn_w, idle_w=idle_w,
         spill_bytes=spill_bytes, spill_read_bytes_per_s=spill_read_bytes_per_s, load_bytes=load_bytes,
-        handover_bytes=0.0, ports=ports, evidence=0,
+        handover_bytes=0.0, ports=ports, evidence=0, halves=halves,
     )  # fmt: skip
 
 
@@ -234,7 +235,8 @@ def scenario(
         network_cooling=Cooling(id="air", **SOURCE, name="", pue_peak=network_cooling[0], pue_central=network_cooling[1],
                                 wue_l_per_j=network_cooling[2], accepts=("air",)),
         handover_ttft_frac=0.02, write_amplification=1.0, nic_efficiency=transfer_efficiency([], 1.0),
-        nic_link=link, host_mem_usable_frac=1.0, host_mem_min_frac=0.5, host_draw_frac=0.5, filtered=(), assumptions=(),
+        nic_link=link, scale_up_link=link, scale_up_efficiency=transfer_efficiency([], 1.0),
+        host_mem_usable_frac=1.0, host_mem_min_frac=0.5, host_draw_frac=0.5, filtered=(), assumptions=(),
         accelerators_per_port=asked.build.accelerators_per_port or 8.0,
         prices={(d.price_series, "2026Q3"): (d.price_central_usd_per_byte or 0.0) * GB for d in devices},
         fleet=fleet_of(asked), accelerator_afr_frac=(asked.build.accelerator_afr_percent or 0.0) / 100.0,

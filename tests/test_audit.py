@@ -67,7 +67,7 @@ def site(catalog: Catalog) -> Plain:
 def spilled(catalog: Catalog) -> Plain:
     """A megawatt of one class whose decoding replicas keep part of their active KV in host memory."""
     place = {**SITE, "water_l_per_s": None, "co2_kg_per_s": None, "floor_m2": None}
-    return built(catalog, {"hgx_h100_8"}, workload=SPILLING, site=place)
+    return built(catalog, {"hgx_h100_8"}, workload=SPILLING, site=place, build={**BUILD, "router_width": 1})
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +87,11 @@ def whole(catalog: Catalog) -> Plain:
 
 @pytest.fixture(scope="module")
 def attached(catalog: Catalog) -> Plain:
-    """A megawatt of agents whose nodes share appliances of pooled memory over their own lanes."""
-    asked = [item for item in MIXED if item["id"] != "reasoning_deep"]
+    """A megawatt of two classes whose nodes share appliances of pooled memory over their own lanes, within 1%."""
+    asked = [item for item in MIXED if item["id"] != "agentic_coding"]
     place = {**SITE, "water_l_per_s": None, "co2_kg_per_s": None, "floor_m2": None}
-    return built(catalog, {"mi350x_8", BOX}, workload=asked, site=place, allow=[BOX])
+    plain: Plain = {"build": {**BUILD, "power_caps": [1.0]}, "solver": {"gap": 0.01}}
+    return built(catalog, {"mi350x_8", BOX}, workload=asked, site=place, allow=[BOX], **plain)
 
 
 def load(design: Plain, **where: Any) -> Plain:
@@ -203,6 +204,13 @@ def test_entries_are_what_predict_says(site: Plain, catalog: Catalog) -> None:
 
 PLANTS: list[tuple[str, str, Plant, str]] = []
 """Name, fixture, what is done to the design, and a pattern that one of the violations must match."""
+
+
+def shared_queue(d: Plain) -> Plain:
+    """Return a queue of the design that replicas share."""
+    found: Plain = d["solver"]["queues"][0]
+    assert found["width"] > 1
+    return found
 
 
 def plant(fixture: str, words: str) -> Callable[[Plant], Plant]:
@@ -377,8 +385,9 @@ def optics_below_the_minimum(d: Plain) -> None:
 
 @plant("site", "in a node's bays or lanes")
 def more_drives_than_bays(d: Plain) -> None:
-    item = pool(d, platform="storage_hdd_4u90")
-    item["devices"][0]["count"] *= 3
+    pool(d, platform="storage_hdd_4u90")["devices"][0]["count"] = (
+        row(d, "platforms", "storage_hdd_4u90")["hdd_bays"] + 1
+    )
 
 
 @plant("site", "host memory modules in a node's slots")
@@ -665,6 +674,23 @@ def parked_bytes_too_few(d: Plain) -> None:
     placed(d, kind="parked")["bytes"] *= 0.99
 
 
+@plant("site", "parked KV of agentic_coding .*: resident bytes: .* is below")
+def shares_no_system_prompt(d: Plain) -> None:
+    row(d, "workloads", "agentic_coding")["system_tokens"] = 0.0
+
+
+@plant("site", "load .*: local memory left for KV beside the weights: .* is below")
+def keeps_a_system_prompt_that_does_not_fit(d: Plain) -> None:
+    row(d, "workloads", "agentic_coding")["system_tokens"] = 117_000.0
+    row(d, "models", "deepseek-v3.2")["mla_kv_lora_rank"] = 512_000
+
+
+@plant("site", "load .*: bytes handed over a request: .*")
+def hands_over_the_system_prompt(d: Plain) -> None:
+    prefill = load(d, **{"class": "agentic_coding", "role": "prefill"})
+    prefill["handover_bytes"] *= 117_235.0 / (117_235.0 - 14_632.0)
+
+
 @plant("site", "bytes/s read where it lay: .* is below")
 def moved_without_reading(d: Plain) -> None:
     place = placed(d, kind="parked", moved_out_bytes_per_s=lambda moved: moved > 1e9)
@@ -718,7 +744,7 @@ def parked_on_another_device(d: Plain) -> None:
 
 @plant("site", "requests kept for segment")
 def kept_long_but_not_short(d: Plain) -> None:
-    placed(d, kind="parked", segment=lambda i: i > 0)["requests_per_s"] *= 50.0
+    placed(d, kind="parked", segment=lambda i: i > 0)["requests_per_s"] = 1e6
 
 
 @plant("site", "has no such retention segment")
@@ -809,7 +835,7 @@ def ports_too_slow_to_take_over(d: Plain) -> None:
 
 @plant("site", "no share of its node's that the study offers")
 def ports_that_are_no_share(d: Plain) -> None:
-    load(d, role="decode")["ports_per_replica"] *= 1.1
+    load(d, ports_per_replica=bool)["ports_per_replica"] *= 1.1
 
 
 @plant("site", "its node cannot wire")
@@ -869,6 +895,67 @@ def tpot_broken(d: Plain) -> None:
 @plant("site", "TTFT understated")
 def ttft_understated(d: Plain) -> None:
     load(d, role="prefill")["ttft_s"] *= 0.5
+
+
+@plant("site", "router width above the study's")
+def _(d: Plain) -> None:
+    load(d, role="prefill")["router_width"] = 1 + d["study"]["build"]["router_width"]
+
+
+@plant("site", "router width above the replicas that stand")
+def wider_than_what_stands(d: Plain) -> None:
+    d["study"]["build"]["router_width"] = 1000
+    load(d, role="prefill", cache="miss")["router_width"] = 1000
+
+
+@plant("site", "router width above the replicas that stand")
+def replicas_of_a_queue_went(d: Plain) -> None:
+    queue = shared_queue(d)
+    for entry in d["load"]:
+        if (entry["class"], entry["role"]) == (queue["class"], queue["role"]) and entry["router_width"] > 1:
+            entry["replicas"] *= 0.99 * queue["width"] / queue["replicas"]
+
+
+@plant("site", "width in solver.queues")
+def stated_width_of_a_queue(d: Plain) -> None:
+    shared_queue(d)["width"] -= 1
+
+
+@plant("site", "replicas in solver.queues")
+def stated_replicas_of_a_queue(d: Plain) -> None:
+    shared_queue(d)["replicas"] += 1.0
+
+
+@plant("site", "0 times in solver.queues")
+def queue_not_stated(d: Plain) -> None:
+    d["solver"]["queues"].clear()
+
+
+@plant("site", "queues that no load entry shares")
+def queue_of_nobody(d: Plain) -> None:
+    d["solver"]["queues"].append(shared_queue(d) | {"class": "nobody"})
+
+
+@plant("site", "hits in a node's own tier go to that node")
+def _(d: Plain) -> None:
+    d["study"]["build"]["router_width"] = 2
+    load(d, cache="hit", pool_id=lambda pool_id: pool_id is not None)["router_width"] = 2
+
+
+@plant("site", "router width is not a whole number")
+def _(d: Plain) -> None:
+    load(d, role="prefill")["router_width"] = 1.5
+
+
+@plant("site", "TTFT promise broken")
+def _(d: Plain) -> None:
+    workload(d, "agentic_coding")["promise_on"] = "per_1k_new_tokens"
+    workload(d, "agentic_coding")["ttft_s"] = 0.01
+
+
+@plant("site", "TTFT understated")
+def _(d: Plain) -> None:
+    workload(d, "chat_short")["arrival_cv"] = 20.0
 
 
 @plant("site", "TTFT promise broken")

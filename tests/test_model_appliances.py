@@ -7,6 +7,7 @@ is. A request makes 100 output tokens. Nodes see a terabyte each; the appliance 
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from hand import optimum, proves
@@ -37,6 +38,13 @@ def test_nodes_find_ports() -> None:
     """Proves attach_hosts: an appliance with 12 ports lets 12 of 13 nodes run; without the row all 13 do."""
     proves(parking(most_hosts=12), "attach_hosts", 1200.0 / 0.65, ALL)
     assert optimum(parking(most_hosts=12, boxes=2)) == approx(ALL)
+
+
+def test_without_an_appliance_nothing_is_attached() -> None:
+    """Proves attach_hosts where a smaller model has left the appliance out: no node runs; without the row all do."""
+    data = parking()
+    bare = tuple(p for p in data.pools if p.config.attached)
+    proves(dataclasses.replace(data, pools=bare, housings=data.housings[:1]), "attach_hosts", 0.0, ALL)
 
 
 def test_nodes_share_the_bytes() -> None:

@@ -280,14 +280,14 @@ def test_a_byte_that_is_written_to_move_was_read_somewhere() -> None:
 
 
 def test_replicas_read_what_moves_from_their_own_share_of_the_nodes() -> None:
-    """Proves read_on_own_nodes: hits are loaded by 0.05 (s - d) of 13 nodes, each of which reads 0.15 GB/s.
+    """Proves read_on_own_nodes: hits are loaded by 0.05 (s - d) of 13 nodes, each of which reads 0.1 GB/s.
 
     A node's 20 GB hold the first segment of the 20/s that its 10 hits/s come from, so the second lies on drives, to
-    which 0.05 m <= 0.15 x 0.05 (s - d) may move and d may go at once, 0.05 m + 0.1 d <= 0.5. All 13 nodes read enough
-    for m = 10: s = 15.25 / 0.65. Their own share allows m + d = 5 + m / 2, m = 0.15 (s - 5 + m / 2) = 6 (s - 5) / 37.
-    What an idle node would hold and read saves less than the node.
+    which 0.05 m <= 0.1 x 0.05 (s - d) may move and d may go at once, 0.05 m + 0.1 d <= 0.5. All 13 nodes read enough
+    for m = 10: s = 15.25 / 0.65. Their own share allows m = (0.1 s - 0.5) / 0.95, m + d = 5 + m / 2. A node more that
+    only stands would win 0.225 by its reads and 0.5 by its memory, for 1.
     """
-    ddr = tier("ddr", capacity_bytes=20 * GB, read_bytes_per_s=0.15 * GB)
+    ddr = tier("ddr", capacity_bytes=20 * GB, read_bytes_per_s=0.1 * GB)
     flash = tier("flash", pooled=True, write_bytes_per_s=0.5 * GB)
     local = Pool(configuration(tiers=[ddr]), 1.0)
     store = Pool(configuration(platform("slow", accelerators=0), tiers=[flash]), 1.0)
@@ -299,5 +299,5 @@ def test_replicas_read_what_moves_from_their_own_share_of_the_nodes() -> None:
         scenario(limits, [workload(demand=100.0, reuse=0.8)]), columns, [housing(local), housing(store)],
         {"chat": retention((0.5, 1e4), (0.25, 9e4))},
     )  # fmt: skip
-    own = (14.125 - 0.225 * 15.0 / 37.0) / (0.65 - 0.225 * 3.0 / 37.0)
+    own = (14.125 - 0.1125 / 1.9) / (0.65 - 0.0225 / 1.9)
     proves(data, "read_on_own_nodes", own * 100.0, 1525.0 / 0.65)

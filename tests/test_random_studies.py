@@ -16,6 +16,7 @@ from random_studies import random_study
 
 from solver.auditing.checks import Checks
 from solver.catalog import Catalog, load_catalog
+from solver.configurations import configurations
 from solver.design import FEASIBLE, INFEASIBLE, OPTIMAL, UNKNOWN, Design
 from solver.errors import InputError
 from solver.highs import OPTIMAL as SOLVED
@@ -24,7 +25,7 @@ from solver.optimise import compiled
 from solver.progress import silent_libraries
 from solver.scenario import resolve
 from solver.solve import prepare, solve
-from solver.study import Study
+from solver.study import Study, study_from_dict
 
 QUICK = (1, 2, 16, 22, 31, 44)
 """Seeds of the fast suite: solved in a second or so; one has no build."""
@@ -108,3 +109,29 @@ def test_a_random_study_is_answered_soundly(seed: int, catalog: Catalog) -> None
         sense = 1 if one.objective["sense"] == "max" else -1
         for mine, theirs in ((one.objective, other.objective), (other.objective, one.objective)):
             assert sense * (mine["value"] - theirs["bound"]) <= EXACT * abs(theirs["bound"])
+
+
+# --- what random studies broke ------------------------------------------------------------------------------------
+
+
+def test_a_node_without_a_known_host_link_has_no_tiers(catalog: Catalog) -> None:
+    """Drives in its bays would be read over a link that no row describes: they were looked up under no name."""
+    [part] = [p.id for p in catalog.rows("platforms") if p["accelerators"] and not p["host_link_id"] and p["nvme_bays"]]
+    asked = {"site": {"power_mw": 1.0}, "workload": [{"id": "chat_short", "requests_per_s": 1.0}], "allow": [part]}
+    menu = [c for c in configurations(resolve(study_from_dict(asked), catalog)) if c.platform.id == part]
+    assert [c.id for c in menu] == [f"{part}/standard"] and not menu[0].tiers
+
+
+def test_without_any_accelerator_the_classes_are_named(catalog: Catalog) -> None:
+    out = [row.id for row in catalog.rows("platforms") if row["accelerators"]]
+    asked = {"site": {"power_mw": 1.0}, "workload": [{"id": "chat_short", "requests_per_s": 1.0}], "exclude": out}
+    design = solve(study_from_dict(asked), catalog)
+    assert design.status == INFEASIBLE and "chat_short" in design.explanation[0]
+
+
+def test_a_wish_for_few_candidates_is_kept_after_the_time_is_over(catalog: Catalog) -> None:
+    """The search may take all there is; the answer then was that the wish is bad input."""
+    late = random_study(5, catalog).with_changes({"solver.time_limit_s": 3.0})
+    with silent_libraries():
+        design = solve(late, catalog)
+    assert design.status in (OPTIMAL, FEASIBLE) or (design.status == UNKNOWN and design.stopped_by == "time limit")

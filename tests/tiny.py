@@ -44,12 +44,13 @@ Ordered = TypeVar("Ordered", Platform, Rack)
 
 @dataclass
 class Draw:
-    """What is drawn step by step for one instance; `more`, `buyer` and `reads` draw prices, wishes, slow devices apart."""
+    """What is drawn step by step for one instance; the other generators draw some things apart from the rest."""
 
     rng: np.random.Generator
     more: np.random.Generator
     buyer: np.random.Generator
     reads: np.random.Generator
+    shares: np.random.Generator
     whole: bool
     objective: str
     wired: bool = False
@@ -86,7 +87,7 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
         Whole replicas; the instance is then smaller still.
     """
     key = [seed, *objective.encode()]
-    draw = Draw(*(np.random.default_rng(k) for k in (key, *([*key, n] for n in (1, 2, 3)))), whole, objective)
+    draw = Draw(*(np.random.default_rng(k) for k in (key, *([*key, n] for n in (1, 2, 3, 4)))), whole, objective)
     draw.wired = not whole and draw.chance(0.2)
     works = [_class(draw, name) for name in ("a", "b")[: 1 if whole or draw.chance(0.4) else 2]]
     platforms = [_terms(draw, platform(n, accelerators=_accelerators(draw), **_ports(draw))) for n in ("p", "q")]
@@ -163,6 +164,8 @@ def _class(draw: Draw, name: str) -> Workload:
     made = workload(
         name, demand=draw.between(2.0, 30.0), isl=draw.between(200, 4000), osl=draw.between(50, 1000), reuse=reuse
     )
+    if draw.shares.random() < 0.3:
+        made = dataclasses.replace(made, system_tokens=float(draw.shares.uniform(0.05, 0.6)) * made.isl)
     if draw.objective != "profit":
         return dataclasses.replace(made, value_per_token=float(draw.more.uniform(0.2, 5.0)))
     fine = float(draw.more.uniform(0.0, 2e-5)) if draw.more.random() < 0.4 else None
@@ -271,7 +274,8 @@ def _columns(draw: Draw, work: Workload) -> None:
     hosts = [p for p in draw.pools if p.config.platform.accelerators]
     kinds = ["mixed"] if draw.chance(0.5) else ["prefill", "decode"]
     kinds += [draw.pick(["mixed", "prefill", "decode", "decode"]) for _ in range(1 if draw.whole else 3)]
-    for role in kinds:
+    for plain in kinds:
+        role = "pair" if plain == "mixed" and draw.buyer.random() < 0.3 else plain
         pool = draw.pick(hosts)
         size = pool.config.platform.accelerators
         count = int(draw.pick([n for n in (1, 2, 3, 4) if n <= size]))
@@ -301,7 +305,10 @@ def _spilling(draw: Draw, work: Workload, pool: Pool, made: dict[str, Any]) -> N
 
 def _hitting(draw: Draw, work: Workload, role: str, hosts: list[Pool], made: dict[str, Any]) -> None:
     """The same candidate for cached prompts, from every tier that its nodes can load from."""
-    made = made | {"rate": made["rate"] * draw.between(1.2, 5.0), "load_bytes": work.cached_on_hit * 1e5}
+    made = made | {
+        "rate": made["rate"] * draw.between(1.2, 5.0),
+        "load_bytes": (work.cached_on_hit - work.system_tokens) * 1e5,
+    }
     for pool in hosts:
         if pool.family == (made["at"].id, made["cap"]):
             for stock in pool.config.tiers:
@@ -356,7 +363,7 @@ def _wishes(draw: Draw) -> None:
 
 def _lots(draw: Draw) -> tuple[int, int]:
     """Draw the multiple and the minimum of an order of switches or optics."""
-    if not draw.wired or draw.buyer.random() < 0.5:
+    if not draw.wired or draw.buyer.random() < 0.7:
         return 1, 1
     return int(draw.buyer.integers(1, 5)), int(draw.buyer.integers(1, 9))
 

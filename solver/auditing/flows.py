@@ -61,7 +61,7 @@ def _new_bytes(facts: Facts, rates: dict[tuple[str, int, Place], float], name: s
     """Bytes/s of new prompts at a place, less what hits find there."""
     curve, work = facts.retention[name], facts.workloads[name]
     found = sum(float(hit) * rates[name, k, at] for k, hit in enumerate(curve.d_hit))
-    return facts.kv_bytes(work) * (rates[name, 0, at] - work.reuse_frac_max * found)
+    return facts.kv_bytes(work) * (rates[name, 0, at] - facts.loaded_share(work) * found)
 
 
 def _more_bytes(facts: Facts, rates: dict[tuple[str, int, Place], float], name: str, i: int, at: Place) -> float:
@@ -86,7 +86,7 @@ def check_own_reads(
     name, pool_id, tier_name = here
     node = nodes[pool_id]
     hits = sum(float(e.record["requests_per_s"]) * e.load_bytes for e in loading)
-    share = sum(e.present * e.charge for e in loading) / node.platform.accelerators
+    share = sum(e.present * e.unit_charge for e in loading) / node.platform.accelerators
     what = f"parked KV of {name} in {pool_id} {tier_name}: reads from the share of the replicas that load it"
     limit = share * node.tiers[tier_name].read_bytes_per_s
     checks.at_most(what, hits + moved, limit, "B/s", scale=_GRAIN_BYTES)

@@ -1,7 +1,8 @@
 """Layout: replicas into the accelerators of nodes, nodes into racks.
 
 Replicas are laid by decreasing size into the fullest scale-up domain that still has room, those bound to a
-pool before those that may lie in any pool of their platform and cap. A replica never spans two domains. The
+pool before those that may lie in any pool of their platform and cap. A replica never spans two domains, nor does a
+unit of prefill and decode replicas that hand over over the domain's links, which is laid as one. The
 last part of a replica, which is at work only part of the time, takes that share of its accelerators, after all
 whole ones and out of room kept for it; where no domain has so much room, it is shared out over several.
 """
@@ -12,9 +13,10 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from solver.auditing.checks import TOLERANCE, Checks
-from solver.auditing.entries import Entry, Kind
+from solver.auditing.entries import Entry
 from solver.auditing.nodes import Node, Standing
 
 _GRAIN = 1e-9
@@ -90,7 +92,10 @@ class Room:
 
 @dataclass(frozen=True)
 class Batch:
-    """Replicas of one size that stand in the same nodes: `amount` of them, a part counted as a part."""
+    """What stands together in one scale-up domain: replicas of an entry or of a kind, or whole units of a pair.
+
+    There are `amount` of them, a part counted as a part.
+    """
 
     load_ids: tuple[str, ...]
     pool_id: str | None
@@ -106,20 +111,31 @@ class Batch:
 
 def batches(entries: list[Entry], whole: bool) -> list[Batch]:
     """Replicas of each entry; where replicas are whole, of each kind, which may do several entries in turn."""
-    if not whole:
-        return [Batch((e.load_id,), e.pool_id, e.family, e.charge, e.present) for e in entries]
-    kinds: dict[Kind, list[Entry]] = defaultdict(list)
+    kinds: dict[Any, list[Entry]] = defaultdict(list)
     for entry in entries:
-        kinds[entry.kind].append(entry)
-    return [
-        Batch(tuple(e.load_id for e in mine), mine[0].pool_id, mine[0].family, mine[0].charge, whole_replicas(mine))
-        for mine in kinds.values()
-    ]
+        kinds[entry.kind if whole or entry.unit is not None else entry.load_id].append(entry)
+    return [_batch(mine, whole) for mine in kinds.values()]
+
+
+def _batch(mine: list[Entry], whole: bool) -> Batch:
+    first, ids = mine[0], tuple(e.load_id for e in mine)
+    if first.unit is None:
+        amount = whole_replicas(mine) if whole else sum(e.present for e in mine)
+        return Batch(ids, first.pool_id, first.family, first.charge, amount)
+    each = [float(e.record["unit_replicas"]) for e in mine]
+    charge = sum(n * e.charge for n, e in zip(each, mine, strict=True))
+    units = max(e.present / n for n, e in zip(each, mine, strict=True))
+    return Batch(ids, first.pool_id, first.family, charge, rounded_up(units) if whole else units)
 
 
 def whole_replicas(entries: list[Entry]) -> int:
     """Whole replicas that entries of one kind need."""
-    return math.ceil(sum(e.present for e in entries) * (1.0 - TOLERANCE) - TOLERANCE)
+    return rounded_up(sum(e.present for e in entries))
+
+
+def rounded_up(amount: float) -> int:
+    """Whole number of replicas, with the audit's tolerance."""
+    return math.ceil(amount * (1.0 - TOLERANCE) - TOLERANCE)
 
 
 def check_replicas(nodes: dict[str, Node], entries: list[Entry], *, whole: bool, checks: Checks) -> None:

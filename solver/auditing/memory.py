@@ -99,7 +99,7 @@ def _check_parked(facts: Facts, record: Record, checks: Checks) -> None:
     resident = rate * float(curve.d_resident_tokens[i]) * whole / work.isl
     checks.at_least(f"{what}: requests kept", rate, 0.0, "1/s", scale=_GRAIN_RATE)
     checks.at_least(f"{what}: resident bytes", record["bytes"], resident, "B", scale=_GRAIN_BYTES)
-    reads = hits * whole * work.reuse_frac_max + float(record["moved_out_bytes_per_s"])
+    reads = hits * whole * facts.loaded_share(work) + float(record["moved_out_bytes_per_s"])
     checks.at_least(
         f"{what}: reads of hits and of what moves out", record["read_bytes_per_s"], reads, "B/s", scale=_GRAIN_BYTES
     )
@@ -119,7 +119,7 @@ def _check_own_nodes(nodes: dict[str, Node], entries: list[Entry], parked: Place
         node = nodes[pool_id]
         here = (name, pool_id, tier_name)
         loading = [e for e in entries if e.is_hit and (e.work.id, e.pool_id, e.record["tier"]) == here]
-        share = sum(e.present * e.charge for e in loading) / node.platform.accelerators
+        share = sum(e.present * e.unit_charge for e in loading) / node.platform.accelerators
         room = share * node.tiers[tier_name].capacity_bytes
         what = f"parked KV of {name} in {pool_id} {tier_name}"
         checks.at_most(

@@ -110,8 +110,8 @@ def _ports_for_writes(facts: Facts, nodes: dict[str, Node], entries: list[Entry]
     for e in entries:
         if e.role != "decode" and e.record["ports_per_replica"] > 0:
             rate = float(e.record["requests_per_s_per_replica"])
-            handed = rate * e.transfer_bytes if e.role == "prefill" else 0.0
-            written[e.work.id] -= e.replicas * max(0.0, e.out_bytes_per_s - handed)
+            handed = rate * e.transfer_bytes if e.role == "prefill" and e.unit is None else 0.0
+            written[e.work.id] -= e.replicas * max(0.0, e.nic_out_bytes_per_s - handed)
     return sum(max(0.0, left) for left in written.values()) / (facts.port_bytes_per_s * facts.nic_link.measured_frac)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from typing import Any
 
 from solver.auditing.checks import Checks
-from solver.auditing.entries import Entry, Kind
-from solver.auditing.layout import whole_replicas
+from solver.auditing.entries import Entry
+from solver.auditing.layout import batches
 from solver.auditing.rows import Facts
 from solver.design import OPTIMAL
 
@@ -21,23 +20,15 @@ def is_whole(facts: Facts) -> bool:
     return facts.study.build.whole_replicas is True or bool(facts.design.whole.get("on"))
 
 
-def kinds(entries: list[Entry]) -> dict[Kind, list[Entry]]:
-    """Entries by the kind of their replicas."""
-    found: dict[Kind, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        found[entry.kind].append(entry)
-    return dict(found)
-
-
 def check_whole(facts: Facts, entries: list[Entry], checks: Checks) -> None:
     """Check counts of whole replicas, the share that decides, and what whole replicas are said to cost."""
-    stated, mine = facts.design.whole, kinds(entries)
+    stated, mine = facts.design.whole, batches(entries, whole=True)
     if not checks.true("whole replicas: missing in the design", {"on", "share", "loss_frac"} <= set(stated)):
         return
     asked = facts.study.build.whole_replicas
-    one_each = sum(found[0].charge for found in mine.values())
-    share = one_each / max(1e-9, sum(e.present * e.charge for e in entries))
     if not stated["on"]:
+        occupied = sum(b.amount * b.charge for b in batches(entries, whole=False))
+        share = sum(b.charge for b in mine) / max(1e-9, occupied)
         checks.equal("whole replicas: share of one of each kind", stated["share"], share, scale=1e-3)
         settled = asked is False or share <= _RULE_SHARE * (1.0 + 1e-6) or stated["loss_frac"] is None
         checks.true("whole replicas: they matter, and nothing is said of them", settled)
@@ -46,21 +37,19 @@ def check_whole(facts: Facts, entries: list[Entry], checks: Checks) -> None:
         checks.true("whole replicas: a design whose replicas are not settled is called optimal", not unknown)
         return
     checks.true("whole replicas: the study does not want them", asked is not False)
-    needed = sum(whole_replicas(found) for found in mine.values())
     counts: list[dict[str, Any]] = stated["replicas"]
     good = all(isinstance(item["replicas"], int) and item["replicas"] > 0 for item in counts)
     checks.true("whole replicas: counts are not whole numbers", good)
-    by_entry = {load_id: item for item in counts for load_id in item["load_ids"]}
-    for found in mine.values():
-        what = f"whole replicas of {found[0].load_id}"
-        items = [by_entry.get(e.load_id) for e in found]
-        first = items[0]
-        if checks.true(f"{what}: missing, or not those of its kind", first is not None and
-                       all(item is first for item in items)) and first is not None:  # fmt: skip
-            checks.at_least(f"{what}: fewer than its entries take", first["replicas"], whole_replicas(found), scale=1.0)
-            taken = first["replicas"] * found[0].charge
-            checks.equal(f"{what}: accelerators", first["accelerators"], taken, scale=1.0)
-    checks.true("whole replicas: kinds without an entry", len(counts) == len(mine) and needed >= len(mine))
+    by_entries = {tuple(sorted(item["load_ids"])): item for item in counts}
+    for batch in mine:
+        what, item = f"whole replicas of {batch.name}", by_entries.get(tuple(sorted(batch.load_ids)))
+        if item is None:
+            checks.true(f"{what}: missing, or not those of its kind", False)
+            continue
+        checks.at_least(f"{what}: fewer than its entries take", item["replicas"], batch.amount, scale=1.0)
+        taken = item["replicas"] * batch.charge
+        checks.equal(f"{what}: accelerators", item["accelerators"], taken, scale=1.0)
+    checks.true("whole replicas: kinds without an entry", len(counts) == len(mine))
     _check_loss(facts, checks)
 
 

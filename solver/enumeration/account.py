@@ -60,7 +60,12 @@ class Account:
         best = Dropped(
             self.workload_id, reason, count, float(value[at]), float(allowed[at]), UNITS[reason], menu.text(int(at[0]))
         )
-        old = self._dropped.get(reason)
+        self.add(best)
+
+    def add(self, record: Dropped) -> None:
+        """Add a record of the same class, from another account or this one."""
+        old = self._dropped.get(record.reason)
         if old is not None:
-            best = dataclasses.replace(min(old, best, key=lambda d: d.ratio), count=count + old.count)
-        self._dropped[reason] = best
+            nearer = min(old, record, key=lambda d: d.ratio)
+            record = dataclasses.replace(nearer, count=old.count + record.count)
+        self._dropped[record.reason] = record

@@ -23,8 +23,8 @@ FloatArray = NDArray[np.float64]
 
 def prefilling(subject: Subject, role: str, cache: str, loaded_from: Sequence[Source | None]) -> Iterator[Rows]:
     """Rows of a role and cache kind, for each of the sources that hits come from; None loads nothing."""
-    cached = subject.workload.cached_on_hit if cache == HIT else 0.0
-    menu, perf = subject.evaluated(ROLE_PREFILL if role == "prefill" else ROLE_MIXED, cached)
+    code = ROLE_PREFILL if role == "prefill" else ROLE_MIXED
+    menu, perf = subject.evaluated(code, _cached(subject, cache))
     if not len(menu):
         return
     if role == "prefill":
@@ -34,7 +34,7 @@ def prefilling(subject: Subject, role: str, cache: str, loaded_from: Sequence[So
         having = [source is None or source.pooled or p.id in source.stocks for p in menu.platforms]
         here = np.flatnonzero(np.asarray(having)[menu.platform])
         if len(here):
-            yield rows(subject, menu.take(here), perf.take(here), cache, source, cached)
+            yield rows(subject, menu.take(here), perf.take(here), cache, source)
 
 
 def _with_port_shares(subject: Subject, menu: Menu, perf: Performance) -> tuple[Menu, Performance]:
@@ -46,12 +46,28 @@ def _with_port_shares(subject: Subject, menu: Menu, perf: Performance) -> tuple[
     return menu.take(every).wired(share), perf.take(every)
 
 
-def _lanes(menu: Menu) -> FloatArray:
+def lanes_of(menu: Menu) -> FloatArray:
     """Requests that a replica prefills at a time: one in each attention-data group and pipeline stage."""
     return np.asarray(menu.points.dp * menu.points.pp, dtype=float)
 
 
-def _fits(subject: Subject, menu: Menu, perf: Performance, inflight: FloatArray) -> NDArray[np.bool_]:
+def _cached(subject: Subject, cache: str) -> float:
+    """Prompt tokens that need no prefill."""
+    return subject.workload.cached_on_hit if cache == HIT else subject.workload.system_tokens
+
+
+def _queue(subject: Subject, role: str, cache: str, source: Source | None) -> tuple[int, float | None]:
+    """Replicas that share a queue, and the TTFT promised there."""
+    cached = _cached(subject, cache)
+    return subject.width(role, source, cached), subject.workload.ttft_promise_s(cached)
+
+
+def _load_share(subject: Subject, cache: str) -> float:
+    """Share of a prompt's own KV that is loaded."""
+    return subject.workload.load_share if cache == HIT else 0.0
+
+
+def fits_in_flight(subject: Subject, menu: Menu, perf: Performance, inflight: FloatArray) -> NDArray[np.bool_]:
     """Rows whose HBM holds the KV cache of the requests in flight; the others go to the account."""
     held = perf.kv_bytes_per_request * inflight
     good = np.asarray(held <= perf.kv_free_bytes)
@@ -59,22 +75,23 @@ def _fits(subject: Subject, menu: Menu, perf: Performance, inflight: FloatArray)
     return good
 
 
-def _alone(subject: Subject, menu: Menu, perf: Performance, cache: str, source: Source | None, cached: float) -> Rows:
+def _alone(subject: Subject, menu: Menu, perf: Performance, cache: str, source: Source | None) -> Rows:
     """Rows that only prefill: as fast as the wait, the hand-over and the load of a hit's KV allow."""
-    lanes, out = _lanes(menu), perf.kv_transfer_bytes
-    good = _fits(subject, menu, perf, lanes)
-    load_bytes = out * (cached / subject.workload.isl)
+    lanes, out = lanes_of(menu), perf.kv_transfer_bytes
+    width, promise = _queue(subject, "prefill", cache, source)
+    good = fits_in_flight(subject, menu, perf, lanes)
+    load_bytes = out * _load_share(subject, cache)
     speed, latency = load_path(subject, menu, source)
     good &= speed > 0
     load_s = latency + load_bytes / np.maximum(speed, 1e-3)
     out_speed = np.maximum(menu.nic_bytes_per_s * subject.handover_frac, 1e-3)
     slower_side_s = min(subject.due_s, 1e6) if subject.workload.ttft_s else 0.0
     handover_s = np.maximum(out / out_speed, slower_side_s) + subject.scenario.nic_link.latency_s
-    rate, ttft = _prefill_rate(subject, perf, load_s + handover_s, lanes)
+    rate, ttft = prefill_rate(subject, perf, load_s + handover_s, lanes * width, promise)
     rate = np.minimum(rate, out_speed / np.maximum(out, 1.0))
     rate = np.minimum(rate, speed / np.maximum(load_bytes, 1.0))
     busy = rate / perf.requests_per_s
-    good &= keeps_ttft(subject, menu, ttft, good) & (rate > 0)
+    good &= keeps_ttft(subject, menu, ttft, promise, good) & (rate > 0)
     good &= loads_in_time(subject, menu, rate * load_bytes, speed, good)
     return Rows(
         menu=menu,
@@ -89,14 +106,16 @@ def _alone(subject: Subject, menu: Menu, perf: Performance, cache: str, source: 
         spill_bytes=np.zeros(len(menu)),
         load_bytes=load_bytes,
         handover_bytes=out,
+        router_width=width,
     )
 
 
-def _mixed(subject: Subject, menu: Menu, perf: Performance, cache: str, source: Source | None, cached: float) -> Rows:
+def _mixed(subject: Subject, menu: Menu, perf: Performance, cache: str, source: Source | None) -> Rows:
     """Rows that prefill beside decoding, with as many ports wired as a pooled tier's hits need."""
-    good = _fits(subject, menu, perf, menu.batch)
+    width, promise = _queue(subject, "mixed", cache, source)
+    good = fits_in_flight(subject, menu, perf, menu.batch)
     rate = perf.requests_per_s * subject.build.utilisation_cap
-    load_bytes = perf.kv_transfer_bytes * (cached / subject.workload.isl)
+    load_bytes = perf.kv_transfer_bytes * _load_share(subject, cache)
     per_s = np.maximum(rate, 1.0 / max(subject.due_s, 1e-9))
     need = load_bytes / max(subject.load_frac, 1e-9) * per_s
     need = need if source and source.pooled else np.zeros(len(menu))
@@ -104,8 +123,8 @@ def _mixed(subject: Subject, menu: Menu, perf: Performance, cache: str, source: 
     speed, latency = load_path(subject, menu, source)
     good &= speed > 0
     load_s = latency + load_bytes / np.maximum(speed, 1e-3)
-    ttft = _mixed_ttft(subject, perf, rate, load_s, _lanes(menu))
-    good &= keeps_ttft(subject, menu, ttft, good) & (rate > 0)
+    ttft = _mixed_ttft(subject, perf, rate, load_s, lanes_of(menu), width)
+    good &= keeps_ttft(subject, menu, ttft, promise, good) & (rate > 0)
     good &= loads_in_time(subject, menu, rate * load_bytes, speed, good)
     good &= keeps_tpot(subject, menu, perf.tpot_s, good)
     return Rows(
@@ -121,28 +140,31 @@ def _mixed(subject: Subject, menu: Menu, perf: Performance, cache: str, source: 
         spill_bytes=np.zeros(len(menu)),
         load_bytes=load_bytes,
         handover_bytes=np.zeros(len(menu)),
+        router_width=width,
     )
 
 
-def _prefill_rate(
-    subject: Subject, perf: Performance, extra_s: FloatArray, lanes: FloatArray
+def prefill_rate(
+    subject: Subject, perf: Performance, extra_s: FloatArray, servers: FloatArray, promise: float | None
 ) -> tuple[FloatArray, FloatArray]:
-    """Highest rate at which the wait leaves room for the TTFT promise, and the TTFT there."""
+    """Highest rate at which the wait leaves room for the TTFT promise, and the TTFT there.
+
+    The servers are the lanes of all replicas behind one router.
+    """
     work, cap = subject.workload, subject.build.utilisation_cap
-    scv = work.isl_cv**2
     service = perf.prefill_s + extra_s
-    slack = np.full_like(service, np.inf) if work.ttft_s is None else work.ttft_s - service
-    quantile = None if work.ttft_s is None else work.percentile
-    load = max_load(perf.prefill_s, scv, slack, quantile, cap, lanes)
-    wait = wait_quantile(load, perf.prefill_s, scv, work.percentile, lanes)
+    slack = np.full_like(service, np.inf) if promise is None else promise - service
+    quantile = None if promise is None else work.percentile
+    load = max_load(perf.prefill_s, work.wait_scv, slack, quantile, cap, servers)
+    wait = wait_quantile(load, perf.prefill_s, work.wait_scv, work.percentile, servers)
     return load * perf.requests_per_s, np.where(load > 0, wait, 0.0) + service
 
 
 def _mixed_ttft(
-    subject: Subject, perf: Performance, rate: FloatArray, load_s: FloatArray, lanes: FloatArray
+    subject: Subject, perf: Performance, rate: FloatArray, load_s: FloatArray, lanes: FloatArray, width: int
 ) -> FloatArray:
     """TTFT beside decoding: prefill goes first and waits for the step under way."""
     work = subject.workload
     load = rate * perf.prefill_s / lanes
-    wait = wait_quantile(np.minimum(load, 0.999), perf.prefill_s, work.isl_cv**2, work.percentile, lanes)
+    wait = wait_quantile(np.minimum(load, 0.999), perf.prefill_s, work.wait_scv, work.percentile, lanes * width)
     return np.where(load < 0.999, wait + perf.prefill_s + perf.decode_step_s + load_s, np.inf)

@@ -35,9 +35,8 @@ def keeps_tpot(subject: Subject, menu: Menu, tpot: FloatArray, so_far: BoolArray
     return np.asarray(keeps)
 
 
-def keeps_ttft(subject: Subject, menu: Menu, ttft: FloatArray, so_far: BoolArray) -> BoolArray:
-    """Rows within the TTFT promise; those among `so_far` that are not go to the account."""
-    promise = subject.workload.ttft_s
+def keeps_ttft(subject: Subject, menu: Menu, ttft: FloatArray, promise: float | None, so_far: BoolArray) -> BoolArray:
+    """Rows within a TTFT promise; those among `so_far` that are not go to the account."""
     if promise is None:
         return np.ones(len(ttft), dtype=bool)
     keeps = ttft <= promise * (1.0 + 1e-9)

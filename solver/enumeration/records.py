@@ -34,6 +34,9 @@ class Rows:
         What hits are loaded from.
     requests_per_s, ttft_s, drawn_w, spill_bytes, load_bytes, handover_bytes : (N,) array
         As in `Candidate`.
+    is_half : bool
+        True for replicas that only stand in pairs, where a smaller one leaves more room for others.
+    router_width : int
     """
 
     menu: Menu
@@ -48,6 +51,8 @@ class Rows:
     spill_bytes: FloatArray
     load_bytes: FloatArray
     handover_bytes: FloatArray
+    is_half: bool = False
+    router_width: int = 1
 
 
 def kept(subject: Subject, rows: Rows, *, prune: bool) -> list[Candidate]:
@@ -94,6 +99,7 @@ def _record(subject: Subject, rows: Rows, reads: FloatArray, i: np.intp) -> Cand
         ports=float(menu.ports[i]),
         evidence=int(perf.evidence[i]),
         configurations=rows.source.configurations.get(platform_id, ()) if rows.source else (),
+        router_width=rows.router_width,
     )
 
 
@@ -119,9 +125,9 @@ def _undominated(rows: Rows, wanted: NDArray[np.intp], reads: FloatArray, *, by_
 
     Per request/s: accelerators, watts above idle, switch ports, KV below HBM and its reads; and per accelerator the
     last two again, because a replica reads only through its own links and from its own node. With `by_kind` replicas
-    that no two classes could share do not compete. Replicas that load hits from their own nodes may stand idle for the
-    KV parked beside them, so theirs compete by switch ports per accelerator too: so many accelerators hold so much KV,
-    whichever replicas they belong to.
+    that no two classes could share do not compete; of halves a smaller one is better. Replicas that load hits from
+    their own nodes may stand idle for the KV parked beside them, so theirs compete by switch ports per accelerator too:
+    so many accelerators hold so much KV, whichever replicas they belong to.
     """
     menu, charge, rate = rows.menu, rows.menu.charge[wanted], rows.requests_per_s[wanted]
     count = menu.count[wanted]
@@ -131,6 +137,8 @@ def _undominated(rows: Rows, wanted: NDArray[np.intp], reads: FloatArray, *, by_
     cost = np.column_stack([*(value / rate for value in each), spill / charge, read / charge])
     if rows.source is not None and not rows.source.pooled:
         cost = np.column_stack([cost, np.round(menu.ports[wanted] / charge, 9)])
+    if rows.is_half:
+        return undominated(labels(menu.platform[wanted], menu.points.power_cap[wanted]), np.column_stack([cost, count]))
     points = menu.points
     pool = [menu.platform[wanted], points.power_cap[wanted]]
     if by_kind:

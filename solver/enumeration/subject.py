@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from solver.configurations import Configuration
 from solver.enumeration.account import KV_CACHE, WEIGHTS, Account
+from solver.enumeration.sources import Source
 from solver.menu import Menu, batch_grid, shapes
 from solver.performance import ROLE_DECODE, ROLE_PREFILL, Calibration, Performance, evaluate
 from solver.physics.kv import kv_layout
@@ -16,6 +18,7 @@ from solver.scenario import Scenario
 from solver.workload import Workload
 
 FloatArray = NDArray[np.float64]
+Evaluated = dict[tuple[int, float], tuple[Menu, Performance]]
 
 
 class Subject:
@@ -28,26 +31,58 @@ class Subject:
         Decides which tiers hits can be loaded from and how much KV can spill.
     calibration : Calibration
     workload : Workload
+    known : dict, optional
+        Menus of the class that were evaluated for other roles, by role and cached tokens; what is missing is added.
     """
 
     def __init__(
-        self, scenario: Scenario, configs: Sequence[Configuration], calibration: Calibration, workload: Workload
+        self,
+        scenario: Scenario,
+        configs: Sequence[Configuration],
+        calibration: Calibration,
+        workload: Workload,
+        known: Evaluated | None = None,
     ) -> None:
         self.scenario, self.calibration, self.workload = scenario, calibration, workload
         self.configs, self.build = configs, scenario.study.build
         width = scenario.precisions[workload.kv_precision].kv_bytes_per_element
-        prompt_bytes = float(kv_layout(scenario.models[workload.model_id]).stored_bytes(workload.isl, width))
+        layout = kv_layout(scenario.models[workload.model_id])
+        prompt_bytes = float(layout.private_bytes(workload.isl, workload.system_tokens, width))
         self.handover_frac = float(scenario.nic_efficiency.at(prompt_bytes))
-        self.load_frac = float(scenario.nic_efficiency.at(prompt_bytes * workload.cached_on_hit / workload.isl))
+        self.load_frac = float(scenario.nic_efficiency.at(prompt_bytes * workload.load_share))
         self.account = Account(workload.id)
+        self.scale_up_frac = float(scenario.scale_up_efficiency.at(prompt_bytes))
         self.raw_count = 0
+        self._known: Evaluated = {} if known is None else known
+
+    def quiet(self) -> Subject:
+        """Return the same class with an account of its own, for a second look at rows that are accounted for."""
+        other = copy.copy(self)
+        other.account = Account(self.workload.id)
+        return other
 
     @property
     def due_s(self) -> float:
         """Seconds that taking over a prompt's KV may last on the side that receives it."""
-        return self.scenario.handover_ttft_frac * (self.workload.ttft_s or np.inf)
+        promise = self.workload.tightest_ttft_s
+        return self.scenario.handover_ttft_frac * (np.inf if promise is None else promise)
+
+    def width(self, role: str, source: Source | None, cached: float) -> int:
+        """Replicas that share a queue; a hit goes to the one node that holds it, unless its tier is pooled.
+
+        Where no TTFT is promised no width raises a rate, so none is asked for.
+        """
+        if self.workload.ttft_promise_s(cached) is None or (source is not None and not source.pooled):
+            return 1
+        return self.scenario.router_width(self.workload.id, role)
 
     def evaluated(self, role: int, cached: float) -> tuple[Menu, Performance]:
+        """Menu of a role and its performance; worked out, and accounted for, once."""
+        if (role, cached) not in self._known:
+            self._known[role, cached] = self._evaluated(role, cached)
+        return self._known[role, cached]
+
+    def _evaluated(self, role: int, cached: float) -> tuple[Menu, Performance]:
         """Menu of a role with every batch that can fit, and its performance.
 
         Shapes whose weights do not fit go first; batches stop where HBM and, on the coarse grid, the node's

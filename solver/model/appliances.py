@@ -18,11 +18,10 @@ from solver.model.tiers import held_tb, read_tb_per_s
 
 @dataclass(frozen=True)
 class Shared:
-    """A kind of appliance, the pools attached to it, and keys of what lies there."""
+    """A kind of appliance, and keys of what lies there."""
 
     pool: Pool
     stock: TierStock
-    hosts: tuple[Pool, ...]
     spills: list[tuple[object, ...]]
     parked: list[tuple[object, ...]]
 
@@ -36,44 +35,48 @@ def add_appliances(block: pyo.Block, data: ModelData) -> None:
         One period with `spilled`, `parked`, `written` and `nodes`.
     data : ModelData
     """
-    shared = _shared(data, by_position(block.SPILLS, 1), by_position(block.PARKED, 2))
-    block.APPLIANCES = pyo.Set(initialize=list(shared), doc="kinds of appliances of pooled memory")
+    block.APPLIANCES = pyo.Set(initialize=list(data.appliances), doc="kinds of appliances of pooled memory")
     block.attach_hosts = pyo.Constraint(
-        block.APPLIANCES, rule=lambda b, a: attach_hosts(b, shared[a]), doc=attach_hosts.__doc__
+        block.APPLIANCES, rule=lambda b, a: attach_hosts(b, data, a), doc=attach_hosts.__doc__
     )
-    used = [a for a, item in shared.items() if item.spills or item.parked]
-    block.fit_appliance = pyo.Constraint(used, rule=lambda b, a: fit_appliance(b, shared[a]), doc=fit_appliance.__doc__)
+    shared = _shared(data, by_position(block.SPILLS, 1), by_position(block.PARKED, 2))
+    block.fit_appliance = pyo.Constraint(
+        list(shared), rule=lambda b, a: fit_appliance(b, shared[a]), doc=fit_appliance.__doc__
+    )
     block.read_appliance = pyo.Constraint(
-        used, rule=lambda b, a: read_appliance(b, data, shared[a]), doc=read_appliance.__doc__
+        list(shared), rule=lambda b, a: read_appliance(b, data, shared[a]), doc=read_appliance.__doc__
     )
     block.write_appliance = pyo.Constraint(
-        [a for a in used if shared[a].parked],
+        [a for a, item in shared.items() if item.parked],
         rule=lambda b, a: write_appliance(b, shared[a]),
         doc=write_appliance.__doc__,
     )
 
 
 def _shared(data: ModelData, spills: Keys, parked: Keys) -> dict[str, Shared]:
-    """Appliances with what the places of the nodes attached to them hold."""
+    """Appliances on which something may lie, with what the places of the nodes attached to them hold."""
     found = {}
     for name, pool in data.appliances.items():
-        assert pool.config.lends is not None
+        if pool is None or pool.config.lends is None:
+            continue
         tier = pool.config.lends.tier
         at = [p.id for p in data.places if p.pool.config.attached == name and p.stock.tier == tier]
-        found[name] = Shared(
-            pool=pool,
-            stock=pool.config.lends,
-            hosts=tuple(p for p in data.pools if p.config.attached == name),
-            spills=[k for p in at for k in spills.get(p, [])],
-            parked=[k for p in at for k in parked.get(p, [])],
-        )
+        lying = ([k for p in at for k in keys.get(p, [])] for keys in (spills, parked))
+        item = Shared(pool, pool.config.lends, *lying)
+        if item.spills or item.parked:
+            found[name] = item
     return found
 
 
-def attach_hosts(block: pyo.Block, shared: Shared) -> object:
-    """``sum_p n[p] <= hosts[a] n[a]`` over pools attached to a. The dual is what one more host port is worth."""
-    nodes = pyo.quicksum(block.nodes[p.id] for p in shared.hosts)
-    return nodes <= shared.pool.config.platform.most_hosts * block.nodes[shared.pool.id]
+def attach_hosts(block: pyo.Block, data: ModelData, name: str) -> object:
+    """``sum_p n[p] <= hosts[a] n[a]`` over pools attached to a. The dual is what one more host port is worth.
+
+    Where the data has no such appliance, nothing is attached.
+    """
+    nodes = pyo.quicksum(block.nodes[p.id] for p in data.pools if p.config.attached == name)
+    pool = data.appliances[name]
+    ports = 0 if pool is None else pool.config.platform.most_hosts * block.nodes[pool.id]
+    return nodes <= ports
 
 
 def fit_appliance(block: pyo.Block, shared: Shared) -> object:

@@ -12,8 +12,8 @@ import pyomo.environ as pyo
 
 from solver.model.data import Column, Family, ModelData
 
-PREFILLS = ("prefill", "mixed")
-DECODES = ("decode", "mixed")
+PREFILLS = ("prefill", "mixed", "pair")
+DECODES = ("decode", "mixed", "pair")
 
 
 def add_compute(block: pyo.Block, data: ModelData) -> None:
@@ -71,12 +71,12 @@ def _rate(block: pyo.Block, columns: dict[int, Column], w: str, roles: tuple[str
 
 
 def meet_prefill(block: pyo.Block, w: str) -> object:
-    """``sum_j rate_j x_j >= served[w]`` over prefill and mixed. The dual is the price of a prefill a second."""
+    """``sum_j rate_j x_j >= served[w]`` over prefill, mixed and pairs. The dual is the price of a prefill a second."""
     return block.prefilled[w] >= block.served[w]
 
 
 def meet_decode(block: pyo.Block, w: str) -> object:
-    """``sum_j rate_j x_j >= served[w]`` over decode and mixed. The dual is the price of a decoded request."""
+    """``sum_j rate_j x_j >= served[w]`` over decode, mixed and pairs. The dual is the price of a decoded request."""
     return block.decoded[w] >= block.served[w]
 
 

@@ -81,6 +81,8 @@ class Column:
         Replicas of one kind serve several classes, hits and misses, and batches in turn; of two kinds they do not.
         """
         c = self.candidate
+        if c.role == "pair":
+            return self.id
         where = self.pool.id if self.pool else f"{c.platform_id}@{c.power_cap:g}"
         shape = f"tp{c.tp} pp{c.pp} dp{c.dp} ep{c.ep}"
         return f"{c.model_id} {c.role} {c.precision}/{c.kv_precision} {shape} {c.ports:.6g} ports in {where}"
@@ -218,10 +220,10 @@ class ModelData:
         return _group(self.housings, lambda housing: housing.pool.id)
 
     @cached_property
-    def appliances(self) -> dict[str, Pool]:
-        """Appliances of pooled memory that some node may be attached to, by platform id."""
-        attached = {p.config.attached for p in self.pools}
-        return {p.config.platform.id: p for p in self.pools if p.config.lends and p.config.platform.id in attached}
+    def appliances(self) -> dict[str, Pool | None]:
+        """Appliances of pooled memory to which nodes may be attached, by platform id; None where the data has none."""
+        there = {p.config.platform.id: p for p in self.pools if p.config.lends}
+        return {p.config.attached: there.get(p.config.attached) for p in self.pools if p.config.attached}
 
     @cached_property
     def missing_roles(self) -> dict[str, list[str]]:
@@ -230,7 +232,9 @@ class ModelData:
         for c in self.columns:
             roles[c.candidate.workload].add(c.candidate.role)
         missing = {
-            w: [r for r in ("prefill", "decode") if r not in got] for w, got in roles.items() if "mixed" not in got
+            w: [r for r in ("prefill", "decode") if r not in got]
+            for w, got in roles.items()
+            if not got & {"mixed", "pair"}
         }
         return {w: left for w, left in missing.items() if left}
 

@@ -105,10 +105,11 @@ def resident_bytes(data: ModelData, w: str, i: int) -> float:
 
 
 def prompt_bytes(data: ModelData, w: str) -> float:
-    """Bytes of one copy of the KV of a class's whole prompt."""
+    """Bytes of one copy of the KV of a class's whole prompt, without the tokens that all its requests share."""
     work = next(item for item in data.workloads if item.id == w)
     width = data.scenario.precisions[work.kv_precision].kv_bytes_per_element
-    return float(kv_layout(data.scenario.models[work.model_id]).stored_bytes(work.isl, width))
+    layout = kv_layout(data.scenario.models[work.model_id])
+    return float(layout.private_bytes(work.isl, work.system_tokens, width))
 
 
 def park_somewhere(block: pyo.Block, w: str, i: int, places: list[str]) -> object:

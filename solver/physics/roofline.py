@@ -60,11 +60,15 @@ class Rank:
 
 @dataclass(frozen=True)
 class Work:
-    """Roofline time of a piece of work on one rank, with the bytes it moves and the FLOPs it does."""
+    """Roofline time of a piece of work on one rank, with the bytes it moves and the FLOPs it does.
+
+    `exchange_s` is the part of the time in which ranks exchange activations over the scale-up link.
+    """
 
     time_s: FloatArray
     bytes: FloatArray
     flops: FloatArray
+    exchange_s: FloatArray
 
 
 def decode_work(model: Architecture, rank: Rank, batch: FloatLike, context: FloatLike, read_frac: FloatLike) -> Work:
@@ -189,4 +193,4 @@ def _total(rank: Rank, operators: list[Operator], exchange_s: FloatArray) -> Wor
     times = [np.maximum(moved / rank.bandwidth, flops / rate) for moved, flops, rate in operators]
     moved = sum((operator[0] for operator in operators), start=np.zeros(1))
     flops = sum((operator[1] for operator in operators), start=np.zeros(1))
-    return Work(sum(times, start=exchange_s), moved, flops)
+    return Work(sum(times, start=exchange_s), moved, flops, exchange_s)

@@ -50,6 +50,9 @@ def buy_what_is_used(data: ModelData, model: pyo.ConcreteModel) -> None:
     for w, i, place in block.PARKED:
         block.written[w, i, place].set_value(written_bytes_per_s(data, block, w, i, place) / TB)
     _stand_where_needed(data, block)
+    for kind, variable in block.whole.items() if hasattr(block, "whole") else ():
+        present = sum(held(block.present[c.index]) for c in data.kinds[kind])
+        variable.set_value(max(0, math.ceil(present - 1e-6 * max(1.0, present))))
     _wire_what_is_used(data, block)
     _fill_lots(data, model)
 

@@ -20,6 +20,9 @@ from solver.workload import Workload
 HIT, MISS, NONE = "hit", "miss", "none"
 
 
+Kind = tuple[Any, ...]
+
+
 @dataclass(frozen=True)
 class Entry:
     """One load entry with what the rows say of a replica of it.
@@ -101,6 +104,15 @@ class Entry:
     def present(self) -> float:
         """Replicas that stand, at work or not."""
         return float(self.record["present"])
+
+    @property
+    def kind(self) -> Kind:
+        """What its replicas are, whichever class they serve: those of one kind may do several entries in turn."""
+        if self.unit is not None:
+            return ("unit", self.unit)
+        names = ("model", "role", "precision", "kv_format", "tp", "pp", "dp", "ep")
+        ports = f"{float(self.record['ports_per_replica']):.6g}"
+        return (self.pool_id or "", *self.family, *(self.record[name] for name in names), ports)
 
     @property
     def count(self) -> int:

@@ -849,7 +849,7 @@ def ports_that_a_node_cannot_wire(d: Plain) -> None:
 
 @plant("site", "network: ports wired for nodes and replicas")
 def ports_understated(d: Plain) -> None:
-    d["network"]["ports"] *= 0.99
+    d["network"]["ports"] *= 0.5
 
 
 @plant("site", "network: ports wired for nodes and replicas")
@@ -869,7 +869,7 @@ def too_few_leaves(d: Plain) -> None:
 
 @plant("site", "network: optics")
 def too_few_optics(d: Plain) -> None:
-    d["network"]["optics"] -= 10
+    d["network"]["optics"] = 0
 
 
 @plant("site", "network: meter_w")

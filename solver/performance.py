@@ -62,13 +62,13 @@ class Parts(Protocol):
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one replica does at one operating point; low and high span 80% of the errors on unseen families.
+    """What one replica does at one operating point; low and high span 80% of the errors in its regime of evidence.
 
     Attributes
     ----------
     ttft_s : float
-        Time to the first token of an unloaded replica: prefill, and one step where the replica also decodes;
-        nan for decode, where prefill happens elsewhere. Low is the prediction itself: queues only add to it.
+        Time to the first token of an unloaded replica: prefill, the host, and one step where the replica also
+        decodes; nan for decode, where prefill happens elsewhere.
     tpot_s : float
         Time per output token; nan for prefill.
     output_tokens_per_s, input_tokens_per_s, requests_per_s : float
@@ -213,28 +213,29 @@ def _prediction(points: Points, performance: Performance, fit: Calibration) -> P
     """Return the record of the first point, with its spread."""
     value = {name: array[0].item() for name, array in vars(performance).items()}
     role = int(points.role[0])
-    step = 0.0 if role == ROLE_PREFILL else value["decode_step_s"]
-    ttft = float("nan") if role == ROLE_DECODE else value["prefill_s"] + step
+    ttft = value["first_token_s"]
     rate, osl, new = value["requests_per_s"], float(points.osl[0]), float(points.isl_new[0])
     output = 0.0 if role == ROLE_PREFILL else rate * osl
     taken = 0.0 if role == ROLE_DECODE else rate * new
     held = value["kv_bytes_per_request"] * (float(points.batch[0]) if role != ROLE_PREFILL else 1.0)
-    spread = {
-        "ttft_s": (ttft, fit.ttft_error_low, fit.ttft_error_high),
-        "tpot_s": (value["tpot_s"], fit.tpot_error_low, fit.tpot_error_high),
-        "output_tokens_per_s": (output, fit.throughput_error_low, fit.throughput_error_high),
-        "input_tokens_per_s": (taken, fit.throughput_error_low, fit.throughput_error_high),
-        "power_w": (value["power_busy_w"], fit.power_error_low, fit.power_error_high),
+    evidence = EVIDENCE[value["evidence"]]
+    central = {
+        "ttft_s": ("ttft", ttft),
+        "tpot_s": ("tpot", value["tpot_s"]),
+        "output_tokens_per_s": ("throughput", output),
+        "input_tokens_per_s": ("throughput", taken),
+        "power_w": ("power", value["power_busy_w"]),
     }
     ranges: dict[str, float] = {}
-    for name, (central, least, greatest) in spread.items():
-        ranges[name] = central
-        ranges[f"{name}_low"] = central / max(1.0, greatest)
-        ranges[f"{name}_high"] = central / min(1.0, least)
+    for name, (subject, number) in central.items():
+        least, greatest = fit.spread(subject, evidence)
+        ranges[name] = number
+        ranges[f"{name}_low"] = number / max(1.0, greatest)
+        ranges[f"{name}_high"] = number / min(1.0, least)
     return Prediction(
         **ranges,
         requests_per_s=rate,
-        evidence=EVIDENCE[value["evidence"]],
+        evidence=evidence,
         kv_free_bytes=value["kv_free_bytes"],
         kv_bytes_per_request=value["kv_bytes_per_request"],
         weight_bytes=value["weight_bytes"],

@@ -221,7 +221,7 @@ def _power(points: Points, at: Layout, times: Clock, time_s: FloatArray, fit: Ca
         _gather(points.accelerators, points.accelerator, "idle_w"),
         _gather(points.accelerators, points.accelerator, "tdp_w"),
         *busy_use(points, at, times, time_s),
-        shares,
+        (*shares, fit.power_compute_exponent),
         points.power_cap,
     )
     return np.asarray(points.count * board)

@@ -6,12 +6,15 @@ table of points and single points can never differ.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from solver.errors import InputError, Problem, closest
+from solver.estimators import aiconfigurator
+from solver.estimators.protocol import Estimate, Question
 from solver.evaluation import evaluate
 from solver.parts import Accelerator, Model, PartT, Precision
 from solver.physics.calibration import Calibration
@@ -41,8 +44,8 @@ __all__ = [
     "predict",
 ]
 
-ESTIMATORS = ("roofline",)
-"""Ways to estimate times."""
+ESTIMATORS = ("roofline", aiconfigurator.NAME)
+"""Ways to estimate times: the project's own, and an installed package."""
 
 _CHUNK_TOKENS = 8192
 """Tokens of a prefill pass unless told otherwise: what the calibrated runs were served with."""
@@ -76,7 +79,8 @@ class Prediction:
     power_w : float
         Board power of the whole replica.
     evidence : str
-        A word of `EVIDENCE`.
+        A word of `EVIDENCE`; of `solver.estimators.protocol.TAGS` where another estimator gave the times, which
+        then have no range.
     kv_free_bytes, kv_bytes_per_request, weight_bytes : float
         Local memory left for KV on the replica, KV of a request, weights per accelerator.
     fits : bool
@@ -153,8 +157,8 @@ def predict(
         Serving engine; None for the common fit.
     power_cap, kv_read_frac : float
         Share of rated power, share of the context's keys read each step; in (0, 1].
-    estimator : {"roofline"}
-        Way to estimate times.
+    estimator : {"roofline", "aiconfigurator"}
+        Way to estimate times; power and memory are the project's own in any case.
     context : float, optional
         Mean context while decoding; by default ``isl + osl / 2``.
     chunk : float
@@ -195,7 +199,31 @@ def predict(
     }
     points = make_points((spec,), (part,), formats, **numbers)
     fit = calibration.for_engine(engine)
-    return _prediction(points, evaluate(points, fit), fit)
+    found = _prediction(points, evaluate(points, fit), fit)
+    if estimator == ESTIMATORS[0]:
+        return found
+    question = Question(
+        model_source=spec.source, accelerator=part.id, weight_bytes=formats[weight].weight_bytes_per_param,
+        kv_bytes=formats[kv].kv_bytes_per_element, role=role, tp=ranks, pp=pp, dp=dp, ep=ep, batch=batch, isl=isl,
+        osl=osl, cached=cached, engine=engine or "", is_moe=bool(spec.n_experts),
+    )  # fmt: skip
+    return _restated(found, question, aiconfigurator.AiConfigurator().estimate(question))
+
+
+def _restated(found: Prediction, question: Question, answer: Estimate) -> Prediction:
+    """Return a prediction with the times and rates of another estimator."""
+    if question.role == "prefill":
+        rate = question.batch * question.dp * question.pp / answer.first_token_s
+    else:
+        rate = question.batch / (question.osl * answer.tpot_s)
+    values = {
+        "ttft_s": answer.first_token_s,
+        "tpot_s": answer.tpot_s,
+        "output_tokens_per_s": 0.0 if question.role == "prefill" else rate * question.osl,
+        "input_tokens_per_s": 0.0 if question.role == "decode" else rate * (question.isl - question.cached),
+    }
+    ranges = {f"{name}{end}": value for name, value in values.items() for end in ("", "_low", "_high")}
+    return dataclasses.replace(found, **ranges, requests_per_s=rate, evidence=answer.tag)  # type: ignore[arg-type]
 
 
 def default_kv_precision(precisions: tuple[Precision, ...], weight: int) -> int:

@@ -12,7 +12,7 @@ from solver.evaluation import layout
 from solver.physics.energy import board_power_w, capped_rate
 from solver.physics.overhead import decode_overhead_s, first_token_wait_s, kernels, launches_s
 
-COEFFICIENTS = (0.3, 0.4, 1.0)
+COEFFICIENTS = (0.3, 0.4, 1.0, 0.5)
 
 
 def test_power_by_hand_and_clipped() -> None:

@@ -237,7 +237,8 @@ class _Uses:
         active = np.ones(len(self.idle_w))
         for name, factor in activities.items():
             active = np.where(self.generation == name, factor, active)
-        shares = (named[POWER[0]] * active, named[POWER[1]] * active, named[POWER[2]] * active)
+        floor, memory, compute, exponent = (named[name] for name in POWER)
+        shares = (floor * active, memory * active, compute * active, exponent)
         return board_power_w(self.idle_w, self.rated_w, self.memory, self.compute, shares)
 
     def fit(self, measured_w: FloatArray, weights: FloatArray, priors: Mapping[str, Prior]) -> dict[str, float]:

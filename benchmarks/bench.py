@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from solver.candidates import build_candidates
-from solver.catalog import load_catalog
+from solver.catalog import Catalog, load_catalog
 from solver.configurations import configurations
 from solver.parts import Accelerator, Model, Precision
 from solver.performance import evaluate
@@ -27,7 +27,7 @@ from solver.progress import silent_libraries
 from solver.resident import Resident
 from solver.scenario import resolve
 from solver.solve import solve
-from solver.study import load_study
+from solver.study import Study, load_study, study_from_dict
 
 ROOT = Path(__file__).parent.parent
 POINTS = 100_000
@@ -107,6 +107,37 @@ def whole(name: str) -> Timed:
     return run
 
 
+TWICE = {
+    "chat_short": "qwen2.5-72b",
+    "reasoning_prod": "kimi-k2",
+    "tool_agent": "gpt-oss-120b",
+    "rag_qa": "qwen3-235b-a22b",
+}
+"""Classes that the study of twenty has a second time, with another model."""
+
+
+def twenty() -> tuple[Study, Catalog]:
+    """Return a study of twenty classes: all that the catalog can serve, four of them with another model as well."""
+    study, parts = load_study(ROOT / "studies" / "all_classes.toml"), load_catalog()
+    more = [{**parts.row("workloads", name), "id": f"{name}_again", "model_id": model} for name, model in TWICE.items()]
+    asked = study.model_dump(mode="python")
+    rates = {spec["id"]: spec["requests_per_s"] for spec in asked["workload"]}
+    asked["workload"] += [{"id": f"{name}_again", "requests_per_s": rates[name]} for name in TWICE]
+    return study_from_dict(asked), parts.overlay({"workloads": more})
+
+
+def whole_twenty() -> Timed:
+    """Return a run that solves the study of twenty classes."""
+    study, parts = twenty()
+
+    def run() -> str:
+        with silent_libraries():
+            design = solve(study, parts)
+        return f"{len(study.workload)} classes: {design.status}, gap {100.0 * (design.objective['gap'] or 0.0):.3f}%"
+
+    return run
+
+
 def warm(name: str, changes: dict[str, Any]) -> Timed:
     """Return a run that answers a change of a study kept warm."""
     resident = Resident(load_study(ROOT / "studies" / f"{name}.toml"), load_catalog())
@@ -129,6 +160,7 @@ BENCHMARKS: dict[str, tuple[int, Callable[[], Timed]]] = {
     "candidates reference": (2, lambda: candidates("reference")),
     "solve small": (1, lambda: whole("small")),
     "solve reference": (1, lambda: whole("reference")),
+    "solve twenty": (1, whole_twenty),
     "warm limit": (2, lambda: warm("reference", {"site.power_mw": 19.0})),
     "warm supply": (2, lambda: warm("reference", {"supply.platform.vr_nvl72.quantity": 20})),
     "warm price": (2, lambda: warm("reference", {"site.price_quarter": "2025Q4"})),

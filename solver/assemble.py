@@ -19,6 +19,7 @@ from solver.scenario import Scenario
 from solver.search import relative_gap
 from solver.servings import load_records, placement_records
 from solver.slacks import limit_records
+from solver.widths import width_records
 
 
 def assemble(
@@ -92,6 +93,8 @@ def assemble(
             "lp_bound": abs(solved.found.lp_bound) * unit,
             "kinds_before_polish": polished.kinds_before,
             "kinds": polished.kinds_after,
+            "queues": width_records(load),
+            "lowered_widths": [{"class": c, "role": r, "width": w} for (c, r), w in scenario.widths.items()],
         },
     )
     kpis, by_model = compute_kpis(design, scenario)
@@ -126,6 +129,17 @@ def assumption_records(scenario: Scenario) -> list[Record]:
     records: list[Record] = [
         {"path": a.path, "value": a.value, "default": a.default, "source": a.source, "confidence": a.confidence}
         for a in scenario.assumptions
+    ]
+    records += [
+        {
+            "path": f"workload.{work.id}.promise_on",
+            "value": work.promise_on,
+            "default": "all",
+            "source": "the study's choice",
+            "confidence": "datasheet",
+        }
+        for work in scenario.workloads
+        if work.promise_on != "all"
     ]
     for kind, table in (("platform", scenario.study.supply.platform), ("memory", scenario.study.supply.memory)):
         records += [

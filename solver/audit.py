@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from solver.auditing.appliances import check_appliances
 from solver.auditing.bill import check_bill
 from solver.auditing.checks import TOLERANCE, Checks
 from solver.auditing.entries import read_entries
@@ -16,6 +17,8 @@ from solver.auditing.layout import check_racks, check_replicas
 from solver.auditing.memory import check_memory
 from solver.auditing.network import check_network
 from solver.auditing.nodes import read_nodes
+from solver.auditing.pairs import check_pairs
+from solver.auditing.queues import check_queues
 from solver.auditing.rows import Facts
 from solver.auditing.serving import check_entry
 from solver.auditing.totals import (
@@ -71,11 +74,14 @@ def _run(design: Design, checks: Checks) -> None:
         checks.true("load: two entries with the same id", len(identities) == len(entries))
         for entry in entries:
             check_entry(facts, entry, nodes, checks)
+        check_queues(entries, design.solver["queues"], checks)
         check_replicas(nodes, entries, whole=facts.study.build.whole_replicas, checks=checks)
+        check_pairs(facts, entries, checks)
         check_network(facts, nodes, entries, checks)
         check_demand(facts, entries, checks)
     with checks.subject("placement"):
         check_memory(facts, nodes, entries, checks)
+        check_appliances(facts, nodes, checks)
     with checks.subject("totals"):
         sums = add_up(facts, nodes, entries)
         check_limits(facts, sums, checks)

@@ -55,21 +55,23 @@ def bill_of_materials(data: ModelData, model: pyo.ConcreteModel) -> list[Record]
                 lines[line.key]["configurations"].append({"configuration": unit, "quantity": count})
         for line in node_lines(scenario, config, 0, owned):
             _add(lines, scenario, line.owned(line.in_use), owned=True)
-    for device_id in model.LOOSE:
-        device, count = scenario.device(device_id), round(sum(held(model.loose[device_id, v]) for v in model.PERIODS))
-        if count:
-            _add(lines, scenario, Line(device_id, "memory", device, count, 0, scenario.device_usd(device)))
+    net, (switch, optic) = network_record(data, model.period[0]), (scenario.switch, scenario.optic)
+    loose = {part: round(sum(held(model.loose[part, v]) for v in model.PERIODS)) for part in model.LOOSE}
+    for part, count in loose.items():
+        if count and part not in (switch.id, optic.id):
+            device = scenario.device(part)
+            _add(lines, scenario, Line(part, "memory", device, count, 0, scenario.device_usd(device)))
     for rack_id, rack in {h.rack.id: h.rack for h in data.housings if not h.own}.items():
         count = round(sum(held(model.racks_bought[rack_id, v]) for v in model.PERIODS))
         if count:
-            in_use = sum(round(held(model.period[0].racks[h.id])) for h in data.housings if h.rack.id == rack_id)
+            mine = [h for h in data.housings if h.rack.id == rack_id and not h.own]
+            in_use = sum(round(held(model.period[0].racks[h.id])) for h in mine)
             _add(lines, scenario, Line(rack_id, "rack", rack, count, in_use, rack.price_central_usd))
-    net, (switch, optic) = network_record(data, model.period[0]), (scenario.switch, scenario.optic)
-    switches, usd = net["leaves"] + net["spines"], switch.price_central_usd or 0.0
-    watts = (switch_w(scenario), switch_drawn_w(scenario))
-    _add(lines, scenario, Line(switch.id, "network", switch, switches, switches, usd, *watts))
-    optics, usd = net["optics"], optic.price_central_usd or 0.0
-    _add(lines, scenario, Line(optic.id, "network", optic, optics, optics, usd, 0.0, optic_drawn_w(scenario)))
+    switches = net["leaves"] + net["spines"]
+    watts = {switch.id: (switch_w(scenario), switch_drawn_w(scenario)), optic.id: (0.0, optic_drawn_w(scenario))}
+    for item, in_use in ((switch, switches), (optic, net["optics"])):
+        count, usd = in_use + loose.get(item.id, 0), item.price_central_usd or 0.0
+        _add(lines, scenario, Line(item.id, "network", item, count, in_use, usd, *watts[item.id]))
     order = {kind: n for n, kind in enumerate(KINDS)}
     return sorted((line for line in lines.values() if line["quantity"]), key=lambda line: order[line["kind"]])
 

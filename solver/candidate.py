@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+PAIR = "pair"
+"""Role of prefill and decode replicas side by side in one scale-up domain."""
 MISS, HIT, NONE = "miss", "hit", "none"
 """Prompt not cached; prompt found in a tier; the candidate does not prefill."""
 
@@ -12,10 +14,14 @@ MISS, HIT, NONE = "miss", "hit", "none"
 class Candidate:
     """One way to serve one class on one kind of pool; rates and watts are per replica.
 
+    A pair is a unit of prefill and decode replicas that stand in one scale-up domain and hand over over its links: it
+    is counted like one replica that does both. Its parallelism and precision are those of its prefill replicas, its
+    batch and step those of its decode replicas, and `halves` holds both.
+
     Attributes
     ----------
     workload, model_id, platform_id, role : str
-        Class, model, platform, and prefill, decode or mixed.
+        Class, model, platform, and prefill, decode, mixed or pair.
     power_cap : float
         Share of TDP.
     precision, kv_precision : str
@@ -47,11 +53,17 @@ class Candidate:
     load_bytes : float
         Cached KV loaded a request.
     handover_bytes : float
-        KV that leaves (prefill) or enters (decode) a request; 0 for mixed.
+        KV that leaves (prefill) or enters (decode) a request; 0 for mixed and for a pair as a whole.
     ports : float
         Switch ports that the replica's network cards are wired to.
     evidence : int
         0 measured regime, 1 extrapolated, 2 none.
+    router_width : int
+        Replicas that must share one queue for that load; 1 where requests go to the node that holds their prefix.
+    configurations : tuple of str
+        Of its platform, those whose own tier hits are loaded from as fast as these figures say; empty where none is.
+    halves : tuple of Half
+        Prefill and decode replicas of a pair, in this order; empty for all others.
     """
 
     workload: str
@@ -81,11 +93,24 @@ class Candidate:
     handover_bytes: float
     ports: float
     evidence: int
+    router_width: int = 1
+    configurations: tuple[str, ...] = ()
+    halves: tuple[Half, ...] = ()
 
     @property
     def count(self) -> int:
-        """Accelerators of a replica."""
+        """Accelerators of a replica, of all of them in a pair."""
+        if self.halves:
+            return sum(half.replicas * half.candidate.count for half in self.halves)
         return self.tp * self.pp * self.dp
+
+
+@dataclass(frozen=True)
+class Half:
+    """So many replicas of one role in a pair, each at its share of the pair's rate."""
+
+    replicas: int
+    candidate: Candidate
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ configuration pays only for the difference.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from solver.errors import InputError, Problem, closest
 from solver.parts import Accelerator, MemoryDevice, Platform
 from solver.physics.cost import memory_usd_per_byte, platform_usd
 from solver.physics.wear import endurance_bytes_per_s
-from solver.populations import Filled, drives, host_bytes_per_s, larger_host, smaller_host, usd_per_byte
+from solver.populations import Filled, appliances, drives, host_bytes_per_s, larger_host, smaller_host, usd_per_byte
 from solver.scenario import Scenario
 
 
@@ -77,6 +78,10 @@ class Configuration:
         Of which the devices that are bought apart.
     lighter : bool
         Less than the platform as it is sold: smaller host memory and nothing else.
+    attached : str
+        Appliance of pooled memory that a node reaches over its own lanes, empty for none; one of `tiers` is its memory.
+    lends : TierStock or None
+        Of an appliance, what all nodes attached to it share; no other node reaches it.
     """
 
     id: str
@@ -90,6 +95,13 @@ class Configuration:
     price_usd: float
     devices_usd: float = 0.0
     lighter: bool = False
+    attached: str = ""
+    lends: TierStock | None = None
+
+    @property
+    def as_sold(self) -> bool:
+        """True where nothing is added to the platform and nothing exchanged."""
+        return not self.bought and not self.attached
 
     def capped_w(self, cap: float) -> float:
         """Provisioned watts of a node whose accelerators are capped at a share of TDP."""
@@ -113,6 +125,7 @@ def configurations(scenario: Scenario) -> tuple[Configuration, ...]:
     menu: list[Configuration] = []
     for platform in scenario.platforms:
         menu += [_configuration(scenario, platform, host, extra) for host, extra in _fillings(scenario, platform)]
+        menu += _attached(scenario, platform)
     _check_fleet(scenario, menu)
     return tuple(c for c in menu if c.platform.id not in scenario.only_owned or c.id in scenario.fleet)
 
@@ -121,12 +134,15 @@ def _fillings(scenario: Scenario, platform: Platform) -> list[tuple[Filled | Non
     """Populations of a platform on the menu, the standard fit first: host memory, and drives or expanders beside it.
 
     A storage server holds drives, or host memory in all slots; on the small menu only where it would not leave bays
-    for hard disks empty. The full menu fills bays and lanes beside each population of host memory, the small one
-    beside the standard fit alone. Without tiers there is only host memory, standard and smaller.
+    for hard disks empty. The full menu fills all bays or lanes, or half of them, beside each population of host memory,
+    the small one all of them beside the standard fit alone. Without tiers there is only host memory, standard and
+    smaller.
     """
     build = scenario.study.build
     larger = larger_host(scenario, platform) if build.tiers else []
-    extras = drives(scenario, platform) if build.tiers else []
+    extras = drives(scenario, platform, halves=build.menu == "full") if build.tiers else []
+    if platform.most_hosts:
+        return [(None, ())] if build.tiers else []
     if not platform.accelerators:
         of_memory = larger if build.menu == "full" or not platform.hdd_bays else []
         return [*((None, (extra,)) for extra in extras), *((host, ()) for host in of_memory)]
@@ -134,6 +150,21 @@ def _fillings(scenario: Scenario, platform: Platform) -> list[tuple[Filled | Non
     alone: list[tuple[Filled | None, tuple[Filled, ...]]] = [(host, ()) for host in hosts]
     beside = hosts if build.menu == "full" else hosts[:1]
     return [*alone, *((host, (extra,)) for host in beside for extra in extras)]
+
+
+def _attached(scenario: Scenario, platform: Platform) -> list[Configuration]:
+    """Nodes attached to appliances for whose adapters they have lanes: standard memory, on the full menu any."""
+    build = scenario.study.build
+    if not build.tiers:
+        return []
+    hosts: list[Filled | None] = [None]
+    if build.menu == "full":
+        hosts += [*smaller_host(scenario, platform), *larger_host(scenario, platform)]
+    return [
+        _attach(scenario, _configuration(scenario, platform, host, ()), appliance)
+        for appliance in appliances(scenario, platform)
+        for host in hosts
+    ]
 
 
 def _check_fleet(scenario: Scenario, menu: list[Configuration]) -> None:
@@ -182,10 +213,14 @@ def made_to_order(
         if taken > places.get(bay, 0):
             word = "lanes" if bay == "cxl" else "bays"
             misfits.append(f"{taken} {bay} {word} taken, {places.get(bay, 0)} there")
+    if extra and platform.accelerators and not platform.host_link_id:
+        misfits.append("no host link is known over which its accelerators would read drives or expanders")
     tiers = [d.tier for d, _ in devices]
     misfits += [
         f"two kinds of device in tier {t}; one is modelled" for t in sorted({t for t in tiers if tiers.count(t) > 1})
     ]
+    if platform.most_hosts:
+        misfits.append("is an appliance of pooled memory, to which a build cannot say what is attached")
     if misfits:
         return None, misfits
     return _configuration(scenario, platform, host[0] if host else None, extra), []
@@ -219,6 +254,39 @@ def _configuration(
         price_usd=price + devices_usd,
         devices_usd=devices_usd,
         lighter=host is not None and not extra and host[1] * host[0].capacity_bytes < platform.host_mem_std_bytes,
+        lends=_lent(scenario, platform) if platform.most_hosts and scenario.study.build.tiers else None,
+    )
+
+
+def _lent(scenario: Scenario, appliance: Platform) -> TierStock:
+    """Memory of an appliance, whole; its link is that of all adapters of one attached node."""
+    device, path = scenario.device(str(appliance.host_mem_id)), scenario.links[str(appliance.host_link_id)]
+    bandwidth = appliance.host_mem_bw_bytes_per_s or 0.0
+    return TierStock(
+        tier=device.tier,
+        device_id=device.id,
+        capacity_bytes=appliance.host_mem_std_bytes,
+        read_bytes_per_s=bandwidth,
+        write_bytes_per_s=bandwidth,
+        link_bytes_per_s=appliance.host_adapters * path.bytes_per_s,
+        latency_s=device.latency_s or path.latency_s,
+        energy_read_j_per_byte=device.energy_read_j_per_byte or 0.0,
+        pooled=False,
+    )
+
+
+def _attach(scenario: Scenario, config: Configuration, appliance: Platform) -> Configuration:
+    """Return a node attached to an appliance, whose memory it sees through its adapters and its own host link."""
+    whole, path = _lent(scenario, appliance), scenario.links[str(config.platform.host_link_id)]
+    seen = dataclasses.replace(
+        whole,
+        read_bytes_per_s=min(whole.read_bytes_per_s, whole.link_bytes_per_s),
+        write_bytes_per_s=min(whole.write_bytes_per_s, whole.link_bytes_per_s),
+        link_bytes_per_s=path.bytes_per_s,
+        latency_s=path.latency_s + whole.latency_s,
+    )
+    return dataclasses.replace(
+        config, id=f"{config.id}+{appliance.id}", tiers=(*config.tiers, seen), attached=appliance.id, lighter=False
     )
 
 
@@ -255,6 +323,8 @@ def _tiers(
     """Tiers of a node: host memory that serving may use (of a storage server, what was bought), and what was added."""
     stocks: list[TierStock] = []
     pooled = platform.accelerators == 0
+    if not pooled and not platform.host_link_id:
+        return stocks
     if platform.host_mem_id and (host or not pooled) and scenario.study.build.tiers:
         device = host[0] if host else scenario.device(platform.host_mem_id)
         capacity = host[1] * device.capacity_bytes if host else platform.host_mem_std_bytes

@@ -146,6 +146,7 @@ def evaluate(points: Points, calibration: Calibration) -> Performance:
         requests_per_s=rate,
         power_busy_w=_power(points, at, times, np.where(alone, times.prefill_s, times.tpot_s), fit),
         power_idle_w=points.count * _gather(points.accelerators, points.accelerator, "idle_w"),
+        link_busy_frac=np.where(alone, times.prefill.link_s / times.prefill_s, times.steps.mean.link_s / times.tpot_s),
         evidence=_evidence(points, calibration),
         **_memory(points, at, calibration),
     )
@@ -234,7 +235,8 @@ def _memory(points: Points, at: Layout, fit: Calibration) -> dict[str, FloatArra
     prompt = points.isl_new + points.cached
     copies = kv_shard(points.tp, at.model.kv_heads) * points.tp
     held = np.where(prefilling, prompt, points.context)
-    growing = kv.stored_bytes(held, width) - kv.state_bytes
+    growing = kv.private_bytes(held, points.shared, width) - kv.state_bytes
+    shared = kv.copy_bytes(points.shared, width) * copies * points.dp * (1.0 + fit.kv_paging_frac)
     weights = weight_bytes(at.model, at.rank) / points.pp
     chunk = np.where(points.role == ROLE_DECODE, 0.0, np.minimum(points.chunk, at.prompts * points.isl_new))
     tokens = chunk + np.where(prefilling, 0.0, at.micro / points.dp)
@@ -245,8 +247,8 @@ def _memory(points: Points, at: Layout, fit: Calibration) -> dict[str, FloatArra
     return {
         "weight_bytes": weights,
         "kv_bytes_per_request": (growing * copies + kv.state_bytes) * (1.0 + fit.kv_paging_frac),
-        "kv_transfer_bytes": kv.stored_bytes(prompt, width),
-        "kv_free_bytes": points.count * (spare - weights - activations),
+        "kv_transfer_bytes": kv.private_bytes(prompt, points.shared, width),
+        "kv_free_bytes": points.count * (spare - weights - activations) - shared,
         "kv_step_read_bytes": points.batch * read,
     }
 

@@ -125,9 +125,9 @@ def load_values(program: Program, values: FloatArray) -> None:
 
 
 def used_parts(model: pyo.ConcreteModel, data: ModelData) -> tuple[dict[int, float], dict[str, float]]:
-    """Replicas by column and nodes by pool, where there are any."""
+    """Replicas that stand by column and nodes by pool, where there are any."""
     block = model.period[0]
-    replicas = {c.index: pyo.value(block.replicas[c.index], exception=False) or 0.0 for c in data.columns}
+    replicas = {c.index: pyo.value(block.present[c.index], exception=False) or 0.0 for c in data.columns}
     nodes = {
         p.id: sum(pyo.value(block.housed[h.id], exception=False) or 0.0 for h in data.housings_of_pool.get(p.id, []))
         for p in data.pools

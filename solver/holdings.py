@@ -11,8 +11,8 @@ import pyomo.environ as pyo
 from solver.design import Record
 from solver.model.data import Housing, ModelData, Pool
 from solver.model.memory import TB
-from solver.model.orders import SLACK, order_of, orders_with_rules
-from solver.model.parking import prompt_bytes
+from solver.model.orders import SLACK, order_of, orders_with_rules, pieces_needed
+from solver.model.parking import own_share_tb, prompt_bytes, waiting_bytes
 from solver.model.practical import spare_shares
 from solver.parts import Platform
 from solver.resources import it_w, optic_drawn_w, standing_w, switch_drawn_w, switch_w
@@ -33,7 +33,6 @@ def buy_what_is_used(data: ModelData, model: pyo.ConcreteModel) -> None:
     if len(model.PERIODS) > 1:
         return
     block, period = model.period[0], model.PERIODS.first()
-    orders = orders_with_rules(data)
     racks: dict[str, int] = defaultdict(int)
     for housing in data.housings:
         if not housing.own:
@@ -45,13 +44,50 @@ def buy_what_is_used(data: ModelData, model: pyo.ConcreteModel) -> None:
     working = nodes_at_work(data, block)
     for platform in {p.config.platform.id: p.config.platform for p in data.pools}.values():
         _buy_nodes(data, model, platform, working)
-    for device in model.LOOSE:
-        pieces = {p.config.id: dict(p.config.bought).get(device, 0) for p in data.pools}
-        need = round(sum(n * held(model.bought[unit, period]) for unit, n in pieces.items()))
-        model.loose[device, period].set_value(orders[f"memory:{device}"].least(need) - need)
+    for w, i in block.RETAINED:
+        for place, lifted in (lifted_bytes_per_s(data, block, w, i) if i else {}).items():
+            block.lifted[w, i, place].set_value(lifted / TB)
     for w, i, place in block.PARKED:
         block.written[w, i, place].set_value(written_bytes_per_s(data, block, w, i, place) / TB)
+    _stand_where_needed(data, block)
     _wire_what_is_used(data, block)
+    _fill_lots(data, model)
+
+
+def _fill_lots(data: ModelData, model: pyo.ConcreteModel) -> None:
+    """Set what the last lot of devices, switches and optics leaves over."""
+    period, orders = model.PERIODS.first(), orders_with_rules(data)
+    for order in (orders[key] for key in orders if orders[key].part in model.LOOSE):
+        need = round(float(pyo.value(pieces_needed(model, data, order, period))))
+        model.loose[order.part, period].set_value(order.least(need) - need)
+
+
+def _stand_where_needed(data: ModelData, block: pyo.Block) -> None:
+    """Lower the replicas that stand idle to those whose memory is needed, and let them be of a kind that works there.
+
+    Spare accelerators cost the model nothing, and so many of them hold as much, whichever replicas they belong to.
+    """
+    places = {p.id: p for p in data.places}
+    for w, place in block.park_on_own_nodes:
+        columns = [c for c in data.hits_at[w, place] if held(block.present[c.index]) > 0]
+        if not columns:
+            continue
+        idle = sum(c.candidate.charge * held(block.idle[c.index]) for c in columns)
+        reads = places[place].stock.read_bytes_per_s / places[place].stock.capacity_bytes * own_share_tb(places[place])
+        spare = min(
+            -float(pyo.value(block.park_on_own_nodes[w, place].body)) / own_share_tb(places[place]),
+            -float(pyo.value(block.read_on_own_nodes[w, place].body)) / reads,
+        )
+        working = [c for c in columns if held(block.replicas[c.index]) > 0] or columns
+        kind = min(working, key=lambda c: (c.candidate.ports / c.candidate.charge, c.index))
+        fewest = min(
+            c.candidate.ports / c.candidate.charge for c in columns if held(block.idle[c.index]) > 0 or c is kind
+        )
+        if kind.candidate.ports / kind.candidate.charge > fewest:
+            continue
+        for c in columns:
+            block.idle[c.index].set_value(0.0)
+        block.idle[kind.index].set_value(max(0.0, idle - max(0.0, spare)) / kind.candidate.charge)
 
 
 def nodes_kept(data: ModelData, platform: Platform, working: dict[str, int]) -> int:
@@ -90,8 +126,24 @@ def written_bytes_per_s(data: ModelData, block: pyo.Block, w: str, i: int, place
     if i == 0:
         found = sum(float(hit) * rate for hit, rate in zip(curve.d_hit, rates, strict=True))
         return max(0.0, prompt_bytes(data, w) * rates[0] - data.load_bytes[w] * found)
-    waiting = 1.0 - float(sum(curve.d_hit[:i]))
-    return max(0.0, prompt_bytes(data, w) * waiting * (rates[i] - rates[i - 1]))
+    return max(0.0, waiting_bytes(data, w, i) * (rates[i] - rates[i - 1]))
+
+
+def lifted_bytes_per_s(data: ModelData, block: pyo.Block, w: str, i: int) -> dict[str, float]:
+    """Bytes/s read at each place to move before segment `i`: as much as is written elsewhere, where less is kept.
+
+    The model's own split is followed where several places keep less; what only passed through a place, read and
+    written again, drops out on both sides.
+    """
+    places = [p for v, k, p in block.PARKED if (v, k) == (w, i)]
+    fewer = {p: held(block.parked[w, i - 1, p]) - held(block.parked[w, i, p]) for p in places}
+    leaving = {p: max(0.0, waiting_bytes(data, w, i) * rate) for p, rate in fewer.items()}
+    wanted = {p: min(leaving[p], held(block.lifted[w, i, p]) * TB) for p in places}
+    needed = sum(written_bytes_per_s(data, block, w, i, p) for p in places)
+    found, most = sum(wanted.values()), sum(leaving.values())
+    if found < needed < most:
+        return {p: amount + (leaving[p] - amount) * (needed - found) / (most - found) for p, amount in wanted.items()}
+    return {p: amount * min(1.0, needed / found) if found else 0.0 for p, amount in wanted.items()}
 
 
 def _wire_what_is_used(data: ModelData, block: pyo.Block) -> None:
@@ -152,6 +204,7 @@ def pool_record(scenario: Scenario, data: ModelData, pool: Pool, block: pyo.Bloc
         "platform": config.platform.id,
         "configuration": config.id,
         "devices": [{"device": device, "count": count} for device, count in config.bought],
+        "attached": config.attached,
         "role": next(iter(shares)) if len(shares) == 1 else "shared",
         "role_shares": shares,
         "cap": pool.cap,

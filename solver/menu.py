@@ -105,6 +105,10 @@ class Menu:
         """Return the rows with a share of their ports wired."""
         return dataclasses.replace(self, nic_bytes_per_s=self.nic_bytes_per_s * share, ports=self.ports * share)
 
+    def packed(self) -> Menu:
+        """Return the rows charged their own accelerators only: others of their unit fill what is left of a node."""
+        return dataclasses.replace(self, charge=self.count)
+
     def wirable(self, share: float) -> NDArray[np.bool_]:
         """Return which rows' nodes can wire a share of their ports: a node has whole ports."""
         cards = np.asarray([p.nic_count for p in self.platforms])[self.platform] * share
@@ -180,7 +184,7 @@ def shapes(scenario: Scenario, workload: Workload, role: int, cached: float) -> 
     rows = [
         (index, names.index(precision), *way, cap)
         for index, platform in enumerate(platforms)
-        for way in parallelisms(model, _domain(scenario, platform))
+        for way in parallelisms(model, domain_size(scenario, platform))
         for precision in workload.weight_precisions
         for cap in build.power_caps
         if (model.max_context or np.inf) >= workload.isl + workload.osl
@@ -215,6 +219,7 @@ def shapes(scenario: Scenario, workload: Workload, role: int, cached: float) -> 
         power_cap=table[:, 6],
         kv_read_frac=full(workload.kv_read_frac),
         chunk=full(build.chunk_tokens),
+        shared=full(workload.system_tokens),
     )
     size = np.asarray([p.accelerators for p in platforms], dtype=float)[platform]
     nic = np.asarray([p.nic_count * p.nic_bytes_per_s for p in platforms])[platform] * (count / size)
@@ -229,7 +234,7 @@ def shapes(scenario: Scenario, workload: Workload, role: int, cached: float) -> 
     )
 
 
-def _domain(scenario: Scenario, platform: Platform) -> int:
+def domain_size(scenario: Scenario, platform: Platform) -> int:
     """Accelerators that a replica may span: one scale-up domain inside one platform."""
     accelerator = scenario.accelerators[str(platform.accelerator_id)]
     return max(1, min(platform.accelerators, accelerator.scaleup_domain))

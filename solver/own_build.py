@@ -13,19 +13,20 @@ from collections import Counter, defaultdict
 
 from solver.baselines import BASELINE_TIME_S, with_gain
 from solver.builds import Build
-from solver.candidates import build_candidates
+from solver.candidates import CandidateSet, build_candidates
 from solver.configurations import Configuration, made_to_order
 from solver.design import Record
 from solver.errors import InputError, Problem, closest
 from solver.highs import INFEASIBLE, Clock
 from solver.model.data import ModelData, model_data, node_ports
+from solver.model.kinds import shares_of_least
 from solver.model.objectives import find_objective, tokens_per_request
-from solver.optimise import optimise
 from solver.parts import Accelerator, MemoryDevice, Platform
 from solver.physics.calibration import Calibration
 from solver.resources import RESOURCES, Resource
 from solver.scenario import Scenario, resolve
 from solver.units import si_name
+from solver.widths import Make, optimise_at_widths
 
 TOLERANCE = 1e-9
 
@@ -56,9 +57,9 @@ def own_build(build: Build, scenario: Scenario, clock: Clock) -> Record:
         If the build names what the catalog does not have, what has no price, or what does not fit its node.
     """
     counts, configs = _configurations(build, scenario)
+    make = _columns_of(counts, list(configs.values()), Calibration.from_catalog(scenario.catalog))
     within = _of_platforms(scenario, configs)
-    candidates = build_candidates(within, list(configs.values()), Calibration.from_catalog(scenario.catalog))
-    data = model_data(within, list(configs.values()), candidates.candidates, counts)
+    data, _ = make(within)
     breaks, lifted = _broken(data)
     record: Record = {
         "name": build.name,
@@ -75,12 +76,23 @@ def own_build(build: Build, scenario: Scenario, clock: Clock) -> Record:
     }
     if lifted:
         study = scenario.study.with_changes(lifted)
-        data = dataclasses.replace(data, scenario=_of_platforms(resolve(study, scenario.catalog), configs))
+        within = _of_platforms(resolve(study, scenario.catalog), configs)
     record["unserved"] = [{"class": name, "roles": roles} for name, roles in data.missing_roles.items()]
     demand = scenario.study.demand
     if data.missing_roles and (demand.mode == "mix" or demand.floor_frac > 0):
         return record
-    return record | _solved(data, clock)
+    return record | _solved(within, make, clock)
+
+
+def _columns_of(counts: dict[str, int], menu: list[Configuration], fit: Calibration) -> Make:
+    """Return what makes the columns of the given nodes."""
+    known: dict[str, CandidateSet] = {}
+
+    def make(within: Scenario) -> tuple[ModelData, CandidateSet]:
+        candidates = build_candidates(within, menu, fit, known=known)
+        return model_data(within, menu, candidates.candidates, counts), candidates
+
+    return make
 
 
 def compared(record: Record, value: float, sense: str) -> Record:
@@ -184,7 +196,28 @@ def _broken(data: ModelData) -> tuple[list[Record], dict[str, float]]:
     kinds, most = len({c.platform.id for c in _configs(data) if counts[c.id]}), scenario.study.build.max_platforms
     if most is not None and kinds > most:
         breaks.append(_excess("build.max_platforms", kinds, most, "platforms"))
-    return breaks, lifted
+    devices = {device for c in _configs(data) if counts[c.id] for device, _ in c.bought}
+    few = scenario.study.build.max_device_kinds
+    if few is not None and len(devices) > few:
+        breaks.append(_excess("build.max_device_kinds", len(devices), few, "devices"))
+        lifted["build.max_device_kinds"] = len(devices)
+    return breaks + _slivers(data), lifted
+
+
+def _slivers(data: ModelData) -> list[Record]:
+    """Platforms of which the build has less than is worth having; the comparison leaves them unused."""
+    counts, least = data.given_nodes or {}, data.scenario.study.build.min_platform_mw_frac
+    found = []
+    for platform, parts in shares_of_least(data).items():
+        best: dict[str, float] = defaultdict(float)
+        for h in data.housings:
+            if h.id in parts:
+                best[h.pool.config.id] = max(best[h.pool.config.id], parts[h.id])
+        nodes = {unit: counts.get(unit, 0) for unit in best}
+        if 0 < sum(n * best[unit] for unit, n in nodes.items()) < 1.0 - TOLERANCE:
+            reason = f"{sum(nodes.values())} of {platform} are neither {least:g} of the contracted MW nor a full rack"
+            found.append({"limit": "build.min_platform_mw_frac", "reason": reason})
+    return found
 
 
 def _configs(data: ModelData) -> list[Configuration]:
@@ -230,31 +263,32 @@ def _excess(limit: str, needed: float, allowed: float, unit: str) -> Record:
     return {"limit": limit, "needed": needed, "allowed": allowed, "excess": needed - allowed, "unit": unit}
 
 
-def _solved(data: ModelData, clock: Clock) -> Record:
+def _solved(scenario: Scenario, make: Make, clock: Clock) -> Record:
     """Objective of the given nodes; where the limits leave too little for the demand, the share they serve."""
     inner = Clock(min(BASELINE_TIME_S, clock.left_s), clock.threads, None, clock.should_stop)
-    found = optimise(data, inner)
+    found = optimise_at_widths(scenario, make, inner)
+    if found is None:
+        return {}
     if found.found.values is not None:
-        unit = found.objective.per_unit(data.scenario)
+        unit = found.objective.per_unit(scenario)
         gap = abs(found.bound - found.value) / max(abs(found.value), 1e-12)
         return {"objective_value": found.value * unit, "bound": found.bound * unit, "gap": gap}
     if found.found.status != INFEASIBLE:
         return {"stopped_by": inner.stopped_by or "time limit"}
-    return {"served_frac": _served(data, inner)}
+    return {"served_frac": _served(scenario, make, inner)}
 
 
-def _served(data: ModelData, clock: Clock) -> float | None:
+def _served(scenario: Scenario, make: Make, clock: Clock) -> float | None:
     """Share of the demand that must be served which the build can serve, the same for all classes."""
-    scenario = data.scenario
     floor = scenario.study.demand.floor_frac
-    if floor == 0 or data.missing_roles:
+    if floor == 0:
         return None
     study = scenario.study.with_changes({
         "demand.mode": "mix", "demand.floor_frac": 0.0, "demand.max_scale": floor, "objective.name": "tokens",
     })  # fmt: skip
     loose = dataclasses.replace(scenario, study=study)
-    found = optimise(dataclasses.replace(data, scenario=loose), clock)
-    if found.found.values is None:
+    found = optimise_at_widths(loose, make, clock)
+    if found is None or found.found.values is None:
         return None
     whole = sum(tokens_per_request(loose)[w.id] * w.requests_per_s for w in loose.workloads) * floor
     return found.value * find_objective(loose).per_unit(loose) / whole

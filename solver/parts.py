@@ -99,7 +99,8 @@ class Platform(Part):
     """The smallest thing one buys: a server, a rack-scale system, a storage server.
 
     Orders are multiples of `order_multiple`, at least `order_minimum`. `afr_frac` is failures a year outside the
-    accelerators; None means the catalog's default.
+    accelerators; None means the catalog's default. An appliance of pooled memory has `most_hosts` servers at most, each
+    with `host_adapters` of its lanes.
     """
 
     TABLE: ClassVar[str] = "platforms"
@@ -142,6 +143,8 @@ class Platform(Part):
     confidence_lead_time: str = "estimate"
     second_accelerator_id: str | None = None
     second_accelerators: int = 0
+    most_hosts: int = 0
+    host_adapters: int = 0
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,9 @@ class Points:
         Share of the context's keys read each decode step.
     chunk : array
         Most prompt tokens in one pass.
+    shared : array
+        Tokens at the start of every prompt that are the same (tools and system prompt): kept once by each
+        attention-data group, not once a request.
     """
 
     models: tuple[Model, ...]
@@ -68,6 +71,7 @@ class Points:
     power_cap: FloatArray
     kv_read_frac: FloatArray
     chunk: FloatArray
+    shared: FloatArray
 
     @property
     def count(self) -> IntArray:
@@ -99,14 +103,16 @@ class Performance:
     weight_bytes : array
         Per accelerator.
     kv_bytes_per_request : array
-        Local memory one request takes on the replica, copies and paging included: at `context`, for prefill
-        at the length of the prompt.
+        Local memory one request takes on the replica, copies and paging included, shared tokens not: at `context`,
+        for prefill at the length of the prompt.
     kv_transfer_bytes : array
-        One copy of the prompt's KV, which is handed over or parked.
+        One copy of the prompt's KV without shared tokens, which is handed over or parked.
     kv_free_bytes : array
-        Local memory left for KV on the whole replica; negative where the weights do not fit.
+        Local memory left for KV on the whole replica beside weights and shared tokens; negative where they do not fit.
     kv_step_read_bytes : array
         KV bytes that a decode step reads over the whole replica, copies included.
+    link_busy_frac : array
+        Share of the peak scale-up bandwidth that activations take on average while the replica is busy.
     evidence : int array
         Index into `EVIDENCE`.
     """
@@ -123,6 +129,7 @@ class Performance:
     kv_transfer_bytes: FloatArray
     kv_free_bytes: FloatArray
     kv_step_read_bytes: FloatArray
+    link_busy_frac: FloatArray
     evidence: IntArray
 
     def take(self, rows: NDArray[np.intp]) -> Performance:
@@ -139,7 +146,7 @@ def make_points(
     precisions: tuple[Precision, ...],
     **columns: Any,
 ) -> Points:
-    """Return points from columns: arrays or scalars, broadcast to one length.
+    """Return points from columns: arrays or scalars, broadcast to one length; `shared` is 0 unless given.
 
     Raises
     ------
@@ -148,6 +155,7 @@ def make_points(
     ValueError
         If the columns do not broadcast.
     """
+    columns.setdefault("shared", 0.0)
     names = [field.name for field in dataclasses.fields(Points)][3:]
     arrays = [np.asarray(columns.pop(name), dtype=np.int64 if name in _INDICES else np.float64) for name in names]
     whole = [np.atleast_1d(array) for array in np.broadcast_arrays(*arrays)]

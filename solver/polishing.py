@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from solver.errors import InputError, Problem
 from solver.fewest import SLIVER_SHARE, FewestKinds, load_values, point_of, used_parts
-from solver.highs import Clock, Program, compile_model, solve_lp, solve_mip
+from solver.highs import GRACE_S, Clock, Program, compile_model, solve_lp, solve_mip
 from solver.model.build import build_model
 from solver.model.data import ModelData
 from solver.model.polish import used_data
-from solver.optimise import Solved, add_objective, ratio_of
+from solver.optimise import Solved, add_objective, linearised, value_at, with_fixed_integers
 from solver.reducing import Reducer
+from solver.widths import stand
 
 FloatArray = NDArray[np.float64]
 SETTLE_TIME_S = 1.5
@@ -75,13 +76,13 @@ def with_gaps(polished: Polished, solved: Solved, gaps: dict[str, float], clock:
     idle = np.asarray([wanted.get(id(row.constraint), 0.0) for row in fixed.rows])
     fixed = dataclasses.replace(fixed, row_upper=fixed.row_upper - idle)
     free = dataclasses.replace(polished.free, row_upper=fixed.row_upper)
-    cost, offset = _linear(fixed, solved, polished.value)
+    cost, offset = linearised(fixed, solved, polished.value)
     best = solve_lp(fixed, cost, offset, clock)
     if best.values is None:
         found = solve_mip(free, cost, offset, clock, upper=free.upper, gap=1e-5, time_limit_s=SETTLE_TIME_S)
         if found.values is None:
             return polished
-        fixed = _fix_integers(free, found.values)
+        fixed = with_fixed_integers(free, found.values)
         best = solve_lp(fixed, cost, offset, clock)
         if best.values is None:
             return polished
@@ -89,7 +90,7 @@ def with_gaps(polished: Polished, solved: Solved, gaps: dict[str, float], clock:
     columns, pools = used_parts(polished.model, polished.data)
     return dataclasses.replace(
         polished,
-        value=_value(fixed, best.values, solved),
+        value=value_at(fixed, best.values, solved),
         kinds_after=_kinds(polished.data, columns, pools),
         free=free,
         fixed=fixed,
@@ -147,11 +148,11 @@ def _reduce(
     values = np.asarray([start.get(v.name, 0.0) for v in program.variables])
     limit, upper = data.scenario.study.build.max_candidates_per_class_role, None
     if limit is not None:
-        limiter = _reducer(model, program, data, solved, target, values, clock, upper)
+        limiter = _reducer(model, program, data, solved, target, values, _with_grace(clock), upper)
         if not limiter.limit_columns(limit):
             raise _too_few_candidates(data)
         values, upper = limiter.values, limiter.upper
-        value = _value(program, values, solved)
+        value = value_at(program, values, solved)
         sense = solved.objective.sense
         target = min(target, value - 1e-6 * abs(value) * sense, key=lambda v: v * sense)
     reducer = _reducer(model, program, data, solved, target, values, clock, upper)
@@ -160,6 +161,12 @@ def _reduce(
         reducer.drop_columns()
     load_values(program, reducer.values)
     return target, reducer.certain
+
+
+def _with_grace(clock: Clock) -> Clock:
+    """A clock that leaves time to keep the limit on candidates even where the search took all there was."""
+    ends = max(clock.time_limit_s, clock.elapsed_s + GRACE_S)
+    return dataclasses.replace(clock, time_limit_s=ends, stopped_by="")
 
 
 def _reducer(
@@ -173,7 +180,7 @@ def _reducer(
     upper: FloatArray | None,
 ) -> Reducer:
     """A reducer of the costs and the cut that a target means."""
-    cost, offset = _linear(program, solved, target)
+    cost, offset = linearised(program, solved, target)
     cut = 0.0 if solved.is_ratio else -solved.objective.sense * target
     return Reducer(data, model, program, cost, offset, cut + 1e-9 * abs(target), values, clock, upper)
 
@@ -238,6 +245,8 @@ def settle(
 ) -> Polished:
     """Best point over the chosen kinds: MILP over counts, integers fixed, LP, slivers dropped while the value holds.
 
+    Queues with too few replicas for their width are filled or emptied where the target allows it.
+
     Parameters
     ----------
     data : ModelData
@@ -245,7 +254,7 @@ def settle(
     solved : Solved
         For its objective.
     target : float
-        Objective (model units) that slivers may cost; what a ratio is linearised at.
+        Objective (model units) that slivers and thin queues may cost; what a ratio is linearised at.
     start : dict
         Values of a feasible point by name of variable.
     clock : Clock
@@ -260,7 +269,7 @@ def settle(
         If neither the search nor the start gives a point.
     """
     model, program = _small(data, solved)
-    cost, offset = _linear(program, solved, target)
+    cost, offset = linearised(program, solved, target)
     held = np.asarray([start.get(v.name, 0.0) for v in program.variables])
     outcome = solve_mip(
         program,
@@ -272,44 +281,31 @@ def settle(
         time_limit_s=time_limit_s,
         start=held if start else None,
     )
-    fixed = _fix_integers(program, held if outcome.values is None else outcome.values)
+    fixed = with_fixed_integers(program, held if outcome.values is None else outcome.values)
     best = solve_lp(fixed, cost, offset, clock)
     if best.values is None:
         raise RuntimeError("the LP with the integers of a feasible point has no point")
     values = best.values
     values, upper = _drop_slivers(model, data, fixed, cost, offset, values, solved, target, clock)
+    fixed = dataclasses.replace(fixed, upper=upper)
+
+    def good_enough(point: FloatArray) -> bool:
+        return solved.objective.sense * (value_at(program, point, solved) - target) >= 0
+
+    standing = stand(fixed, data, _positions(model, data, program), cost, offset, values, good_enough, clock)
+    if standing is not None:
+        fixed, values = standing
     load_values(program, values)
     columns, pools = used_parts(model, data)
-    value = _value(program, values, solved)
-    without_slivers = dataclasses.replace(fixed, upper=upper)
-    return Polished(data, model, value, before, _kinds(data, columns, pools), program, without_slivers)
+    value = value_at(program, values, solved)
+    return Polished(data, model, value, before, _kinds(data, columns, pools), program, fixed)
 
 
-def _linear(program: Program, solved: Solved, target: float) -> tuple[FloatArray, float]:
-    """Cost row to minimise: the numerator, for a ratio numerator minus target times denominator."""
-    if not solved.is_ratio:
-        return program.costs[0], float(program.offsets[0])
-    return (
-        program.costs[0] + target * program.costs[1],
-        float(program.offsets[0] + target * program.offsets[1]),
-    )
-
-
-def _value(program: Program, values: FloatArray, solved: Solved) -> float:
-    if solved.is_ratio:
-        return ratio_of(program, values)
-    sign = -1.0 if solved.objective.sense > 0 else 1.0
-    return float(sign * (program.costs[0] @ values + program.offsets[0]))
-
-
-def _fix_integers(program: Program, values: FloatArray) -> Program:
-    """The same program with its integers fixed at their rounded values."""
-    whole = np.round(values)
-    return dataclasses.replace(
-        program,
-        lower=np.where(program.integer, whole, program.lower),
-        upper=np.where(program.integer, whole, program.upper),
-    )
+def _positions(model: pyo.ConcreteModel, data: ModelData, program: Program) -> dict[int, int]:
+    """Column index -> position of its replicas in the program."""
+    position = {id(v): k for k, v in enumerate(program.variables)}
+    block = model.period[0]
+    return {c.index: position[id(block.replicas[c.index])] for c in data.columns}
 
 
 def _drop_slivers(
@@ -324,10 +320,11 @@ def _drop_slivers(
     clock: Clock,
 ) -> tuple[FloatArray, FloatArray]:
     """Take out columns that carry next to nothing, smallest first, while the objective stays within the gap."""
+    at = {index: [place] for index, place in _positions(model, data, program).items()}
+    rate = {c.index: c.candidate.requests_per_s * values[at[c.index][0]] for c in data.columns}
     position = {id(v): k for k, v in enumerate(program.variables)}
-    block = model.period[0]
-    at = {c.index: position[id(block.replicas[c.index])] for c in data.columns}
-    rate = {c.index: c.candidate.requests_per_s * values[at[c.index]] for c in data.columns}
+    for index in model.period[0].KEEPING:
+        at[index].append(position[id(model.period[0].idle[index])])
     carried: dict[tuple[str, str], float] = defaultdict(float)
     for c in data.columns:
         carried[c.candidate.workload, c.candidate.role] += rate[c.index]
@@ -340,9 +337,10 @@ def _drop_slivers(
         if clock.stopped_by
         else sorted((i for i, share in shares.items() if share < SLIVER_SHARE), key=lambda i: shares[i])
     ):
-        before, upper[at[index]] = upper[at[index]], 0.0
+        before = upper[at[index]].copy()
+        upper[at[index]] = 0.0
         without = solve_lp(program, cost, offset, clock, upper=upper)
-        if without.values is None or solved.objective.sense * (_value(program, without.values, solved) - target) < 0:
+        if without.values is None or solved.objective.sense * (value_at(program, without.values, solved) - target) < 0:
             upper[at[index]] = before
         else:
             values = without.values

@@ -20,6 +20,11 @@ def usd_per_byte(scenario: Scenario, device: MemoryDevice) -> float:
     return scenario.landed_usd(scenario.device_usd(device), device.vendor) / device.capacity_bytes
 
 
+def _rank_usd(usd: float) -> float:
+    """Nine digits of a price: what costs the same must not be told apart by how its price was rounded."""
+    return float(f"{usd:.9g}")
+
+
 def host_bytes_per_s(platform: Platform, host: Filled | None) -> float:
     """Bandwidth of host memory: the platform's, or that of the modules where they are too few for its channels."""
     most = platform.host_mem_bw_bytes_per_s or 0.0
@@ -42,7 +47,7 @@ def larger_host(scenario: Scenario, platform: Platform) -> list[Filled]:
     ]  # fmt: skip
     if not fitting:
         return []
-    return [(max(fitting, key=lambda d: (d.capacity_bytes, -usd_per_byte(scenario, d), d.id)), slots)]
+    return [(max(fitting, key=lambda d: (d.capacity_bytes, -_rank_usd(usd_per_byte(scenario, d)), d.id)), slots)]
 
 
 def smaller_host(scenario: Scenario, platform: Platform) -> list[Filled]:
@@ -62,22 +67,35 @@ def smaller_host(scenario: Scenario, platform: Platform) -> list[Filled]:
             size = count * device.capacity_bytes
             usd = size * usd_per_byte(scenario, device)
             fits = least_host_bytes(scenario, platform) <= size < platform.host_mem_std_bytes
-            if count and fits and count * device.read_bw_bytes_per_s >= wanted and usd < kept_usd:
-                found.append((usd, size, device.id, (device, count)))
+            if count and fits and count * device.read_bw_bytes_per_s >= wanted and _rank_usd(usd) < _rank_usd(kept_usd):
+                found.append((_rank_usd(usd), size, device.id, (device, count)))
     return [min(found, key=lambda item: item[:3])[3]] if found else []
 
 
-def drives(scenario: Scenario, platform: Platform) -> list[Filled]:
-    """Drives in all bays (one device a tier) and expanders on all lanes."""
+def drives(scenario: Scenario, platform: Platform, *, halves: bool) -> list[Filled]:
+    """Drives in all bays (one device a tier) and expanders on all lanes; where wanted, also in half of them.
+
+    None without a host link to read them over.
+    """
+    if platform.accelerators and not platform.host_link_id:
+        return []
     found = []
     for bay, places in (("nvme", platform.nvme_bays), ("hdd", platform.hdd_bays), ("cxl", platform.cxl_lanes)):
         here = [d for d in scenario.devices if d.bay == bay]
         for tier in sorted({d.tier for d in here}):
             device = _cheapest(scenario, [d for d in here if d.tier == tier])
             count = places // max(1, device.cxl_lanes)
-            if count > 0:
-                found.append((device, count))
+            found += [(device, n) for n in ([count, count // 2] if halves else [count]) if n]
     return found
+
+
+def appliances(scenario: Scenario, platform: Platform) -> list[Platform]:
+    """Appliances of pooled memory for whose adapters a node has the lanes."""
+    if not platform.accelerators or not platform.host_link_id:
+        return []
+    lanes = {p.id: p.host_adapters * scenario.device(p.host_mem_id).cxl_lanes
+             for p in scenario.platforms if p.most_hosts and p.host_mem_id}  # fmt: skip
+    return [p for p in scenario.platforms if 0 < lanes.get(p.id, 0) <= platform.cxl_lanes]
 
 
 def _modules(scenario: Scenario, platform: Platform) -> list[MemoryDevice]:
@@ -91,4 +109,7 @@ def _modules(scenario: Scenario, platform: Platform) -> list[MemoryDevice]:
 
 def _cheapest(scenario: Scenario, devices: list[MemoryDevice]) -> MemoryDevice:
     """Device with the fewest dollars a byte, the faster one where the price is the same."""
-    return min(devices, key=lambda d: (usd_per_byte(scenario, d), -d.read_bw_bytes_per_s / d.capacity_bytes, d.id))
+    return min(
+        devices,
+        key=lambda d: (_rank_usd(usd_per_byte(scenario, d)), -d.read_bw_bytes_per_s / d.capacity_bytes, d.id),
+    )

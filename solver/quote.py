@@ -18,14 +18,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from solver.candidates import CandidateSet
 from solver.catalog import Catalog
 from solver.errors import InputError, Problem
-from solver.highs import INFEASIBLE, Clock
+from solver.highs import INFEASIBLE, Clock, solve_lp
 from solver.market import open_market, ordered
-from solver.optimise import SEARCH_GAP_SHARE, best
+from solver.optimise import SEARCH_GAP_SHARE, Solved, best
 from solver.pricing import Headroom, headroom
 from solver.quoted import Quoted, prepare_quote
+from solver.restriction import Layout
 from solver.study import Study
+from solver.widths import FewReplicasError, Queue, standing, too_wide
 
 FloatArray = NDArray[np.float64]
 BETTER = 1e-6
@@ -127,9 +130,15 @@ def check_quote(
     """
     clock = Clock(study.solver.time_limit_s, study.solver.threads, on_progress, should_stop)
     _check_numbers(price_usd, quantity, tolerance)
-    quoted = prepare_quote(study, catalog, part)
-    clock.report("candidates", None, None, None)
-    return judge(quoted, part, price_usd, quantity, tolerance, clock)
+    widths: dict[Queue, int] = {}
+    known: dict[str, CandidateSet] = {}
+    while True:
+        quoted = prepare_quote(study, catalog, part, widths, known)
+        clock.report("candidates", None, None, None)
+        try:
+            return judge(quoted, part, price_usd, quantity, tolerance, clock)
+        except FewReplicasError as few:
+            widths |= few.widths
 
 
 def judge(quoted: Quoted, part: str, price_usd: float, quantity: int, tolerance: float, clock: Clock) -> QuoteAnswer:
@@ -141,6 +150,11 @@ def judge(quoted: Quoted, part: str, price_usd: float, quantity: int, tolerance:
     part, price_usd, quantity, tolerance
         As in `check_quote`.
     clock : Clock
+
+    Raises
+    ------
+    FewReplicasError
+        If a build of the answer, or the relaxation with or without the part, has fewer replicas than share a queue.
     """
     return _Bargain(quoted, part, price_usd, quantity, tolerance, clock).answer()
 
@@ -181,17 +195,20 @@ class _Bargain:
         self.tolerance, self.clock = tolerance, clock
         self.begun = time.perf_counter()
         clock.report("model", None, None, None)
-        self.market, _ = open_market(quoted.data, quoted.pieces, quoted.usd)
+        self.market, self.model = open_market(quoted.data, quoted.pieces, quoted.usd)
+        self.replicas = Layout.of(quoted.data, self.model, self.market.program).replicas
         self.sense = self.market.objective.sense
         self.money_gap = quoted.data.scenario.study.solver.gap
         self.gap = self.money_gap * SEARCH_GAP_SHARE
 
     def answer(self) -> QuoteAnswer:
         """Solve without the part, find the walk-away price, solve with the order at the quoted price."""
+        self._check_relaxed()
         without = self._best(self.market.without)
         walk_away, point = self._walk_away(without)
         witness = point if walk_away["usd"] is not None and self.price_usd <= walk_away["usd"] else None
         with_order = self._best(ordered(self.market, self.market.at(self.price_usd), self.order), witness)
+        self._check_widths(without.point, point, with_order.point)
         bought = self._bought(without, with_order, walk_away)
         scenario = self.quoted.data.scenario
         return QuoteAnswer(
@@ -212,9 +229,26 @@ class _Bargain:
             seconds=time.perf_counter() - self.begun,
         )
 
+    def _check_widths(self, *points: FloatArray | None) -> None:
+        """Both sides are judged at the same queues: none wider than what stands on either of them."""
+        few: dict[Queue, int] = {}
+        for point in points:
+            if point is not None:
+                for queue, stand in too_wide(self.quoted.data, self.replicas, point).items():
+                    few[queue] = min(stand, few.get(queue, stand))
+        if few:
+            raise FewReplicasError(few)
+
+    def _check_relaxed(self) -> None:
+        """Find queues that are too wide before the long solves."""
+        for program in (self.market.without, self.market.at(self.price_usd)):
+            self._check_widths(solve_lp(program, program.costs[0], float(program.offsets[0]), self.clock).values)
+
     def _best(self, program: Any, start: FloatArray | None = None) -> _Side:
         found, value, bound = best(program, self.sense, self.clock, self.gap, start)
-        return _Side(value, bound, found.values, found.status)
+        solved = Solved(self.quoted.data, self.model, program, self.market.objective, found, value, bound, {})
+        solved = standing(solved, self.clock)
+        return _Side(solved.value, bound, solved.found.values, found.status)
 
     def _target(self, value: float) -> float:
         """Objective that is better than a value."""

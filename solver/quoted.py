@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from solver.candidates import CandidateSet
 from solver.catalog import Catalog
 from solver.configurations import Configuration, configurations
 from solver.errors import InputError, Problem, closest
@@ -14,6 +16,7 @@ from solver.physics.cost import memory_usd_per_byte, platform_usd
 from solver.scenario import Scenario, resolve
 from solver.solve import prepare
 from solver.study import Study
+from solver.widths import Queue, narrowed
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,24 @@ class Quoted:
     catalog_usd: float | None
 
 
-def prepare_quote(study: Study, catalog: Catalog, part: str) -> Quoted:
+def prepare_quote(
+    study: Study,
+    catalog: Catalog,
+    part: str,
+    widths: Mapping[Queue, int] | None = None,
+    known: dict[str, CandidateSet] | None = None,
+) -> Quoted:
     """Make the columns of a study with a part on the menu, whatever it costs.
+
+    Parameters
+    ----------
+    study : Study
+    catalog : Catalog
+    part : str
+    widths : mapping, optional
+        Queues narrower than the study's.
+    known : dict, optional
+        Candidates of earlier calls, as in `prepare`.
 
     Raises
     ------
@@ -48,13 +67,13 @@ def prepare_quote(study: Study, catalog: Catalog, part: str) -> Quoted:
         If the part is unknown, the study does not admit it, or no node has a place for it.
     """
     if part in catalog.tables["platforms"]:
-        return _with_platform(study, catalog, part)
+        return _with_platform(study, catalog, part, widths or {}, known)
     if part in catalog.tables["memory"]:
-        return _with_device(study, catalog, part)
-    known = [*catalog.tables["platforms"], *catalog.tables["memory"]]
+        return _with_device(study, catalog, part, widths or {}, known)
+    parts = [*catalog.tables["platforms"], *catalog.tables["memory"]]
     allowed = "an id listed by `tierwatt list platforms` or `tierwatt list memory`"
     raise InputError(
-        [Problem("quote", "", "part", part, "not in platforms or memory of the catalog", allowed, closest(part, known))]
+        [Problem("quote", "", "part", part, "not in platforms or memory of the catalog", allowed, closest(part, parts))]
     )
 
 
@@ -70,7 +89,9 @@ def _admitted(scenario: Scenario, part: str) -> None:
         raise _refuse(part, reason, hint)
 
 
-def _with_platform(study: Study, catalog: Catalog, part: str) -> Quoted:
+def _with_platform(
+    study: Study, catalog: Catalog, part: str, widths: Mapping[Queue, int], known: dict[str, CandidateSet] | None
+) -> Quoted:
     """A platform: for sale because it is quoted; its price is set on every configuration."""
     row = catalog.typed(Platform, part)
     quarter = study.site.price_quarter
@@ -81,7 +102,7 @@ def _with_platform(study: Study, catalog: Catalog, part: str) -> Quoted:
         study = study.with_changes({"allow": [*study.allow, part]})
     scenario = resolve(study, catalog)
     _admitted(scenario, part)
-    data, _ = prepare(scenario)
+    data, _ = prepare(narrowed(scenario, widths), known=known)
     platform = catalog.typed(Platform, part)
     memory = scenario.device(platform.host_mem_id) if platform.host_mem_id else None
     usd = platform_usd(platform, scenario.site.price_quarter, scenario.prices, memory)
@@ -91,7 +112,9 @@ def _with_platform(study: Study, catalog: Catalog, part: str) -> Quoted:
     return Quoted(data, "platform", platform.name, pieces, usd, None if row.price_central_usd is None else usd)
 
 
-def _with_device(study: Study, catalog: Catalog, part: str) -> Quoted:
+def _with_device(
+    study: Study, catalog: Catalog, part: str, widths: Mapping[Queue, int], known: dict[str, CandidateSet] | None
+) -> Quoted:
     """A memory device: on the menu beside the device that the menu would otherwise choose."""
     scenario = resolve(study, catalog)
     _admitted(scenario, part)
@@ -100,7 +123,7 @@ def _with_device(study: Study, catalog: Catalog, part: str) -> Quoted:
     alone = dataclasses.replace(scenario, devices=(device,))
     menu: list[Configuration] = [*configurations(others)]
     menu += [c for c in configurations(alone) if part in dict(c.bought)]
-    data, _ = prepare(scenario, menu=menu)
+    data, _ = prepare(narrowed(scenario, widths), menu=menu, known=known)
     pieces = {p.config.id: dict(p.config.bought).get(part, 0) for p in data.pools}
     pieces = {config: count for config, count in pieces.items() if count}
     if not pieces:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Iterable
 
 import numpy as np
 import pyomo.environ as pyo
@@ -75,7 +76,7 @@ class Reducer:
     @property
     def columns(self) -> set[int]:
         """Columns in use."""
-        return {j for j, at in self.layout.replicas.items() if self.values[at] > USED}
+        return {c.index for c in self.data.columns if self.layout.present(self.values, c.index) > USED}
 
     @property
     def pools(self) -> set[str]:
@@ -95,18 +96,21 @@ class Reducer:
             if relaxed.values is None:
                 return False
             carried = {
-                key: sorted((rate, at) for rate, at in self._carried(columns, relaxed.values) if rate > USED)
+                key: sorted((rate, j) for rate, j in self._carried(columns, relaxed.values) if rate > USED)
                 for key, columns in groups.items()
             }
             over = [parts[0][1] for parts in carried.values() if len(parts) > most]
             if not over:
                 break
-            self.upper[over] = 0.0
+            for j in over:
+                self._take_out(self.upper, j)
         for key, columns in groups.items():
-            kept = {at for _, at in carried[key]}
+            kept = {j for _, j in carried[key]}
             left = sorted(self._reduced(columns, relaxed, kept))
-            kept.update(at for _, at in left[: most - len(kept)])
-            self.upper[[at for c in columns if (at := self.layout.replicas[c.index]) not in kept]] = 0.0
+            kept.update(j for _, j in left[: most - len(kept)])
+            for c in columns:
+                if c.index not in kept:
+                    self._take_out(self.upper, c.index)
         outcome = self._search(self.upper, 2.0 * TRY_TIME_S, target=-np.inf)
         if outcome.values is None:
             return False
@@ -126,19 +130,19 @@ class Reducer:
     def drop_columns(self) -> None:
         """Take out columns, those that carry least first; the counts of nodes stay as they are."""
         carried: dict[tuple[str, str], float] = defaultdict(float)
-        at = {c.index: self.layout.replicas[c.index] for c in self.data.columns}
-        rate = {c.index: c.candidate.requests_per_s * self.values[at[c.index]] for c in self.data.columns}
+        rate = {j: rate for rate, j in self._carried(self.data.columns, self.values)}
         key = {c.index: (c.candidate.workload, c.candidate.role) for c in self.data.columns}
         for j, amount in rate.items():
             carried[key[j]] += amount
         used = self.columns
-        self.upper[[at[j] for j in at if j not in used]] = 0.0
+        for j in rate.keys() - used:
+            self._take_out(self.upper, j)
         for j in sorted(used, key=lambda j: (rate[j] / max(carried[key[j]], 1e-30), j)):
-            if self.values[at[j]] <= USED:
-                self.upper[at[j]] = 0.0
+            if self.layout.present(self.values, j) <= USED:
+                self._take_out(self.upper, j)
                 continue
             upper = self.upper.copy()
-            upper[at[j]] = 0.0
+            self._take_out(upper, j)
             if not self._fixed(upper) and self._possible(upper):
                 self.certain = False
 
@@ -150,17 +154,21 @@ class Reducer:
                 kinds[kind] += [int(k) for k in self.layout.housed[p.id]]
         return [{kind: np.asarray(at, dtype=np.intp) for kind, at in kinds.items()} for kinds in found]
 
-    def _carried(self, columns: list[Column], values: FloatArray) -> list[tuple[float, int]]:
-        places = [(c.candidate.requests_per_s, self.layout.replicas[c.index]) for c in columns]
-        return [(float(rate * values[at]), at) for rate, at in places]
+    def _take_out(self, upper: FloatArray, column: int) -> None:
+        """Leave no replicas of a column, at work or idle."""
+        upper[self.layout.columns[column]] = 0.0
+
+    def _carried(self, columns: Iterable[Column], values: FloatArray) -> list[tuple[float, int]]:
+        """Requests/s that columns carry, with their indices."""
+        return [(float(c.candidate.requests_per_s * values[self.layout.replicas[c.index]]), c.index) for c in columns]
 
     def _reduced(self, columns: list[Column], relaxed: Outcome, kept: set[int]) -> list[tuple[float, int]]:
         """Reduced cost per request/s of the columns that are neither kept nor taken out."""
-        places = [(c.candidate.requests_per_s, self.layout.replicas[c.index]) for c in columns]
+        places = [(c.candidate.requests_per_s, c.index, self.layout.replicas[c.index]) for c in columns]
         return [
-            (float(relaxed.reduced_costs[at]) / rate, at)
-            for rate, at in places
-            if at not in kept and self.upper[at] > 0.0
+            (float(relaxed.reduced_costs[at]) / rate, j)
+            for rate, j, at in places
+            if j not in kept and self.upper[at] > 0.0
         ]
 
     def _possible(self, upper: FloatArray) -> bool:

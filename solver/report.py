@@ -51,6 +51,7 @@ def render(design: Design) -> str:
             *_money(design),
             *_tokens(design),
             *_promises(design),
+            *_queues(design),
             *_binding(design),
             *_left_out(design),
             *_evidence(design),
@@ -93,7 +94,8 @@ def _objective(design: Design) -> list[str]:
     aim = "most" if found.get("sense", "max") == "max" else "least"
     asked = design.study.get("solver", {}).get("gap")
     beyond = "more" if aim == "most" else "less"
-    proof = f"no build has {beyond} than {figure(found['bound'])}; gap {percent(found['gap'])}"
+    which = "no build with queues of these widths" if design.solver.get("lowered_widths") else "no build"
+    proof = f"{which} has {beyond} than {figure(found['bound'])}; gap {percent(found['gap'])}"
     return [
         *block("objective", f"{figure(found['value'])} {found.get('unit', '')}, {aim} {_definition(design)}", most=2),
         *block("bound", proof + (f" of {percent(asked)} allowed" if asked else "")),
@@ -170,8 +172,18 @@ def _part_words(design: Design) -> dict[str, str]:
     net = design.network
     if net:
         named[net["switch"]] = f"{net['tiers']}-tier fabric: {net['leaves']} leaves, {net['spines']} spines"
-        named[net["optic"]] = f"{net['ports']:,.0f} ports wired to nodes"
+        named[net["optic"]] = f"{net['ports']:,.0f} ports wired to nodes{_inside(design)}"
     return named
+
+
+def _inside(design: Design) -> str:
+    """Share of hand-overs that need no port, where there are any."""
+    rates: dict[str, float] = defaultdict(float)
+    for item in design.load:
+        if item["role"] == "prefill":
+            rates[item.get("handover") or ""] += item["requests_per_s"]
+    total = sum(rates.values())
+    return f"; {percent(rates['scale_up'] / total)} of hand-overs inside domains" if rates["scale_up"] else ""
 
 
 def _roles(amounts: dict[str, float]) -> str:
@@ -232,9 +244,13 @@ def _tokens(design: Design) -> list[str]:
     scale = min((served[name] / rate for name, rate in asked.items()), default=None)
     mix = design.study.get("demand", {}).get("mode") == "mix"
     word = "" if scale is None else f", {scale:.4g} x the mix" if mix else f", {percent(scale)} of the rates asked for"
+    idle = sum(
+        item["accelerators"] * (1.0 - item["replicas"] / item["present"]) for item in design.load if item.get("present")
+    )
+    beside = f"; {figure(idle)} accelerators stand idle beside parked KV" if idle >= 0.5 else ""
     models = ", ".join(f"{model} {si(rate).strip()}" for model, rate in design.tokens_by_model.items())
     total, requests = _value(design, "output_tokens_per_s"), _value(design, "requests_per_s")
-    return block("tokens/s", f"{si(total).strip()} output ({figure(requests)} requests/s{word}): {models}")
+    return block("tokens/s", f"{si(total).strip()} output ({figure(requests)} requests/s{word}): {models}{beside}")
 
 
 def _promises(design: Design) -> list[str]:
@@ -248,9 +264,12 @@ def _promises(design: Design) -> list[str]:
     if not worst:
         return block("promises", "none given")
     ranked = sorted(worst.items(), key=lambda pair: pair[1])
+    words = {"hit": " (hits only)", "per_1k_new_tokens": " (per 1k new tokens)"}
+    bound = {w["id"]: words.get(w.get("promise_on", "all"), "") for w in design.study["workload"]}
     kept = all(margin > -KEPT_FRAC for margin, _ in worst.values())
     cells = [
-        f"{name} {kind} {max(margin, 0.0) if kept else margin:.1%}" for name, (margin, kind) in ranked[:MOST_CLASSES]
+        f"{name} {kind}{bound.get(name, '') if kind == 'TTFT' else ''} {max(margin, 0.0) if kept else margin:.1%}"
+        for name, (margin, kind) in ranked[:MOST_CLASSES]
     ]
     cells += [f"{len(ranked) - MOST_CLASSES} more classes"] if len(ranked) > MOST_CLASSES else []
     return block("promises", ("kept; least left: " if kept else "NOT ALL KEPT: ") + ", ".join(cells), most=4)
@@ -317,6 +336,20 @@ def _evidence(design: Design) -> list[str]:
         text += f"; {figure(kpi['low'])} to {figure(kpi['high'])} {kpi['unit']} within the model's error"
     guessed = sum(1 for a in design.assumptions if a["confidence"] == "estimate")
     return block("evidence", f"{text}; {len(design.assumptions)} assumptions, {guessed} estimated")
+
+
+def _queues(design: Design) -> list[str]:
+    """How many replicas share a router, where fewer do because no more stand, and how often that was solved."""
+    queues, rounds = design.solver.get("queues", []), design.solver.get("queue_rounds", {})
+    if not queues:
+        return []
+    most = design.study["build"]["router_width"]
+    fewer = [f"{q['class']} {q['role']} {q['width']}" for q in queues if q["width"] < most]
+    cells = fewer[:MOST_CLASSES] + ([f"{len(fewer) - MOST_CLASSES} more"] if len(fewer) > MOST_CLASSES else [])
+    text = f"{most} replicas share a router" + (f", fewer where no more stand: {', '.join(cells)}" if cells else "")
+    if rounds.get("relaxations", 1) > 1:
+        text += f"; {rounds['relaxations']} relaxations, {rounds['solves']} solves"
+    return block("queues", text)
 
 
 def _proof(design: Design) -> list[str]:

@@ -3,7 +3,8 @@
 Candidates are kept by class, the compiled program and the basis of its relaxation by structure. A changed limit or
 price changes coefficients and sides of a few rows, and a few pivots later the relaxation gives the new bound; the
 design is then decided over what the relaxation uses and what the last design used. Its gap is measured against that
-bound and printed, so a quick answer may be `feasible` where a full solve would be `optimal`.
+bound and printed, so a quick answer may be `feasible` where a full solve would be `optimal`. Queues stay as wide as
+the last full solve left them; where they no longer stand, the answer is solved in full.
 """
 
 from __future__ import annotations
@@ -20,18 +21,20 @@ from solver.candidates import CandidateSet
 from solver.catalog import Catalog
 from solver.design import Design
 from solver.highs import OPTIMAL, STOPPED, Clock
+from solver.holdings import held
 from solver.model.data import Column, ModelData
 from solver.model.objectives import find_objective
 from solver.model.polish import used_data
-from solver.optimise import Solved, compiled
+from solver.optimise import Solved, compiled, unserved_classes
 from solver.polishing import Polished, settle
 from solver.relaxation import Relaxation
 from solver.repricing import repriced, same_structure
 from solver.restriction import PRESENT, Layout
 from solver.scenario import resolve
 from solver.search import Found, relative_gap
-from solver.solve import audited, prepare, solve_prepared, unserved_classes
+from solver.solve import audited, columns_of, prepare, solve_scenario
 from solver.study import Study
+from solver.widths import FewReplicasError, Queue, narrowed
 
 SLIVERS_SHARE = 0.25
 """Share of the allowed gap that a quick answer may give up to be rid of slivers."""
@@ -68,6 +71,7 @@ class Resident:
         self._known: dict[str, CandidateSet] = {}
         self._warm: _Warm | None = None
         self._base: tuple[set[tuple[object, ...]], set[str]] = (set(), set())
+        self._widths: Mapping[Queue, int] = {}
 
     def solve(
         self,
@@ -95,20 +99,21 @@ class Resident:
         """
         study = self.study.with_changes(changes or {})
         clock = Clock(study.solver.time_limit_s, study.solver.threads, on_progress, should_stop)
-        data, candidates = prepare(resolve(study, self.catalog), known=self._known)
-        seconds = {"candidates_s": clock.elapsed_s}
-        if quick and self._warm is not None and _can_be_quick(data):
-            design = self._quick(self._warm, data, candidates, clock, seconds)
-            if design is not None:
-                return design
-        return solve_prepared(data, candidates, clock, keep=self._keep)
+        scenario = resolve(study, self.catalog)
+        if quick and self._warm is not None:
+            data, candidates = prepare(narrowed(scenario, self._widths), known=self._known)
+            if _can_be_quick(data):
+                design = self._quick(self._warm, data, candidates, clock, {"candidates_s": clock.elapsed_s})
+                if design is not None:
+                    return design
+        return solve_scenario(scenario, columns_of(self._known), clock, keep=self._keep)[0]
 
     def _keep(self, solved: Solved, polished: Polished) -> None:
         """Remember an answer of a full solve."""
         cost, offset = solved.program.costs[0], float(solved.program.offsets[0])
         relaxation = Relaxation(solved.program, cost, offset, Clock(60.0))
         relaxation.solve()
-        self._base = _used(polished)
+        self._base, self._widths = _used(polished), solved.data.scenario.widths
         self._warm = _Warm(solved, relaxation, *self._base)
 
     def _quick(
@@ -134,7 +139,7 @@ class Resident:
         found = Found(STOPPED, relaxed.values, relaxed.objective, relaxed.objective, relaxed.objective, 0)
         solved = Solved(data, model, program, objective, found, bound, bound, {})
         layout = Layout.of(data, model, program)
-        columns = {c.index for c in data.columns if relaxed.values[layout.replicas[c.index]] > PRESENT}
+        columns = {c.index for c in data.columns if layout.present(relaxed.values, c.index) > PRESENT}
         columns |= {c.index for c in data.columns if _identity(c) in warm.columns}
         pools = {p for p, at in layout.housed.items() if relaxed.values[at].sum() > PRESENT} | warm.pools
         seconds["search_s"] = time.perf_counter() - begun
@@ -157,7 +162,10 @@ class Resident:
         if relative_gap(polished.value, bound) > max(FAR, data.scenario.study.solver.gap):
             return None
         solved = dataclasses.replace(solved, value=polished.value)
-        design = audited(solved, polished, candidates, clock, seconds, short="quick")
+        try:
+            design = audited(solved, polished, candidates, clock, seconds, short="quick")
+        except FewReplicasError:
+            return None
         used_columns, used_pools = _used(polished)
         self._warm = _Warm(solved, relaxation, used_columns | self._base[0], used_pools | self._base[1])
         clock.report("done", design.objective["value"], design.objective["bound"], design.objective["gap"])
@@ -189,5 +197,5 @@ def _identity(column: Column) -> tuple[object, ...]:
 def _used(polished: Polished) -> tuple[set[tuple[object, ...]], set[str]]:
     """Columns and pools of a design."""
     block = polished.model.period[0]
-    columns = {_identity(c) for c in polished.data.columns if (block.replicas[c.index].value or 0.0) > PRESENT}
+    columns = {_identity(c) for c in polished.data.columns if held(block.present[c.index]) > PRESENT}
     return columns, {p.id for p in polished.data.pools if pyo.value(block.nodes[p.id]) > 0.5}

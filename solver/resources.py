@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from solver.candidates import Candidate
 from solver.configurations import Configuration
 from solver.model.data import Housing
-from solver.parts import MemoryDevice, Rack
+from solver.parts import MemoryDevice, NetworkPart, Rack
 from solver.scenario import Scenario
 
 SECONDS_PER_YEAR = 8760.0 * 3600.0
@@ -39,8 +39,8 @@ class Resource:
         The cap.
     fixed : callable(scenario) -> float
         Consumed whatever is built.
-    per_node_bought, per_rack_bought, per_device_bought : callable(scenario, configuration, rack or device) -> float
-        Devices are those beyond what nodes need, where they come in lots.
+    per_node_bought, per_rack_bought, per_loose_bought : callable(scenario, configuration, rack or part) -> float
+        Loose are memory devices and network parts beyond what is at work, where they come in lots.
     per_switch, per_optic : callable(scenario) -> float
         Per switch, and per switch port in use.
     per_rack : callable(scenario, rack) -> float
@@ -60,7 +60,7 @@ class Resource:
     fixed: Callable[[Scenario], float] = _nothing
     per_node_bought: Callable[[Scenario, Configuration], float] = _nothing
     per_rack_bought: Callable[[Scenario, Rack], float] = _nothing
-    per_device_bought: Callable[[Scenario, MemoryDevice], float] = _nothing
+    per_loose_bought: Callable[[Scenario, MemoryDevice | NetworkPart], float] = _nothing
     per_rack: Callable[[Scenario, Rack], float] = _nothing
     per_switch: Callable[[Scenario], float] = _nothing
     per_optic: Callable[[Scenario], float] = _nothing
@@ -121,9 +121,10 @@ def optic_usd(scenario: Scenario) -> float:
     return scenario.landed_usd(scenario.optic.price_central_usd or 0.0, scenario.optic.vendor)
 
 
-def device_usd(scenario: Scenario, device: MemoryDevice) -> float:
-    """What is paid for one memory device."""
-    return scenario.landed_usd(scenario.device_usd(device), device.vendor)
+def loose_usd(scenario: Scenario, part: MemoryDevice | NetworkPart) -> float:
+    """What is paid for one memory device, switch or optic."""
+    usd = (part.price_central_usd or 0.0) if isinstance(part, NetworkPart) else scenario.device_usd(part)
+    return scenario.landed_usd(usd, part.vendor)
 
 
 def node_usd_per_year(scenario: Scenario, config: Configuration) -> float:
@@ -164,7 +165,7 @@ register(Resource(
     limit=lambda s: s.site.budget_usd,
     per_node_bought=lambda s, config: config.price_usd,
     per_rack_bought=lambda s, rack: s.landed_usd(rack.price_central_usd),
-    per_device_bought=device_usd,
+    per_loose_bought=loose_usd,
     per_switch=switch_usd,
     per_optic=optic_usd,
 ))  # fmt: skip
@@ -197,7 +198,7 @@ register(Resource(
     fixed=lambda s: s.site.fixed_w * _energy_usd_per_w(s),
     per_node_bought=node_usd_per_year,
     per_rack_bought=lambda s, rack: s.landed_usd(rack.price_central_usd) * s.finance.yearly("rack"),
-    per_device_bought=lambda s, device: device_usd(s, device) * s.finance.yearly("memory"),
+    per_loose_bought=lambda s, part: loose_usd(s, part) * s.finance.yearly(part.TABLE),
     per_switch=lambda s: (
         switch_usd(s) * s.finance.yearly("network")
         + switch_drawn_w(s) * s.network_cooling.pue_central * _energy_usd_per_w(s)

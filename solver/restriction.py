@@ -19,6 +19,7 @@ from solver.highs import Outcome, Program
 from solver.model.data import ModelData
 
 BoolArray = NDArray[np.bool_]
+FloatArray = NDArray[np.float64]
 Positions = NDArray[np.intp]
 BEST_PER_CLASS_ROLE = 6
 """Columns of a class and role that are offered besides those in use, by reduced cost per request/s."""
@@ -35,7 +36,9 @@ class Layout:
     Attributes
     ----------
     replicas : dict
-        Column index -> position.
+        Column index -> position of the replicas at work.
+    columns : dict
+        Column index -> positions of the replicas at work and, where there may be some, of those that stand idle.
     housed : dict
         Pool id -> positions of its nodes by rack.
     platforms : dict
@@ -43,6 +46,7 @@ class Layout:
     """
 
     replicas: dict[int, int]
+    columns: dict[int, list[int]]
     housed: dict[str, Positions]
     platforms: dict[str, Positions]
 
@@ -52,18 +56,25 @@ class Layout:
         at = {id(variable): k for k, variable in enumerate(program.variables)}
         block = model.period[0]
         replicas = {c.index: at[id(block.replicas[c.index])] for c in data.columns}
+        columns = {j: [k] for j, k in replicas.items()}
+        for j in block.KEEPING:
+            columns[j].append(at[id(block.idle[j])])
         housed = {
             p.id: np.asarray([at[id(block.housed[h.id])] for h in data.housings_of_pool.get(p.id, [])], dtype=np.intp)
             for p in data.pools
         }
         platforms: dict[str, list[int]] = defaultdict(list)
         for c in data.columns:
-            platforms[c.candidate.platform_id].append(replicas[c.index])
+            platforms[c.candidate.platform_id] += columns[c.index]
         for p in data.pools:
             mine = platforms[p.config.platform.id]
             mine += [int(k) for k in housed[p.id]]
             mine += [at[id(model.bought[p.config.id, v])] for v in model.PERIODS]
-        return cls(replicas, housed, {p: np.unique(mine) for p, mine in platforms.items()})
+        return cls(replicas, columns, housed, {p: np.unique(mine) for p, mine in platforms.items()})
+
+    def present(self, values: FloatArray, column: int) -> float:
+        """Replicas of a column that stand at a point, at work or not."""
+        return float(values[self.columns[column]].sum())
 
 
 def promising(data: ModelData, layout: Layout, relaxed: Outcome) -> BoolArray:
@@ -84,19 +95,20 @@ def promising(data: ModelData, layout: Layout, relaxed: Outcome) -> BoolArray:
     ranked: dict[Hashable, list[tuple[float, int]]] = defaultdict(list)
     nearby: dict[Hashable, list[tuple[float, int]]] = defaultdict(list)
     for c in data.columns:
-        at, k = layout.replicas[c.index], c.candidate
-        keep[at] = values[at] > PRESENT
-        priced = (float(reduced[at]) / k.requests_per_s, at)
+        at, k = layout.columns[c.index], c.candidate
+        keep[at] = layout.present(values, c.index) > PRESENT
+        priced = (float(reduced[at[0]]) / k.requests_per_s, c.index)
         ranked[k.workload, k.role].append(priced)
         if c.pool.id in in_use if c.pool else c.family in families:
             nearby[k.workload, k.role, k.cache, k.tier, c.pool.id if c.pool else c.family].append(priced)
     for groups, most in ((ranked, BEST_PER_CLASS_ROLE), (nearby, BEST_PER_POOL)):
         for group in groups.values():
-            keep[[at for _, at in sorted(group)[:most]]] = True
+            for _, index in sorted(group)[:most]:
+                keep[layout.columns[index]] = True
     kept = [c for c in data.columns if keep[layout.replicas[c.index]]]
     bound, hosts = {c.pool.id for c in kept if c.pool}, {c.family for c in kept}
     for p in data.pools:
-        plain = p.family in hosts and not p.config.bought
+        plain = p.family in hosts and p.config.as_sold
         if p.config.accelerator and p.id not in in_use and p.id not in bound and not plain:
             keep[layout.housed[p.id]] = False
     return keep

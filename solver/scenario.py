@@ -70,7 +70,8 @@ class Assumption:
 class Scenario:
     """Study and catalog brought together.
 
-    `fleet` counts owned nodes by configuration id; platforms of `only_owned` may be used and not bought.
+    `fleet` counts owned nodes by configuration id; platforms of `only_owned` may be used and not bought. `widths`
+    by class id and role are router widths below the study's, frozen because no more replicas stood.
     """
 
     catalog: Catalog
@@ -91,11 +92,14 @@ class Scenario:
     network_cooling: Cooling
     nic_link: Link
     nic_efficiency: TransferEfficiency
+    scale_up_link: Link
+    scale_up_efficiency: TransferEfficiency
     handover_ttft_frac: float
     write_amplification: float
     host_mem_usable_frac: float
     host_mem_min_frac: float
     host_draw_frac: float
+    accelerators_per_port: float
     prices: dict[tuple[str, str], float]
     filtered: tuple[Filtered, ...]
     assumptions: tuple[Assumption, ...]
@@ -103,6 +107,12 @@ class Scenario:
     only_owned: frozenset[str] = frozenset()
     accelerator_afr_frac: float = 0.0
     platform_afr_frac: float = 0.0
+    widths: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    def router_width(self, workload_id: str, role: str) -> int:
+        """Replicas that share a queue: what the study says, or fewer where fewer stand (`widths`)."""
+        most = self.study.build.router_width
+        return min(most, self.widths.get((workload_id, role), most))
 
     def spare_share(self, platform: Platform, accelerator: Accelerator | None) -> float:
         """Return the share of a platform's nodes that is away for repair, on average.
@@ -188,6 +198,7 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
     if todo.problems:
         raise InputError(todo.problems)
     site, finance = _site(todo), _finance(todo)
+    _check_share_of_mw(todo, site)
     workloads = _workloads(todo)
     if todo.problems:
         raise InputError(todo.problems)
@@ -205,6 +216,7 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
     if late:
         raise InputError(late)
     nic_link = catalog.typed(Link, todo.default("build.nic_link", study.build.nic_link))
+    scale_up_link = catalog.typed(Link, todo.default("build.scale_up_link", study.build.scale_up_link))
     return Scenario(
         catalog=catalog,
         study=study,
@@ -225,14 +237,15 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
         optic=optic,
         network_cooling=network_cooling(switch, site.cooling, catalog.all(Cooling)),
         nic_link=nic_link,
-        nic_efficiency=transfer_efficiency(
-            [(e.bytes, e.frac) for e in catalog.all(LinkEfficiency) if e.link_id == nic_link.id], nic_link.measured_frac
-        ),
+        nic_efficiency=_efficiency(catalog, nic_link),
+        scale_up_link=scale_up_link,
+        scale_up_efficiency=_efficiency(catalog, scale_up_link),
         write_amplification=todo.default("build.write_amplification", study.build.write_amplification),
         handover_ttft_frac=todo.default("build.handover_ttft_frac", study.build.handover_ttft_frac),
         host_mem_usable_frac=todo.default("build.host_mem_usable_frac", study.build.host_mem_usable_frac),
         host_mem_min_frac=todo.default("build.host_mem_min_frac", study.build.host_mem_min_frac),
         host_draw_frac=todo.default("build.host_draw_frac", study.build.host_draw_frac),
+        accelerators_per_port=todo.default("build.accelerators_per_port", study.build.accelerators_per_port),
         prices=price_table(catalog.rows("memory_prices")),
         filtered=tuple([*filtered, *more]),
         assumptions=tuple(todo.assumptions),
@@ -241,6 +254,22 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
         platform_afr_frac=_afr_frac(todo, "platform_afr_percent"),
         only_owned=frozenset(f.part for f in filtered) & {p.id for p in platforms},
     )  # fmt: skip
+
+
+def _efficiency(catalog: Catalog, link: Link) -> TransferEfficiency:
+    """Share of a link's peak by the size of a transfer, as it was measured."""
+    points = [(e.bytes, e.frac) for e in catalog.all(LinkEfficiency) if e.link_id == link.id]
+    return transfer_efficiency(points, link.measured_frac)
+
+
+def _check_share_of_mw(todo: _Resolver, site: Site) -> None:
+    """Record a problem where a share is asked of megawatts that nobody stated."""
+    share = todo.study.build.min_platform_mw_frac
+    if share is not None and site.power_w is None:
+        problem = "is a share of site.power_mw, which the study leaves open"
+        todo.problems.append(
+            Problem(todo.study.name, "", "build.min_platform_mw_frac", str(share), problem, "with a site.power_mw")
+        )
 
 
 def _afr_frac(todo: _Resolver, name: str) -> float:
@@ -282,6 +311,7 @@ def _check_ids(todo: _Resolver) -> None:
         ("network", "build.switch", [study.build.switch] if study.build.switch else ()),
         ("network", "build.optic", [study.build.optic] if study.build.optic else ()),
         ("links", "build.nic_link", [study.build.nic_link] if study.build.nic_link else ()),
+        ("links", "build.scale_up_link", [study.build.scale_up_link] if study.build.scale_up_link else ()),
         ("sites", "site.id", [study.site.id] if study.site.id else ()),
     ]
     for table, path, names in tables:
@@ -392,6 +422,21 @@ def _workload(todo: _Resolver, spec: WorkloadSpec, total_share: float) -> Worklo
             Problem(todo.study.name, f"workload {spec.id}", "reuse_curve", curve, "not in reuse of the catalog",
                     ", ".join(sorted(known)), closest(curve, known))
         )  # fmt: skip
+    if (value["system_tokens"] or 0.0) >= value["isl_tokens"]:
+        todo.problems.append(
+            Problem(todo.study.name, f"workload {spec.id}", "system_tokens", str(value["system_tokens"]),
+                    "leaves nothing of the prompt to a request itself", f"below isl_tokens, {value['isl_tokens']:g}")
+        )  # fmt: skip
+    if spec.promise_on != "all" and value["ttft_s"] is None:
+        lack = "has no TTFT promise to bind"
+    elif spec.promise_on == "hit" and not (curve and value["reuse_frac_max"]):
+        lack = "no request of the class can hit"
+    else:
+        lack = ""
+    if lack:
+        todo.problems.append(
+            Problem(todo.study.name, f"workload {spec.id}", "promise_on", spec.promise_on, lack, "all")
+        )
     return Workload(
         id=spec.id,
         name=str(row["name"]),
@@ -402,10 +447,11 @@ def _workload(todo: _Resolver, spec: WorkloadSpec, total_share: float) -> Worklo
         osl_cv=value["osl_cv"] or 0.0,
         reuse_frac_max=(value["reuse_frac_max"] or 0.0) if curve else 0.0,
         reuse_curve=curve,
-        arrival_cv=value["arrival_cv"] or 1.0,
+        arrival_cv=1.0 if value["arrival_cv"] is None else value["arrival_cv"],
         ttft_s=value["ttft_s"],
         tpot_s=value["tpot_s"],
         percentile=value["percentile"] or 0.5,
+        promise_on=spec.promise_on,
         weight_precisions=tuple(value["weight_precisions"]),
         kv_precision=value["kv_precision"],
         kv_read_frac=value["kv_read_frac"] or 1.0,
@@ -413,4 +459,5 @@ def _workload(todo: _Resolver, spec: WorkloadSpec, total_share: float) -> Worklo
         requests_per_s=(spec.requests_per_s or 0.0) if spec.share is None else spec.share / total_share,
         price_usd_per_token=_si("price_usd_per_million_tokens", value["price_usd_per_million_tokens"]),
         unmet_usd_per_request=value["unmet_usd_per_request"],
+        system_tokens=value["system_tokens"] or 0.0,
     )

@@ -32,6 +32,7 @@ from solver.relaxation import Relaxation
 FloatArray = NDArray[np.float64]
 Narrow = Callable[[Outcome], NDArray[np.bool_]]
 """From a solved relaxation to the columns worth keeping."""
+Check = Callable[[FloatArray], None]
 
 WORTH_NARROWING = 400
 """Columns below which the whole program is quick enough."""
@@ -84,6 +85,8 @@ def minimise(
     narrow: Narrow | None = None,
     choice: Choice | None = None,
     relaxation: Relaxation | None = None,
+    floor: float = -np.inf,
+    check: Check | None = None,
 ) -> Found:
     """Minimise one cost row of a program.
 
@@ -105,17 +108,23 @@ def minimise(
         Groups of which few may be used; the rows that say so stand in the program.
     relaxation : Relaxation, optional
         Of this program and cost, warm from an earlier solve.
+    floor : float
+        A bound that is known from elsewhere: no point costs less.
+    check : callable, optional
+        Given the point of the narrowed program before anything is proven; may raise to end the search.
     """
     relaxation = relaxation or Relaxation(program, cost, offset, clock)
     relaxed = relaxation.solve()
     if relaxed.status != OPTIMAL:
         return Found(relaxed.status, None, np.nan, np.nan, np.nan, 0)
     clock.report("relaxation", None, sign * relaxed.objective, None)
-    task = _Task(program, cost, offset, clock, gap, absolute_gap, sign, relaxation, relaxed)
+    task = _Task(program, cost, offset, clock, gap, absolute_gap, sign, relaxation, relaxed, floor)
     if narrow is not None and len(cost) >= WORTH_NARROWING:
         start = task.narrowed(narrow, choice, start)
-    if start is not None and task.close(task.value(start), relaxed.objective):
-        return Found(OPTIMAL, start, task.value(start), relaxed.objective, relaxed.objective, 0)
+        if check is not None and start is not None:
+            check(start)
+    if start is not None and task.close(task.value(start), task.least):
+        return Found(OPTIMAL, start, task.value(start), min(task.least, task.value(start)), relaxed.objective, 0)
     if choice and start is not None and over_the_limit(choice.groups, choice.limit, relaxed):
         return task.over_sets(choice, start)
     return task.over_all(start)
@@ -134,6 +143,17 @@ class _Task:
     sign: float
     relaxation: Relaxation
     relaxed: Outcome
+    floor: float = -np.inf
+
+    @property
+    def least(self) -> float:
+        """No point costs less: by the relaxation, or by what is known from elsewhere."""
+        return max(self.relaxed.objective, self.floor)
+
+    @property
+    def target(self) -> float:
+        """Cost at which any point will do, where a bound is known from elsewhere."""
+        return self.floor + 0.9 * self.allowed(self.floor) if np.isfinite(self.floor) else -np.inf
 
     def value(self, values: FloatArray) -> float:
         """Objective of a point."""
@@ -149,7 +169,7 @@ class _Task:
 
     def report(self, objective: float, bound: float) -> None:
         """Tell how far the search has come; no bound is worse than the relaxation's."""
-        honest = max(bound, self.relaxed.objective)
+        honest = max(bound, self.least)
         self.clock.report("search", self.sign * objective, self.sign * honest, relative_gap(objective, honest))
 
     def narrowed(self, narrow: Narrow, choice: Choice | None, start: FloatArray | None) -> FloatArray | None:
@@ -173,6 +193,7 @@ class _Task:
             time_limit_s=NARROW_TIME_S,
             report=lambda objective, _: self.report(objective, self.relaxed.objective),
             relaxed=narrow_bound.objective,
+            target=self.target,
         )
         if outcome.values is None or (start is not None and self.value(start) <= outcome.objective):
             return start
@@ -226,6 +247,7 @@ class _Task:
             report=self.report,
             relaxed=relaxed.objective,
             heuristics=not proof,
+            target=self.target,
         )
         bound = outcome.bound if np.isfinite(outcome.bound) else relaxed.objective
         if outcome.values is None and outcome.status == INFEASIBLE:
@@ -246,7 +268,7 @@ class _Task:
             outcome = self._whole(outcome)
             if outcome.objective - bound <= TRICKLE * abs(lp_bound):
                 bound = outcome.objective
-        bound = min(max(lp_bound, bound), outcome.objective)
+        bound = min(max(self.least, bound), outcome.objective)
         status = OPTIMAL if self.close(outcome.objective, bound) else STOPPED
         return Found(status, outcome.values, outcome.objective, bound, lp_bound, outcome.nodes)
 

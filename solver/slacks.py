@@ -6,10 +6,12 @@ from collections import defaultdict
 
 import pyomo.environ as pyo
 
+from solver.candidate import HIT
 from solver.design import Record
 from solver.holdings import held
 from solver.model.data import ModelData
 from solver.resources import RESOURCES
+from solver.workload import Workload
 
 
 def limit_records(data: ModelData, model: pyo.ConcreteModel, load: list[Record]) -> list[Record]:
@@ -34,11 +36,21 @@ def limit_records(data: ModelData, model: pyo.ConcreteModel, load: list[Record])
     for work in data.workloads:
         mine = [item for item in load if item["class"] == work.id]
         for name, promise in (("ttft", work.ttft_s), ("tpot", work.tpot_s)):
-            worst = max((item[f"{name}_s"] for item in mine if item[f"{name}_s"] is not None), default=None)
+            spent = [_against(work, item, name) for item in mine]
+            worst = max((value for value in spent if value is not None), default=None)
             if promise is not None and worst is not None:
                 records.append(_limit(f"promise.{work.id}.{name}", promise, worst, "s"))
     records += _tier_limits(data, block)
     return records
+
+
+def _against(work: Workload, item: Record, name: str) -> float | None:
+    """Seconds of a load entry that count against its class's promise; None where it has none."""
+    seconds: float | None = item[f"{name}_s"]
+    if seconds is None or name == "tpot" or work.ttft_s is None:
+        return seconds
+    promise = work.ttft_promise_s(work.cached_on_hit if item["cache"] == HIT else 0.0)
+    return None if promise is None else seconds * work.ttft_s / max(promise, 1e-30)
 
 
 def _tier_limits(data: ModelData, block: pyo.Block) -> list[Record]:

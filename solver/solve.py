@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import count
 from typing import Any
 
 from solver.assemble import assemble, unbuilt
@@ -14,12 +17,12 @@ from solver.candidates import CandidateSet, build_candidates
 from solver.catalog import Catalog
 from solver.configurations import Configuration, configurations
 from solver.design import FEASIBLE, INFEASIBLE, OPTIMAL, UNKNOWN, Design
-from solver.errors import AuditError
+from solver.errors import AuditError, InputError
 from solver.highs import INFEASIBLE as NO_POINT
 from solver.highs import Clock
 from solver.model.data import ModelData, model_data
 from solver.model.objectives import find_objective
-from solver.optimise import Solved, optimise
+from solver.optimise import Solved, optimise, unserved_classes
 from solver.own_build import check_build, compared, own_build
 from solver.physics.calibration import Calibration
 from solver.polishing import Polished, polish, with_gaps
@@ -27,6 +30,7 @@ from solver.resources import RESOURCES
 from solver.scenario import Scenario, resolve
 from solver.search import relative_gap
 from solver.study import Study
+from solver.widths import FewReplicasError, Make, Settled, check_widths, early_check, narrowed, settle_widths
 
 NOTHING = "serving nothing is best: no build is worth what it costs, or the limits leave room for none"
 LAYOUT_ROUNDS = 8
@@ -76,14 +80,50 @@ def solve(
     scenario = resolve(study, catalog)
     if baseline is not None:
         check_build(baseline, scenario)
-    data, candidates = prepare(scenario, prune=prune)
-    clock.report("candidates", None, None, None)
-    design = solve_prepared(data, candidates, clock)
+    make = columns_of({}, prune=prune)
+    design, clock = solve_scenario(scenario, make, clock)
     if baselines and not clock.stopped_by:
-        design = add_baselines(design, data, clock)
+        design = add_baselines(design, scenario, make, clock)
     if baseline is not None:
-        design = _with_own(design, baseline, data.scenario, clock)
+        design = _with_own(design, baseline, scenario, clock)
     return design
+
+
+def columns_of(known: dict[str, CandidateSet], *, prune: bool = True) -> Make:
+    """Return what makes the columns of a scenario, and makes none twice."""
+    return partial(prepare, prune=prune, known=known)
+
+
+def solve_scenario(
+    scenario: Scenario, make: Make, clock: Clock, keep: Callable[[Solved, Polished], None] | None = None
+) -> tuple[Design, Clock]:
+    """Return the audited design of a scenario whose queues are no wider than what stands, and the clock at its end.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    make : callable
+        As `columns_of` returns it.
+    clock : Clock
+        Of the first solve; each further one has the study's time again.
+    keep : callable, optional
+        As in `solve_prepared`.
+    """
+    relaxations, bound = 0, None
+    for solves in count(1):
+        settled = settle_widths(scenario, make, clock)
+        relaxations += settled.relaxations
+        try:
+            design = solve_prepared(settled, clock, keep, bound)
+        except FewReplicasError as few:
+            bound, scenario = few.bound, narrowed(settled.data.scenario, few.widths, solves)
+            clock = dataclasses.replace(
+                clock, time_limit_s=clock.elapsed_s + scenario.study.solver.time_limit_s, stopped_by=""
+            )
+        else:
+            break
+    rounds = {"relaxations": relaxations, "solves": solves}
+    return design.replace(solver=design.solver | {"queue_rounds": rounds}), clock
 
 
 def _with_own(design: Design, build: Build, scenario: Scenario, clock: Clock) -> Design:
@@ -110,24 +150,49 @@ def prepare(
 
 
 def solve_prepared(
-    data: ModelData,
-    candidates: CandidateSet,
+    settled: Settled,
     clock: Clock,
     keep: Callable[[Solved, Polished], None] | None = None,
+    bound: float | None = None,
 ) -> Design:
-    """Solve, polish, assemble and audit one set of columns; `keep` is told of the parts of a design that passed."""
+    """Solve, polish, assemble and audit one set of columns.
+
+    Parameters
+    ----------
+    settled : Settled
+    clock : Clock
+    keep : callable, optional
+        Told of the parts of a design that passed.
+    bound : float, optional
+        As in `optimise`.
+
+    Raises
+    ------
+    AuditError
+        If the design breaks a limit or promise.
+    FewReplicasError
+        If fewer replicas stand than share a queue.
+    """
+    data, candidates = settled.data, settled.candidates
     scenario = data.scenario
-    seconds = {"candidates_s": clock.elapsed_s}
-    unserved = unserved_classes(data)
-    if unserved:
-        return unbuilt(scenario, candidates, INFEASIBLE, unserved)
-    solved = optimise(data, clock)
+    if settled.ready is None:
+        thin = [f"{name}, {role}: only {width} share a router" for (name, role), width in scenario.widths.items()]
+        return unbuilt(scenario, candidates, INFEASIBLE, unserved_classes(data) + thin)
+    seconds = {"candidates_s": settled.candidates_s}
+    solved = optimise(data, clock, settled.ready, bound, early_check(settled.ready, clock))
     if solved.found.values is None:
         if solved.found.status == NO_POINT:
             return unbuilt(scenario, candidates, INFEASIBLE, ["the limits and the demand clash"])
+        clock.stop()  # the time may have ended inside the solver below
         return unbuilt(scenario, candidates, UNKNOWN, ["stopped before a design was found"], clock.stopped_by)
     begun = time.perf_counter()
-    polished = polish(solved, clock)
+    try:
+        polished = polish(solved, clock)
+    except InputError:
+        if not clock.stopped_by:
+            raise
+        reason = "stopped before a design with so few candidates a class and role was found"
+        return unbuilt(scenario, candidates, UNKNOWN, [reason], clock.stopped_by)
     if not polished.kinds_after["pools"] and clock.stopped_by:
         return unbuilt(scenario, candidates, UNKNOWN, ["stopped before a design was found"], clock.stopped_by)
     if not polished.kinds_after["pools"]:
@@ -168,6 +233,8 @@ def audited(
     ------
     AuditError
         If the design breaks a limit or promise.
+    FewReplicasError
+        If fewer replicas stand than share a queue.
     """
     study, begun = solved.data.scenario.study, time.perf_counter()
     short = short or ("limits" if study.build.max_candidates_per_class_role is not None else "layout")
@@ -181,6 +248,7 @@ def audited(
             clock.stopped_by or ("gap" if within else short),
             seconds,
         )
+        check_widths(design.load, solved.bound)
         report = audit(design)
         if "unplaced" not in report:
             break
@@ -206,14 +274,3 @@ def _nothing_fits(data: ModelData) -> list[str]:
         if least > limit:
             lines.append(f"{resource.limit_path}: the smallest node needs {least:.6g} {resource.unit} of {limit:.6g}")
     return lines or [NOTHING]
-
-
-def unserved_classes(data: ModelData) -> list[str]:
-    """Classes that must be served and that no candidate can serve."""
-    demand = data.scenario.study.demand
-    if demand.mode == "fixed" and demand.floor_frac == 0:
-        return []
-    return [
-        f"class {name}: no part that may be bought can {' or '.join(roles)} within its promises"
-        for name, roles in data.missing_roles.items()
-    ]

@@ -116,7 +116,11 @@ class FleetSpec(Spec):
 
 
 class WorkloadSpec(Spec):
-    """One class: a catalog id, its demand, and whatever the study changes of the catalog's row."""
+    """One class: a catalog id, its demand, and whatever the study changes of the catalog's row.
+
+    `promise_on` says which requests the TTFT promise binds: hits and misses each, hits alone, or every request by
+    its new tokens (`ttft_s` for each thousand).
+    """
 
     id: str
     requests_per_s: Positive | None = None
@@ -128,10 +132,12 @@ class WorkloadSpec(Spec):
     osl_cv: NonNegative | None = None
     reuse_frac_max: Share | None = None
     reuse_curve: str | None = None
+    system_tokens: NonNegative | None = None
     arrival_cv: NonNegative | None = None
     ttft_s: Positive | None = None
     tpot_s: Positive | None = None
     percentile: Annotated[float, Field(gt=0, lt=1)] | None = None
+    promise_on: Literal["all", "hit", "per_1k_new_tokens"] = "all"
     weight_precisions: list[str] | None = None
     kv_precision: str | None = None
     kv_read_frac: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -178,14 +184,20 @@ class BuildSpec(Spec):
     batch_points_per_octave: Annotated[int, Field(ge=1, le=96)] = 24
     max_batch: Annotated[int, Field(ge=1, le=65536)] = 4096
     chunk_tokens: Positive = 8192.0
+    router_width: Annotated[int, Field(ge=1, le=1024)] = 8
     max_platforms: Annotated[int, Field(ge=1)] | None = None
+    min_platform_mw_frac: Annotated[float, Field(gt=0, le=1)] | None = None
+    max_device_kinds: Annotated[int, Field(ge=0)] | None = None
     max_candidates_per_class_role: Annotated[int, Field(ge=1)] | None = None
     tiers: bool = True
     reuse_segments: Annotated[int, Field(ge=1, le=12)] = 4
     switch: str | None = None
     optic: str | None = None
     nic_link: str | None = None
+    scale_up_link: str | None = None
+    scale_up_handover: bool = True
     port_shares: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)] = [0.125, 0.25, 0.5, 1.0]
+    accelerators_per_port: Positive | None = None
     handover_ttft_frac: Share | None = None
     write_amplification: Annotated[float, Field(ge=1, le=100)] | None = None
     menu: Literal["small", "full"] = "small"

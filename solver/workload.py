@@ -27,6 +27,9 @@ class Workload:
         Promises; None means that none is given (offline work).
     percentile : float
         Share of requests that must keep the TTFT promise.
+    promise_on : str
+        Which requests the TTFT promise binds: ``all``, ``hit``, or ``per_1k_new_tokens``, where `ttft_s` is for
+        each thousand new tokens of the mean prompt.
     weight_precisions : tuple of str
         Precisions of weights that the class accepts.
     kv_precision : str
@@ -35,6 +38,9 @@ class Workload:
         Share of the KV cache read in each decode step.
     value_per_token : float
         Weight of the class's tokens in value-weighted reports.
+    system_tokens : float
+        Tokens at the start of every prompt that all requests share: tools and system prompt. Each attention-data
+        group keeps them once; they are neither prefilled, parked nor handed over with a request.
     price_usd_per_token, unmet_usd_per_request : float or None
         What a token earns, and what a request that is not served costs; None where the study gives no price.
     requests_per_s : float
@@ -61,6 +67,24 @@ class Workload:
     requests_per_s: float
     price_usd_per_token: float | None = None
     unmet_usd_per_request: float | None = None
+    system_tokens: float = 0.0
+    promise_on: str = "all"
+
+    def ttft_promise_s(self, cached: float) -> float | None:
+        """TTFT promised to a request of which some prompt tokens are cached; None where nothing is promised."""
+        if self.ttft_s is None or (self.promise_on == "hit" and cached <= self.system_tokens):
+            return None
+        return self.ttft_s * (self.isl - cached) / 1e3 if self.promise_on == "per_1k_new_tokens" else self.ttft_s
+
+    @property
+    def tightest_ttft_s(self) -> float | None:
+        """The shortest TTFT that any request of the class is promised."""
+        return self.ttft_promise_s(self.cached_on_hit)
+
+    @property
+    def wait_scv(self) -> float:
+        """Variation that enters the wait: ``ca2 + cs2 - 1`` of arrivals and lengths (Allen and Cunneen)."""
+        return self.arrival_cv**2 + self.isl_cv**2 - 1.0
 
     @property
     def context(self) -> float:
@@ -73,8 +97,13 @@ class Workload:
 
     @property
     def cached_on_hit(self) -> float:
-        """Prompt tokens found in the cache when a request hits."""
-        return self.isl * self.reuse_frac_max
+        """Prompt tokens found in caches when a request hits, those that all requests share among them."""
+        return max(self.isl * self.reuse_frac_max, self.system_tokens)
+
+    @property
+    def load_share(self) -> float:
+        """Share of the prompt's KV without shared tokens that a hit loads from where it is parked."""
+        return (self.cached_on_hit - self.system_tokens) / (self.isl - self.system_tokens)
 
     @property
     def output_tokens(self) -> float:
@@ -83,5 +112,5 @@ class Workload:
 
     @property
     def all_tokens(self) -> float:
-        """Output plus new input tokens a request (cached input is not counted)."""
-        return self.osl + self.isl * (1.0 - self.reuse_frac_max)
+        """Output plus new input tokens a request (cached and shared input is not counted)."""
+        return self.osl + self.isl - self.cached_on_hit

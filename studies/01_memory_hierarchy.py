@@ -132,9 +132,8 @@ def findings(tables: Tables, inputs: Inputs) -> str:
             f"{inputs.study.description}; nodes {', '.join(inputs.sweep['platforms'])}, prefill and decode free, "
             f"caps {inputs.study.build.power_caps}. HBM only means no prefix cache: the model holds the KV of requests "
             "in flight in HBM and parks KV that waits for its user only below it. The standard host memory is paid and "
-            "powered either way, so its step costs nothing; a larger population does. A replica "
-            "that loads hits works at its rated load, so no node is bought for its memory alone: where capacity binds, "
-            "host DRAM, CXL and local drives may be worth more than shown.",
+            "powered either way, so its step costs nothing; a larger population does. Replicas that load hits from "
+            "their own nodes may stand below their rated load where the memory beside them is worth it.",
             bullets(_by_step(table, noise)),
             "In full:",
             bullets(lines),

@@ -98,6 +98,8 @@ def reference_like() -> Design:
             "model": f"model-{n % 6}",
             "role": "mixed",
             "replicas": 3.5,
+            "present": 3.5,
+            "accelerators": 28.0,
             "requests_per_s": 100.0,
             "output_tokens_per_s": 1e6,
             "batch": 32.0,

@@ -6,9 +6,10 @@ import math
 
 import pyomo.environ as pyo
 import pytest
+from records import candidate, configuration, housing, model_data, platform, scenario, workload
 
 from solver.highs import INFEASIBLE, OPTIMAL, UNBOUNDED, Clock, compile_model
-from solver.model.data import ModelData
+from solver.model.data import ModelData, Pool
 from solver.optimise import compiled, optimise
 from solver.search import minimise
 
@@ -63,3 +64,12 @@ def proves(data: ModelData, row: Row, right: float, broken: float) -> None:
     assert right != pytest.approx(broken, rel=1e-3), "a case that does not exercise the row proves nothing"
     assert optimum(data) == pytest.approx(right, rel=1e-6, abs=1e-6)
     assert optimum(data, row) == pytest.approx(broken, rel=1e-6, abs=1e-6)
+
+
+def one_of_each(changes: dict[str, object]) -> ModelData:
+    """Return two platforms of which one node each can be had, at 1,000 and 800 tokens/s."""
+    first, second = platform("first"), platform("second")
+    columns = [(candidate(rate=10.0, at=first), None), (candidate(rate=8.0, at=second), None)]
+    houses = [housing(Pool(configuration(part), 1.0)) for part in (first, second)]
+    supply = {"supply.platform.first": 1, "supply.platform.second": 1}
+    return model_data(scenario(supply | changes, [workload(demand=100.0)]), columns, houses)

@@ -78,10 +78,15 @@ class Rows:
         ids = {p.id for p in pools}
         return np.asarray([times * (h.pool.id in ids) for h in self.data.housings])
 
+    def there(self, column: Column) -> int:
+        """Column of the replicas that stand: those at work, but for hits from the replicas' own nodes."""
+        beside = column.candidate.cache == "hit" and column.pool is not None
+        return self.column("there" if beside else "x", column.index)
+
     def busy(self, column: Column) -> tuple[list[tuple[int, float]], float]:
         """Accelerators that a column occupies: a term, or a number where replicas are whole."""
         if self.whole is None:
-            return [(self.column("x", column.index), column.candidate.charge)], 0.0
+            return [(self.there(column), column.candidate.charge)], 0.0
         return [], column.candidate.charge * self.whole[column.index]
 
 
@@ -93,8 +98,9 @@ def write_rows(data: ModelData, whole: tuple[int, ...] | None, plan: Plan) -> Ro
     _write_spills(rows)
     _write_parked(rows)
     _write_tiers(rows)
+    _write_appliances(rows)
     _write_carbon(rows)
-    wired = [(rows.column("x", c.index), c.candidate.ports) for c in data.columns]
+    wired = [(rows.there(c), c.candidate.ports) for c in data.columns]
     wired += [(k, 1.0) for name, k in rows.names.items() if name[0] == "extra"]
     own = np.asarray([ports_of_node(data, h.pool.config.platform.id) for h in data.housings])
     rows.add(wired, plan.most_ports, -own)
@@ -129,9 +135,11 @@ def _write_compute(rows: Rows) -> None:
             busy = [rows.busy(c) for c in columns]
             size = pools[0].config.platform.accelerators
             rows.add([t for terms, _ in busy for t in terms], -sum(n for _, n in busy), rows.nodes(size, *pools))
-    if rows.whole is not None:
-        for c in data.columns:
-            rows.add([(rows.column("x", c.index), 1.0)], float(rows.whole[c.index]))
+    for c in data.columns:
+        if rows.there(c) != rows.column("x", c.index):
+            rows.add([(rows.column("x", c.index), 1.0), (rows.there(c), -1.0)])
+        if rows.whole is not None:
+            rows.add([(rows.there(c), 1.0)], float(rows.whole[c.index]))
 
 
 def _write_spills(rows: Rows) -> None:
@@ -160,7 +168,8 @@ def kept_gb(data: ModelData, w: str, i: int) -> float:
     width = data.scenario.precisions[work.kv_precision].kv_bytes_per_element
     assert m.n_attention_layers and m.n_kv_heads and m.head_dim
     a_token = 2 * m.n_attention_layers * m.n_kv_heads * m.head_dim * width
-    return float(data.retention[w].d_resident_tokens[i]) * (a_token + m.state_bytes_per_seq / work.isl) / GB
+    own = (work.isl - work.system_tokens) / work.isl  # the rest of a prompt is the same for all and not kept with it
+    return float(data.retention[w].d_resident_tokens[i]) * (own * a_token + m.state_bytes_per_seq / work.isl) / GB
 
 
 def hit_columns(data: ModelData, w: str, place: Place) -> list[Column]:
@@ -191,9 +200,9 @@ def _write_parked(rows: Rows) -> None:
             won = [(rows.column("parked", w, i, p.id), -float(curve.d_hit[i])) for p in at for i in range(len(curve))]
             rows.add(hits + won)
         for p in places:
+            _write_there(rows, w, p, places)
             if not p.stock.pooled:
-                _park_beside_prefill(rows, w, p)
-            _write_there(rows, w, p)
+                _park_beside_prefill(rows, w, p, places)
         _leave_through_ports(rows, w, [p for p in places if p.stock.pooled])
     for c in data.columns:
         reachable = any(c in hit_columns(data, c.candidate.workload, p) for p in data.places)
@@ -207,8 +216,19 @@ def prompt_gb(data: ModelData, w: str) -> float:
     return kept_gb(data, w, 0) / float(data.retention[w].d_resident_tokens[0]) * work.isl
 
 
-def _write_there(rows: Rows, w: str, p: Place) -> None:
-    """New KV is written less what a hit finds there; what moves in from another tier is written whole."""
+def moves(rows: Rows, w: str, i: int, p: Place, places: list[Place], *, out: bool) -> list[int]:
+    """Columns of requests/s whose KV moves out of a place, or into it, before a segment: one for each pair of places."""
+    pairs = [(p.id, q.id) if out else (q.id, p.id) for q in places if q.id != p.id]
+    return [rows.column("move", w, i, *pair) for pair in pairs]
+
+
+def unused_gb(data: ModelData, w: str, i: int) -> float:
+    """GB of a prompt's KV, times the share of prompts that nobody has come back for before a segment."""
+    return prompt_gb(data, w) * (1.0 - sum(float(hit) for hit in data.retention[w].d_hit[:i]))
+
+
+def _write_there(rows: Rows, w: str, p: Place, places: list[Place]) -> None:
+    """New KV is written less what a hit finds there; a place keeps more only of what moves in, all of it written."""
     curve, whole = rows.data.retention[w], prompt_gb(rows.data, w)
     load = next(c.candidate.load_bytes for c in hit_columns(rows.data, w, p)) / GB
     lie = [rows.column("parked", w, i, p.id) for i in range(len(curve))]
@@ -216,11 +236,11 @@ def _write_there(rows: Rows, w: str, p: Place) -> None:
     rows.add(
         [(lie[0], whole), (new, -1.0), *((k, -load * float(hit)) for k, hit in zip(lie, curve.d_hit, strict=True))]
     )
-    waiting = 1.0
     for i in range(1, len(curve)):
-        waiting -= float(curve.d_hit[i - 1])
-        moved = whole * waiting
-        rows.add([(lie[i], moved), (lie[i - 1], -moved), (rows.column("written", w, i, p.id), -1.0)])
+        came, went = (moves(rows, w, i, p, places, out=out) for out in (False, True))
+        rows.add([(lie[i], 1.0), (lie[i - 1], -1.0), *((k, -1.0) for k in came), *((k, 1.0) for k in went)])
+        each = unused_gb(rows.data, w, i)
+        rows.add([*((k, each) for k in came), (rows.column("written", w, i, p.id), -1.0)])
 
 
 def _leave_through_ports(rows: Rows, w: str, stores: list[Place]) -> None:
@@ -232,42 +252,69 @@ def _leave_through_ports(rows: Rows, w: str, stores: list[Place]) -> None:
     out = [(rows.column("written", w, i, p.id), 1.0) for i in segments for p in stores]
     for c in rows.data.columns:
         k = c.candidate
-        if k.workload == w and k.role in ("prefill", "mixed"):
+        if k.workload == w and k.role in ("prefill", "mixed", "pair"):
             left = k.ports * port * float(s.nic_efficiency.at(1e12)) - k.requests_per_s * k.handover_bytes / GB
             out.append((rows.column("x", c.index), -max(0.0, left)))
     rows.add([*out, (rows.column("extra", w), -port * s.nic_link.measured_frac)])
 
 
-def _park_beside_prefill(rows: Rows, w: str, p: Place) -> None:
-    each = p.stock.capacity_bytes / GB / p.pool.config.platform.accelerators
-    lie = [(rows.column("parked", w, i, p.id), kept_gb(rows.data, w, i)) for i in range(len(rows.data.retention[w]))]
-    busy = [rows.busy(c) for c in hit_columns(rows.data, w, p)]
-    rows.add(lie + [(k, -each * a) for terms, _ in busy for k, a in terms], each * sum(n for _, n in busy))
+def _park_beside_prefill(rows: Rows, w: str, p: Place, places: list[Place]) -> None:
+    """KV lies on, and is read from, the share of its nodes that the replicas have which load it, at work or not."""
+    data, loading = rows.data, hit_columns(rows.data, w, p)
+    size, later = p.pool.config.platform.accelerators, range(1, len(data.retention[w]))
+    lie = [(rows.column("parked", w, i, p.id), kept_gb(data, w, i)) for i in (0, *later)]
+    read = [(rows.column("x", c.index), c.candidate.requests_per_s * c.candidate.load_bytes / GB) for c in loading]
+    read += [(k, unused_gb(data, w, i)) for i in later for k in moves(rows, w, i, p, places, out=True)]
+    for use, most in ((lie, p.stock.capacity_bytes), (read, p.stock.read_bytes_per_s)):
+        rows.add(use + [(rows.there(c), -most / GB / size * c.candidate.charge) for c in loading])
+
+
+def _taken_of(rows: Rows, p: Place) -> tuple[list[tuple[int, float]], ...]:
+    """Bytes, reads and writes of a tier of a pool's nodes."""
+    data = rows.data
+    held: list[tuple[int, float]] = []
+    read: list[tuple[int, float]] = []
+    for name, k in list(rows.names.items()):
+        if name[0] == "spill" and name[2:] == (p.pool.id, p.stock.tier):
+            c = next(c.candidate for c in data.columns if c.index == name[1])
+            held.append((k, 1.0))
+            read.append((k, c.spill_read_bytes_per_s / c.spill_bytes))
+        if name[0] == "parked" and name[3] == p.id:
+            w, i = str(name[1]), int(str(name[2]))
+            load = next(c.candidate.load_bytes for c in hit_columns(data, w, p))
+            held.append((k, kept_gb(data, w, i)))
+            read.append((k, float(data.retention[w].d_hit[i]) * load / GB))
+        if name[0] == "move" and name[3] == p.id:
+            read.append((k, unused_gb(data, str(name[1]), int(str(name[2])))))
+    write = [(k, 1.0) for name, k in rows.names.items() if name[0] == "written" and name[3] == p.id]
+    return held, read, write
 
 
 def _write_tiers(rows: Rows) -> None:
-    """Bytes and reads of each tier of a pool's nodes."""
-    data = rows.data
-    for p in data.places:
-        held: list[tuple[int, float]] = []
-        read: list[tuple[int, float]] = []
-        for name, k in list(rows.names.items()):
-            if name[0] == "spill" and name[2:] == (p.pool.id, p.stock.tier):
-                c = next(c.candidate for c in data.columns if c.index == name[1])
-                held.append((k, 1.0))
-                read.append((k, c.spill_read_bytes_per_s / c.spill_bytes))
-            if name[0] == "parked" and name[3] == p.id:
-                w, i = str(name[1]), int(str(name[2]))
-                load = next(c.candidate.load_bytes for c in hit_columns(data, w, p))
-                held.append((k, kept_gb(data, w, i)))
-                read.append((k, float(data.retention[w].d_hit[i]) * load / GB))
-        write = [(k, 1.0) for name, k in rows.names.items() if name[0] == "written" and name[3] == p.id]
+    """Bytes, reads, writes and wear of each tier of a pool's nodes."""
+    for p in rows.data.places:
+        held, read, write = _taken_of(rows, p)
         port = p.stock.link_bytes_per_s if p.stock.pooled else np.inf
         rows.add(held, 0.0, rows.nodes(p.stock.capacity_bytes / GB, p.pool))
         rows.add(read, 0.0, rows.nodes(min(p.stock.read_bytes_per_s, port) / GB, p.pool))
         rows.add(write, 0.0, rows.nodes(min(p.stock.write_bytes_per_s, port) / GB, p.pool))
         if np.isfinite(p.stock.endurance_bytes_per_s):
             rows.add(write, 0.0, rows.nodes(p.stock.endurance_bytes_per_s / GB, p.pool))
+
+
+def _write_appliances(rows: Rows) -> None:
+    """What the nodes attached to an appliance take of it together: ports, bytes, reads and writes."""
+    for box in rows.data.pools:
+        lends, name = box.config.lends, box.config.platform.id
+        hosts = [p for p in rows.data.pools if p.config.attached == name]
+        if lends is None or not hosts:
+            continue
+        rows.add([], 0.0, rows.nodes(box.config.platform.most_hosts, box) + rows.nodes(-1.0, *hosts))
+        there = [p for p in rows.data.places if p.pool in hosts and p.stock.tier == lends.tier]
+        every = [_taken_of(rows, p) for p in there]
+        sizes = (lends.capacity_bytes, lends.read_bytes_per_s, lends.write_bytes_per_s)
+        for k, size in enumerate(sizes):
+            rows.add([term for taken in every for term in taken[k]], 0.0, rows.nodes(size / GB, box))
 
 
 def work_w(data: ModelData, c: Column) -> float:
@@ -393,7 +440,11 @@ def _tokens(data: ModelData, rows: Rows) -> FloatArray:
 def counted(data: ModelData, w: Workload) -> float:
     """Tokens of a request as the study counts them."""
     kind = data.scenario.study.objective.tokens
-    return {"output": w.osl, "all": w.osl + w.isl - w.isl * w.reuse_frac_max, "value": w.osl * w.value_per_token}[kind]
+    return {
+        "output": w.osl,
+        "all": w.osl + w.isl - max(w.isl * w.reuse_frac_max, w.system_tokens),
+        "value": w.osl * w.value_per_token,
+    }[kind]
 
 
 def _earnings(data: ModelData, rows: Rows) -> tuple[FloatArray, float]:

@@ -142,7 +142,7 @@ def builds(data: ModelData) -> Builds:
     housed = housed[at_most(housed @ meter + site.fixed_w, limit) & at_most(housed @ water, site.water_l_per_s)]
     if not s.fleet:
         housed = housed[_in_supply(data, [h.pool.config for h in data.housings], housed)]
-    housed = housed[_few_kinds(data, housed) & _spread(data, housed)]
+    housed = housed[_few_kinds(data, housed) & _spread(data, housed) & _no_slivers(data, housed)]
 
     spares = max((kept_nodes(s, u, np.asarray([max(top)]))[0] - max(top) for u in units), default=0.0)
     extra = math.ceil(spares - SLACK)
@@ -163,6 +163,7 @@ def builds(data: ModelData) -> Builds:
     bought = bought[
         _taken(bought, [(u.platform.id, u.platform.order_multiple, u.platform.order_minimum) for u in units])
     ]
+    bought = bought[_few_devices(data, units, bought)]
     loose, loose_usd = _loose(data, units, bought)
     cost_of_nodes = bought @ dollars + loose @ loose_usd
     good = _in_supply(data, units, bought, loose) & at_most(cost_of_nodes, site.budget_usd)
@@ -263,6 +264,31 @@ def _few_kinds(data: ModelData, housed: IntArray) -> NDArray[np.bool_]:
         housed @ np.asarray([int(h.pool.config.platform.id == kind) for h in data.housings]) > 0 for kind in kinds
     ]
     return np.sum(standing, axis=0, dtype=int) <= (data.scenario.study.build.max_platforms or len(kinds))
+
+
+def _no_slivers(data: ModelData, housed: IntArray) -> NDArray[np.bool_]:
+    """Whether of each platform that stands there is a share of the megawatts or a full rack, or some was owned."""
+    s, good = data.scenario, np.ones(len(housed), dtype=bool)
+    share = s.study.build.min_platform_mw_frac
+    if share is None:
+        return good
+    assert s.study.site.power_mw is not None
+    least_w = share * s.study.site.power_mw * 1e6
+    for kind in {h.pool.config.platform.id for h in data.housings if h.pool.config.platform.accelerators}:
+        here = np.asarray([h.pool.config.platform.id == kind for h in data.housings])
+        parts = [max(provisioned_it_w(s, h.pool) * h.pue_peak / least_w, 1.0 / h.fit) for h in data.housings]
+        owned = any(unit.split("/")[0] == kind for unit in s.fleet)
+        good &= owned | (housed @ here == 0) | (housed @ (here * np.asarray(parts)) >= 1.0 - SLACK)
+    return good
+
+
+def _few_devices(data: ModelData, units: list[Configuration], bought: IntArray) -> NDArray[np.bool_]:
+    """Whether no more kinds of memory device are bought than the study allows."""
+    limit = data.scenario.study.build.max_device_kinds
+    kinds = {device for u in units for device, _ in u.bought}
+    taken = [bought @ np.asarray([int(any(d == kind for d, _ in u.bought)) for u in units]) > 0 for kind in kinds]
+    few = np.sum(taken, axis=0, dtype=int) <= (len(kinds) if limit is None else limit)
+    return np.broadcast_to(few, len(bought))
 
 
 def _supply(data: ModelData, config: Configuration) -> int:

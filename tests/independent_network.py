@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from independent_builds import taxed, yearly
 
 from solver.model.data import ModelData
+from solver.parts import NetworkPart
 from solver.scenario import Scenario
 
 
@@ -26,9 +27,10 @@ class Plan:
 
 
 def ports_of_node(data: ModelData, platform_id: str) -> float:
-    """One card in every eight accelerators is wired for the node's own traffic; a storage server wires all."""
+    """One card for every few accelerators is wired for the node's own traffic; a storage server wires all."""
     part = next(p.config.platform for p in data.pools if p.config.platform.id == platform_id)
-    wired = min(part.nic_count, -(-part.accelerators // 8)) if part.accelerators else part.nic_count
+    own = math.ceil(part.accelerators / data.scenario.accelerators_per_port)
+    wired = min(part.nic_count, own) if part.accelerators else part.nic_count
     port = data.scenario.switch.port_bytes_per_s
     assert port
     return wired * part.nic_bytes_per_s / port
@@ -61,15 +63,19 @@ class Taken:
     water_l_per_s: float
 
 
+def in_lots(part: NetworkPart, pieces: int) -> int:
+    """Pieces that an order holds of which so many are at work."""
+    lots = range(0, 10_000 * part.order_multiple, part.order_multiple)
+    return next(n for n in lots if n >= pieces and (n == 0 or n >= part.order_minimum))
+
+
 def taken(s: Scenario, plan: Plan) -> Taken:
-    """Return what a network takes; the peak of optics is part of their switch's."""
+    """Return what a network takes; the peak of optics is part of their switch's. Lots are paid whole."""
     switch, optic, cooling = s.switch, s.optic, s.network_cooling
-    usd = sum(
-        taxed(
-            s, n * (part.price_central_usd or 0.0) * (1.0 - s.study.site.discount_percent.get(part.vendor, 0.0) / 100.0)
-        )
-        for part, n in ((switch, plan.switches), (optic, plan.optics))
-    )
+    usd = 0.0
+    for part, n in ((switch, plan.switches), (optic, plan.optics)):
+        left = 1.0 - s.study.site.discount_percent.get(part.vendor, 0.0) / 100.0
+        usd += taxed(s, in_lots(part, n) * (part.price_central_usd or 0.0) * left)
     years = s.finance.network_life_years or s.finance.it_life_years
     peak = plan.switches * (switch.power_max_w or 0.0)
     mean = plan.switches * (switch.power_typ_w or 0.0) + plan.optics * (optic.power_typ_w or 0.0)

@@ -6,13 +6,14 @@ rack, so that a test states only what it is about.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
 
-from solver.candidate import HIT, MISS, NONE, Candidate
+from solver.candidate import HIT, MISS, NONE, Candidate, Half
 from solver.catalog import Catalog
 from solver.configurations import Configuration, TierStock
 from solver.model.data import Column, Housing, ModelData, Place, Pool
@@ -57,6 +58,12 @@ def platform(
     )  # fmt: skip
 
 
+def appliance(part_id: str = "box", *, most_hosts: int = 16, **stock: Any) -> Pool:
+    """Return a pool of appliances of pooled memory whose tier `cxl` has some figures."""
+    box = dataclasses.replace(platform(part_id, accelerators=0), most_hosts=most_hosts)
+    return Pool(configuration(box, lends=tier("cxl", **stock)), 1.0)
+
+
 def tier(
     name: str = "ddr", *, capacity_bytes: float = TB, read_bytes_per_s: float = TB, link_bytes_per_s: float = TB,
     pooled: bool = False, write_bytes_per_s: float | None = None, endurance_bytes_per_s: float = math.inf,
@@ -73,14 +80,14 @@ def tier(
 def configuration(
     of: Platform | None = None, label: str = "standard", *, tiers: Sequence[TierStock] = (),
     chip: Accelerator | None = None, bought: Sequence[tuple[str, int]] = (), provisioned_w: float = 1e3,
-    host_drawn_w: float = 0.0, price_usd: float = 1e3,
+    host_drawn_w: float = 0.0, price_usd: float = 1e3, attached: str = "", lends: TierStock | None = None,
 ) -> Configuration:  # fmt: skip
     """Return a platform with its memory, price and watts."""
     of = platform() if of is None else of
     return Configuration(
         id=f"{of.id}/{label}", platform=of, accelerator=(chip or accelerator()) if of.accelerators else None,
         tiers=tuple(tiers), bought=tuple(bought), removed_bytes=0.0, provisioned_w=provisioned_w,
-        host_drawn_w=host_drawn_w, price_usd=price_usd,
+        host_drawn_w=host_drawn_w, price_usd=price_usd, attached=attached, lends=lends,
     )  # fmt: skip
 
 
@@ -115,6 +122,7 @@ def candidate(
     workload: str = "chat", role: str = "mixed", *, rate: float = 10.0, at: Platform | None = None, cap: float = 1.0,
     charge: float = 1.0, count: int = 1, hit_from: str = "", load_bytes: float = 0.0, spill_bytes: float = 0.0,
     spill_read_bytes_per_s: float = 0.0, drawn_w: float = 100.0, idle_w: float = 100.0, ports: float = 0.0,
+    halves: tuple[Half, ...] = (),
 ) -> Candidate:  # fmt: skip
     """Return one way to serve a class; 10 requests/s from one accelerator unless told."""
     cache = NONE if role == "decode" else HIT if hit_from else MISS
@@ -123,7 +131,7 @@ def candidate(
         precision="bf16", kv_precision="bf16", tp=count, pp=1, dp=1, ep=1, charge=charge, batch=1.0, cache=cache,
         tier=hit_from, requests_per_s=rate, ttft_s=0.1, tpot_s=0.01, step_s=0.01, drawn_w=drawn_w, idle_w=idle_w,
         spill_bytes=spill_bytes, spill_read_bytes_per_s=spill_read_bytes_per_s, load_bytes=load_bytes,
-        handover_bytes=0.0, ports=ports, evidence=0,
+        handover_bytes=0.0, ports=ports, evidence=0, halves=halves,
     )  # fmt: skip
 
 
@@ -184,6 +192,8 @@ def scenario(
     carbon_kg_per_j: float = 0.0,
     of: Model | None = None,
     devices: Sequence[MemoryDevice] = (),
+    switch_terms: tuple[int, int] = (1, 1),
+    optic_terms: tuple[int, int] = (1, 1),
 ) -> Scenario:
     """Return a scenario.
 
@@ -195,6 +205,7 @@ def scenario(
     network_cooling : (PUE on the design day, mean PUE, L/J)
     devices : sequence of MemoryDevice
         For sale at their central price.
+    switch_terms, optic_terms : (multiple, minimum) of an order
     """
     asked = study(changes)
     spec = asked.site
@@ -219,22 +230,27 @@ def scenario(
         precisions={"bf16": Precision(id="bf16", **SOURCE, weight_bytes_per_param=2.0, kv_bytes_per_element=2.0,
                                       compute_order=("bf16",), quality_gate=False)},
         racks=(), cooling={}, links={},
-        switch=_network_part("switch", 6, switch[0], switch[1], switch[2]),
-        optic=_network_part("optic", 1, optic[0], optic[0], optic[1]),
+        switch=_network_part("switch", 6, *switch, *switch_terms),
+        optic=_network_part("optic", 1, optic[0], *optic, *optic_terms),
         network_cooling=Cooling(id="air", **SOURCE, name="", pue_peak=network_cooling[0], pue_central=network_cooling[1],
                                 wue_l_per_j=network_cooling[2], accepts=("air",)),
         handover_ttft_frac=0.02, write_amplification=1.0, nic_efficiency=transfer_efficiency([], 1.0),
-        nic_link=link, host_mem_usable_frac=1.0, host_mem_min_frac=0.5, host_draw_frac=0.5, filtered=(), assumptions=(),
+        nic_link=link, scale_up_link=link, scale_up_efficiency=transfer_efficiency([], 1.0),
+        host_mem_usable_frac=1.0, host_mem_min_frac=0.5, host_draw_frac=0.5, filtered=(), assumptions=(),
+        accelerators_per_port=asked.build.accelerators_per_port or 8.0,
         prices={(d.price_series, "2026Q3"): (d.price_central_usd_per_byte or 0.0) * GB for d in devices},
         fleet=fleet_of(asked), accelerator_afr_frac=(asked.build.accelerator_afr_percent or 0.0) / 100.0,
         platform_afr_frac=(asked.build.platform_afr_percent or 0.0) / 100.0,
     )  # fmt: skip
 
 
-def _network_part(kind: str, ports: int, peak_w: float, mean_w: float, usd: float) -> NetworkPart:
+def _network_part(
+    kind: str, ports: int, peak_w: float, mean_w: float, usd: float, multiple: int, minimum: int
+) -> NetworkPart:
     return NetworkPart(
         id=kind, **SOURCE, kind=kind, vendor="maker", name="", port_bytes_per_s=PORT, ports=ports, power_typ_w=mean_w,
         power_max_w=peak_w, price_central_usd=usd, cooling="air", confidence_price="estimate",
+        order_multiple=multiple, order_minimum=minimum,
     )  # fmt: skip
 
 

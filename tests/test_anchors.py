@@ -84,8 +84,9 @@ def splitwise_data(catalog: Catalog, site: dict[str, float], caps: list[float]) 
         "workload": [{"id": "chat_short", "model_id": "llama-3.1-8b", "share": 1.0, "ttft_s": 100.0, "tpot_s": 1.0}],
         "demand": {"mode": "mix", "max_scale": 1e7},
         "objective": {"name": "tokens"},
+        # The simulator knows one price and one power a machine: no node may be bought with less host memory.
         "build": {"power_caps": caps, "roles": ["mixed"], "tiers": False, "batch_points_per_octave": 1,
-                  },
+                  "host_mem_min_frac": 100.0},
         "solver": {"gap": 1e-6, "threads": 1},
         "allow": [OLD],
         "exclude": others,

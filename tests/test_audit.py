@@ -38,6 +38,7 @@ MIXED = [
     {"id": "agentic_coding", "requests_per_s": 12.0},
     {"id": "reasoning_deep", "requests_per_s": 1.6},
 ]
+BOX = "cxl_box_cmmb_16tb"
 SPILLING = [{"id": "long_memory_companion", "requests_per_s": 2.0, "kv_read_frac": 0.02, "tpot_s": 1.0, "ttft_s": None}]
 
 
@@ -66,7 +67,7 @@ def site(catalog: Catalog) -> Plain:
 def spilled(catalog: Catalog) -> Plain:
     """A megawatt of one class whose decoding replicas keep part of their active KV in host memory."""
     place = {**SITE, "water_l_per_s": None, "co2_kg_per_s": None, "floor_m2": None}
-    return built(catalog, {"hgx_h100_8"}, workload=SPILLING, site=place)
+    return built(catalog, {"hgx_h100_8"}, workload=SPILLING, site=place, build={**BUILD, "router_width": 1})
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +75,15 @@ def stated(catalog: Catalog) -> Plain:
     """The cheapest build for stated rates."""
     asked = {"objective": {"name": "tco"}, "demand": {"mode": "fixed", "floor_frac": 0.9}}
     return built(catalog, {"mi350x_8", "gb200_nvl72"}, workload=MIXED, **asked)
+
+
+@pytest.fixture(scope="module")
+def attached(catalog: Catalog) -> Plain:
+    """A megawatt of two classes whose nodes share appliances of pooled memory over their own lanes, within 1%."""
+    asked = [item for item in MIXED if item["id"] != "agentic_coding"]
+    place = {**SITE, "water_l_per_s": None, "co2_kg_per_s": None, "floor_m2": None}
+    plain: Plain = {"build": {**BUILD, "power_caps": [1.0]}, "solver": {"gap": 0.01}}
+    return built(catalog, {"mi350x_8", BOX}, workload=asked, site=place, allow=[BOX], **plain)
 
 
 def load(design: Plain, **where: Any) -> Plain:
@@ -134,14 +144,15 @@ def violations(design: Plain) -> list[str]:
 # --- designs that stand ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["site", "spilled", "stated"])
+@pytest.mark.parametrize("name", ["site", "spilled", "stated", "attached"])
 def test_solved_designs_pass(name: str, request: pytest.FixtureRequest) -> None:
     report = audit(Design(**request.getfixturevalue(name)))
     assert report["violations"] == []
     assert report["ok"] and report["checks"] > 150 and report["worst"] <= TOLERANCE
 
 
-def test_designs_show_what_the_plants_need(site: Plain, spilled: Plain) -> None:
+def test_designs_show_what_the_plants_need(site: Plain, spilled: Plain, attached: Plain) -> None:
+    assert any(item["tier"] == "cxl_pool" for item in attached["load"])
     assert {item["role"] for item in site["load"]} == {"prefill", "decode", "mixed"}
     assert {item["tier"].startswith("pooled_") for item in site["load"] if item["cache"] == "hit"} == {True, False}
     assert {item["racks"][0]["own"] for item in site["pools"]} == {True, False}
@@ -187,6 +198,13 @@ PLANTS: list[tuple[str, str, Plant, str]] = []
 """Name, fixture, what is done to the design, and a pattern that one of the violations must match."""
 
 
+def shared_queue(d: Plain) -> Plain:
+    """Return a queue of the design that replicas share."""
+    found: Plain = d["solver"]["queues"][0]
+    assert found["width"] > 1
+    return found
+
+
 def plant(fixture: str, words: str) -> Callable[[Plant], Plant]:
     """Register a way to break a design."""
 
@@ -200,7 +218,8 @@ def plant(fixture: str, words: str) -> Callable[[Plant], Plant]:
 @plant("site", "accelerators without room in any node")
 def one_more_replica_than_fits(d: Plain) -> None:
     item = load(d, role="decode")
-    item["replicas"] += sum(p["accelerators"] for p in d["pools"])
+    for name in ("replicas", "present"):
+        item[name] += sum(p["accelerators"] for p in d["pools"])
 
 
 @plant("site", "accelerators without room in any node")
@@ -333,10 +352,34 @@ def too_many_platforms(d: Plain) -> None:
     d["study"]["build"]["max_platforms"] = 1
 
 
+@plant("site", "kinds of memory devices")
+def too_many_devices(d: Plain) -> None:
+    d["study"]["build"]["max_device_kinds"] = 0
+
+
+@plant("site", "nodes of .* against the least share")
+def sliver_of_a_platform(d: Plain) -> None:
+    """The rack would hold hundreds of such servers, and they are far from all of the megawatts."""
+    d["study"]["build"]["min_platform_mw_frac"] = 1.0
+    rack = row(d, "racks", bought(pool(d, platform="mi350x_8"))["rack"])
+    rack["peak_kw"], rack["rack_units"] = 1e5, 10_000
+
+
+@plant("site", "quantity against what the pools use")
+def switches_that_do_not_fill_a_lot(d: Plain) -> None:
+    row(d, "network", d["network"]["switch"])["order_multiple"] = 1000
+
+
+@plant("site", "quantity against what the pools use")
+def optics_below_the_minimum(d: Plain) -> None:
+    row(d, "network", d["network"]["optic"])["order_minimum"] = 10**6
+
+
 @plant("site", "in a node's bays or lanes")
 def more_drives_than_bays(d: Plain) -> None:
-    item = pool(d, platform="storage_hdd_4u90")
-    item["devices"][0]["count"] += 1
+    pool(d, platform="storage_hdd_4u90")["devices"][0]["count"] = (
+        row(d, "platforms", "storage_hdd_4u90")["hdd_bays"] + 1
+    )
 
 
 @plant("site", "host memory modules in a node's slots")
@@ -494,6 +537,16 @@ def accelerators_understated(d: Plain) -> None:
     load(d, role="decode")["accelerators"] *= 0.5
 
 
+@plant("site", "replicas at work against those that stand")
+def more_at_work_than_stand(d: Plain) -> None:
+    load(d, role="decode")["replicas"] *= 2.0
+
+
+@plant("site", "replicas that stand below their rated load")
+def idle_without_memory_of_their_own(d: Plain) -> None:
+    load(d, role="decode")["present"] *= 2.0
+
+
 @plant("site", "KV in flight in local memory")
 def batch_that_does_not_fit(d: Plain) -> None:
     load(d, role="mixed")["batch"] *= 64.0
@@ -557,12 +610,62 @@ def parked_bytes_too_few(d: Plain) -> None:
     placed(d, kind="parked")["bytes"] *= 0.99
 
 
+@plant("site", "parked KV of agentic_coding .*: resident bytes: .* is below")
+def shares_no_system_prompt(d: Plain) -> None:
+    row(d, "workloads", "agentic_coding")["system_tokens"] = 0.0
+
+
+@plant("site", "load .*: local memory left for KV beside the weights: .* is below")
+def keeps_a_system_prompt_that_does_not_fit(d: Plain) -> None:
+    row(d, "workloads", "agentic_coding")["system_tokens"] = 117_000.0
+    row(d, "models", "deepseek-v3.2")["mla_kv_lora_rank"] = 512_000
+
+
+@plant("site", "load .*: bytes handed over a request: .*")
+def hands_over_the_system_prompt(d: Plain) -> None:
+    prefill = load(d, **{"class": "agentic_coding", "role": "prefill"})
+    prefill["handover_bytes"] *= 117_235.0 / (117_235.0 - 14_632.0)
+
+
+@plant("site", "bytes/s read where it lay: .* is below")
+def moved_without_reading(d: Plain) -> None:
+    place = placed(d, kind="parked", moved_out_bytes_per_s=lambda moved: moved > 1e9)
+    place["moved_out_bytes_per_s"] *= 0.9
+
+
+@plant("site", "bytes/s that move out of it: .* is above")
+def moved_more_than_leaves(d: Plain) -> None:
+    place = placed(d, kind="parked", moved_out_bytes_per_s=lambda moved: moved > 1e9)
+    place["moved_out_bytes_per_s"] *= 1.1
+
+
+@plant("site", "reads of hits and of what moves out: .* is below")
+def moves_not_among_the_reads(d: Plain) -> None:
+    place = placed(d, kind="parked", moved_out_bytes_per_s=lambda moved: moved > 1e9)
+    place["read_bytes_per_s"] -= place["moved_out_bytes_per_s"]
+
+
+@plant("site", "moves are not numbers")
+def moved_a_negative_amount(d: Plain) -> None:
+    placed(d, kind="parked")["moved_out_bytes_per_s"] = -1.0
+
+
+@plant("site", "parked KV of .*: bytes/s written: .* is below")
+def moved_without_writing(d: Plain) -> None:
+    placed(d, kind="parked", segment=lambda i: i > 0, write_bytes_per_s=lambda n: n > 1e9)["write_bytes_per_s"] *= 0.9
+
+
+@plant("site", "reads from the share of the replicas that load it")
+def own_memory_slower_than_said(d: Plain) -> None:
+    row(d, "platforms", "gb200_nvl72")["host_mem_bw_gb_s"] = 100.0
+
+
 @plant("site", "parked KV of .*: bytes in the share of the replicas that load it")
 def parked_where_nobody_loads(d: Plain) -> None:
     tier = placed(d, kind="parked", tier=lambda name: not name.startswith("pooled_"))["tier"]
     for item in d["load"]:
         if item["tier"] == tier:
-            item["replicas"] *= 0.01
+            item["present"] *= 0.01
 
 
 @plant("site", "there is no tier")
@@ -577,7 +680,7 @@ def parked_on_another_device(d: Plain) -> None:
 
 @plant("site", "requests kept for segment")
 def kept_long_but_not_short(d: Plain) -> None:
-    placed(d, kind="parked", segment=lambda i: i > 0)["requests_per_s"] *= 50.0
+    placed(d, kind="parked", segment=lambda i: i > 0)["requests_per_s"] = 1e6
 
 
 @plant("site", "has no such retention segment")
@@ -611,6 +714,46 @@ def storage_ports_too_slow(d: Plain) -> None:
     row(d, "platforms", "storage_hdd_4u90")["nic_gbit_s"] = 0.001
 
 
+@plant("attached", "appliances .*: nodes attached to their ports")
+def more_nodes_than_an_appliance_has_ports_for(d: Plain) -> None:
+    row(d, "platforms", BOX)["most_hosts"] = 1
+
+
+@plant("attached", "appliances .*: nodes attached to their ports")
+def appliance_that_is_none(d: Plain) -> None:
+    pool(d, platform=BOX)["quantity"] = 0
+
+
+@plant("attached", "appliances .*: bytes")
+def appliances_too_small_for_what_all_nodes_park(d: Plain) -> None:
+    row(d, "platforms", BOX)["host_mem_std_gb"] = 1000.0
+
+
+@plant("attached", "appliances .*: reads")
+def appliances_too_slow_for_what_all_nodes_read(d: Plain) -> None:
+    placed(d, tier="cxl_pool", kind="parked")["read_bytes_per_s"] += 1e12
+
+
+@plant("attached", "appliances .*: writes")
+def appliances_too_slow_for_what_all_nodes_write(d: Plain) -> None:
+    placed(d, tier="cxl_pool", kind="parked")["write_bytes_per_s"] += 1e12
+
+
+@plant("attached", "cxl devices in a node's bays or lanes")
+def no_lanes_for_the_adapters(d: Plain) -> None:
+    row(d, "platforms", "mi350x_8")["cxl_lanes"] = 8
+
+
+@plant("attached", "holds other devices than configuration")
+def nodes_named_as_attached_that_are_not(d: Plain) -> None:
+    pool(d, attached=BOX)["attached"] = ""
+
+
+@plant("attached", "KV loaded by a replica over its own link and share")
+def adapters_too_slow_for_hits(d: Plain) -> None:
+    row(d, "links", str(row(d, "platforms", BOX)["host_link_id"]))["peak_gb_s"] = 0.001
+
+
 @plant("site", "KV loaded by a replica over its own link and share")
 def host_link_too_slow_for_hits(d: Plain) -> None:
     row(d, "links", str(row(d, "platforms", "mi350x_8")["host_link_id"]))["peak_gb_s"] = 0.01
@@ -628,7 +771,7 @@ def ports_too_slow_to_take_over(d: Plain) -> None:
 
 @plant("site", "no share of its node's that the study offers")
 def ports_that_are_no_share(d: Plain) -> None:
-    load(d, role="decode")["ports_per_replica"] *= 1.1
+    load(d, ports_per_replica=bool)["ports_per_replica"] *= 1.1
 
 
 @plant("site", "its node cannot wire")
@@ -643,6 +786,11 @@ def ports_that_a_node_cannot_wire(d: Plain) -> None:
 @plant("site", "network: ports wired for nodes and replicas")
 def ports_understated(d: Plain) -> None:
     d["network"]["ports"] *= 0.99
+
+
+@plant("site", "network: ports wired for nodes and replicas")
+def more_ports_of_its_own_asked_for_a_node(d: Plain) -> None:
+    d["study"]["build"]["accelerators_per_port"] = 4.0
 
 
 @plant("site", "network: ports that the fabric can join")
@@ -683,6 +831,67 @@ def tpot_broken(d: Plain) -> None:
 @plant("site", "TTFT understated")
 def ttft_understated(d: Plain) -> None:
     load(d, role="prefill")["ttft_s"] *= 0.5
+
+
+@plant("site", "router width above the study's")
+def _(d: Plain) -> None:
+    load(d, role="prefill")["router_width"] = 1 + d["study"]["build"]["router_width"]
+
+
+@plant("site", "router width above the replicas that stand")
+def wider_than_what_stands(d: Plain) -> None:
+    d["study"]["build"]["router_width"] = 1000
+    load(d, role="prefill", cache="miss")["router_width"] = 1000
+
+
+@plant("site", "router width above the replicas that stand")
+def replicas_of_a_queue_went(d: Plain) -> None:
+    queue = shared_queue(d)
+    for entry in d["load"]:
+        if (entry["class"], entry["role"]) == (queue["class"], queue["role"]) and entry["router_width"] > 1:
+            entry["replicas"] *= 0.99 * queue["width"] / queue["replicas"]
+
+
+@plant("site", "width in solver.queues")
+def stated_width_of_a_queue(d: Plain) -> None:
+    shared_queue(d)["width"] -= 1
+
+
+@plant("site", "replicas in solver.queues")
+def stated_replicas_of_a_queue(d: Plain) -> None:
+    shared_queue(d)["replicas"] += 1.0
+
+
+@plant("site", "0 times in solver.queues")
+def queue_not_stated(d: Plain) -> None:
+    d["solver"]["queues"].clear()
+
+
+@plant("site", "queues that no load entry shares")
+def queue_of_nobody(d: Plain) -> None:
+    d["solver"]["queues"].append(shared_queue(d) | {"class": "nobody"})
+
+
+@plant("site", "hits in a node's own tier go to that node")
+def _(d: Plain) -> None:
+    d["study"]["build"]["router_width"] = 2
+    load(d, cache="hit", pool_id=lambda pool_id: pool_id is not None)["router_width"] = 2
+
+
+@plant("site", "router width is not a whole number")
+def _(d: Plain) -> None:
+    load(d, role="prefill")["router_width"] = 1.5
+
+
+@plant("site", "TTFT promise broken")
+def _(d: Plain) -> None:
+    workload(d, "agentic_coding")["promise_on"] = "per_1k_new_tokens"
+    workload(d, "agentic_coding")["ttft_s"] = 0.01
+
+
+@plant("site", "TTFT understated")
+def _(d: Plain) -> None:
+    workload(d, "chat_short")["arrival_cv"] = 20.0
 
 
 @plant("site", "TTFT promise broken")

@@ -211,6 +211,11 @@ def test_accelerator_platforms_have_host_memory_of_the_right_kind(catalog: Catal
         assert (row["second_accelerators"] > 0) == bool(row["second_accelerator_id"]), row.id
         if row["host_mem_std_gb"]:
             device = catalog.row("memory", row["host_mem_id"])
+            assert (row["most_hosts"] > 0) == (device["tier"] == "cxl_pool") == (row["host_adapters"] > 0), row.id
+            if row["most_hosts"]:
+                assert row["host_mem_std_gb"] == device["capacity_gb"] and row["host_link_id"], row.id
+                assert row["host_mem_bw_gb_s"] == device["read_bw_gb_s"] and not row["nic_count"], row.id
+                continue
             assert device["tier"] in ("ddr", "lpddr"), row.id
             soldered = row["host_link_id"] == "nvlink_c2c_grace" or row["host_link_id"] == "nvlink_c2c_vera"
             assert (device["tier"] == "lpddr") == soldered, row.id

@@ -20,6 +20,7 @@ import pyomo.environ as pyo
 import pytest
 import test_brute_force
 from records import (
+    appliance,
     candidate,
     configuration,
     housing,
@@ -61,20 +62,24 @@ def everything(mode: str) -> ModelData:
     plain = Pool(configuration(node), 1.0)
     with_memory = Pool(configuration(node, "ddr", tiers=[tier("ddr")], bought=[("ddr_device", 4)]), 1.0)
     storage = Pool(configuration(store, "drives", tiers=[tier("flash", pooled=True, endurance_bytes_per_s=1e9)]), 1.0)
+    attached = Pool(configuration(node, "attached", tiers=[tier("cxl")], attached="box"), 1.0)
     columns = [
         (candidate(role="mixed"), None),
         (candidate(role="prefill"), None),
         (candidate(role="decode", spill_bytes=1e9, spill_read_bytes_per_s=1e9), with_memory),
         (candidate(role="prefill", hit_from="ddr", load_bytes=1e9), with_memory),
         (candidate(role="prefill", hit_from="pooled_flash", load_bytes=1e9), None),
+        (candidate(role="prefill", hit_from="cxl", load_bytes=1e9), attached),
     ]
     changes: dict[str, Any] = {r.limit_path: 1.0 for r in RESOURCES.values() if r.limit_path}
     changes |= {
         "demand.mode": mode, "demand.floor_frac": 0.5, "objective.name": "tokens_per_used_mw",
         "supply.platform.node": 3, "supply.memory.ddr_device": 8, "build.whole_replicas": True,
         "build.max_platforms": 1, "build.n_plus_one": True, "build.max_share_per_vendor": 0.5, "build.max_candidates_per_class_role": 1,
+        "build.min_platform_mw_frac": 0.5, "build.max_device_kinds": 1,
     }  # fmt: skip
     houses = [housing(plain, within=rack(), fit=2, own=False), housing(with_memory), housing(storage)]
+    houses += [housing(attached), housing(appliance())]
     curve = retention((0.3, 1e4), (0.2, 2e4))
     of = scenario(changes, [workload(reuse=0.8)], devices=[memory_device("ddr_device", order_multiple=8)])
     return model_data(of, columns, houses, {"chat": curve})

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from solver.catalog import Catalog, load_catalog
-from solver.configurations import Configuration, configurations
+from solver.configurations import Configuration, configurations, made_to_order
 from solver.scenario import resolve
 from solver.study import study_from_dict
 
@@ -48,7 +48,12 @@ def catalog() -> Catalog:
 
 
 def menu(catalog: Catalog, *platforms: dict[str, Any], **build: Any) -> dict[str, Configuration]:
-    """Return the configurations of some platforms by what they hold, with the modules and the drive above."""
+    """Return the configurations of some platforms by what they hold."""
+    return {name.partition("/")[2]: c for name, c in every(catalog, *platforms, **build).items()}
+
+
+def every(catalog: Catalog, *platforms: dict[str, Any], **build: Any) -> dict[str, Configuration]:
+    """Return the configurations of some platforms by their ids, with the modules and the drive above."""
     changed = catalog.overlay({"platforms": list(platforms)})
     keep = {p["id"] for p in platforms}
     out = [row.id for row in changed.rows("platforms") if row.id not in keep]
@@ -56,8 +61,7 @@ def menu(catalog: Catalog, *platforms: dict[str, Any], **build: Any) -> dict[str
     site = {"power_mw": 1.0, "price_quarter": "2026Q3", "available_by": "2026-12"}
     asked = {"name": "menu", "site": site, "build": {"host_mem_usable_frac": 1.0, "host_draw_frac": 0.5, **build},
              "exclude": out, "workload": [{"id": "chat_short", "requests_per_s": 1.0}]}  # fmt: skip
-    found = configurations(resolve(study_from_dict(asked), changed))
-    return {c.id.partition("/")[2]: c for c in found}
+    return {c.id: c for c in configurations(resolve(study_from_dict(asked), changed))}
 
 
 def numbers(config: Configuration) -> tuple[float, float, float]:
@@ -122,9 +126,14 @@ def test_without_tiers_a_node_is_standard_or_lighter(catalog: Catalog) -> None:
 
 
 def test_the_full_menu_fills_bays_beside_every_memory(catalog: Catalog) -> None:
-    """Four drives are 4 x 7,680 GB x 0.5 = 15,360 USD, 100 W at most and 20 W idle, whatever memory stands beside them."""
+    """Four drives are 4 x 7,680 GB x 0.5 = 15,360 USD, 100 W at most and 20 W idle, whatever memory stands beside them.
+
+    Two of them are half of that, in half of the bays.
+    """
     small, full = menu(catalog, SERVER), menu(catalog, SERVER, menu="full")
-    assert set(small) < set(full) and len(full) == 6
+    assert set(small) < set(full) and len(full) == 9
+    added = [a - b for a, b in zip(numbers(full[f"2x{DRIVE}"]), numbers(full["standard"]), strict=True)]
+    assert added == pytest.approx([7680.0, 50.0, 10.0])
     for label, config in full.items():
         bare = full.get(label.removesuffix(f"+4x{DRIVE}"))
         if label.endswith(f"+4x{DRIVE}") and bare is not None:
@@ -150,3 +159,52 @@ def test_a_storage_server_of_memory_is_a_pooled_tier(catalog: Catalog) -> None:
     assert not any(c.tier("pooled_ddr") for c in menu(catalog, SERVER, shelf).values())
     assert "10xddr5_6400_rdimm_128gb" in menu(catalog, SERVER, shelf, menu="full")
     assert stock.link_bytes_per_s <= platform.nic_count * platform.nic_bytes_per_s
+
+
+BOX: dict[str, Any] = {
+    "id": "cxl_box_cmmb_16tb", "host_mem_std_gb": 16_000.0, "host_mem_max_gb": 16_000.0, "host_mem_bw_gb_s": 50.0, "host_adapters": 2, "host_w": 800.0,
+    "node_max_w": 800.0, "price_low_usd": 200_000.0, "price_central_usd": 200_000.0, "price_high_usd": 200_000.0,
+    "price_quarter": "2026Q3", "buyable": "yes",
+}  # fmt: skip
+
+
+def test_a_node_with_lanes_is_attached_to_an_appliance(catalog: Catalog) -> None:
+    """Two adapters of 16 lanes at 63 x 0.95 GB/s: 119.7 GB/s, but the box has 50. The node pays and draws nothing more.
+
+    The box is paid once, as it stands, and lends 16 TB to all nodes attached; with 31 lanes no node is.
+    """
+    found = every(catalog, {**SERVER, "cxl_lanes": 32}, BOX)
+    node, box = found["hgx_h100_8/standard+cxl_box_cmmb_16tb"], found["cxl_box_cmmb_16tb/standard"]
+    assert (
+        numbers(node) == pytest.approx(numbers(found["hgx_h100_8/standard"])) and not node.bought and not node.as_sold
+    )
+    seen = node.tier("cxl_pool")
+    assert seen is not None and node.attached == "cxl_box_cmmb_16tb" and not seen.pooled
+    assert (seen.capacity_bytes, seen.read_bytes_per_s) == pytest.approx((16e12, 50e9))
+    assert seen.link_bytes_per_s == pytest.approx(63e9 * 0.79)
+    faster = menu(catalog, {**SERVER, "cxl_lanes": 32}, {**BOX, "host_mem_bw_gb_s": 500.0})
+    through = faster["standard+cxl_box_cmmb_16tb"].tier("cxl_pool")
+    assert through is not None and through.read_bytes_per_s == pytest.approx(2 * 63e9 * 0.95)
+    assert box.lends is not None and box.tiers == () and box.lends.capacity_bytes == pytest.approx(16e12)
+    assert numbers(box) == pytest.approx((200_000.0, 800.0, 400.0))
+    without = menu(catalog, {**SERVER, "cxl_lanes": 31}, BOX)
+    assert not any(c.attached for c in without.values())
+
+
+def test_appliances_are_a_tier_among_others(catalog: Catalog) -> None:
+    """Without tiers no node is attached; the full menu attaches nodes with smaller and larger memory too."""
+    server = {**SERVER, "cxl_lanes": 32}
+    assert not any(c.attached or c.lends for c in menu(catalog, server, BOX, tiers=False).values())
+    full = [label for label, c in menu(catalog, server, BOX, menu="full").items() if c.attached]
+    assert full == [f"{host}+cxl_box_cmmb_16tb" for host in
+                    ("standard", "16xddr5_6400_rdimm_64gb", "16xddr5_6400_rdimm_128gb")]  # fmt: skip
+
+
+def test_a_build_cannot_name_an_appliance(catalog: Catalog) -> None:
+    """A user's build says what stands in a node, not what it is attached to: one line says so, instead of an idle box."""
+    changed = catalog.overlay({"platforms": [BOX]})
+    study = study_from_dict({"site": {"power_mw": 1.0}, "workload": [{"id": "chat_short", "requests_per_s": 1.0}]})
+    scenario = resolve(study, changed)
+    box = next(p for p in scenario.platforms if p.id == BOX["id"])
+    made, misfits = made_to_order(scenario, box, [])
+    assert made is None and any("pooled memory" in line for line in misfits)

@@ -17,7 +17,7 @@ RANKS = [
     {"physics"}, {"points"}, {"estimators"}, {"evaluation"}, {"performance"}, {"fitting"}, {"calibrate"},
     {"servable", "delivery", "finance"}, {"purchasable"}, {"scenario"}, {"populations"}, {"configurations"}, {"candidate"}, {"menu", "pruning"}, {"enumeration"}, {"candidates"},
     {"model.data"}, {"resources"}, {"model"}, {"highs"}, {"relaxation"}, {"choosing", "restriction"},
-    {"search"}, {"optimise"}, {"reducing", "repricing"}, {"fewest"}, {"polishing"},
+    {"search"}, {"optimise"}, {"widths"}, {"reducing", "repricing"}, {"fewest"}, {"polishing"},
     {"design"}, {"embed", "kpis", "holdings"}, {"bill", "servings", "slacks"}, {"assemble"},
     {"auditing"}, {"audit"}, {"baselines"}, {"own_build"}, {"solve"}, {"resident", "market", "quoted"}, {"pricing"}, {"quote"},
     {"versus"}, {"listing", "progress", "report", "export"}, {"commands"}, {"cli"}, {"__main__"}, {"__init__"},

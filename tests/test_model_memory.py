@@ -111,23 +111,39 @@ def test_no_more_is_kept_than_is_served() -> None:
 
 
 def test_what_is_kept_long_was_kept_short() -> None:
-    """Proves keep_in_order for later segments: the first takes bytes and hits nothing, the second needs none.
+    """Proves keep_in_order for later segments, which read_moved says too, in bytes: without both the second is free.
+
+    The first takes bytes and hits nothing, the second needs none.
 
     With no bytes the first is closed and so is the second: all miss at 1.1 accelerators a request/s, 11 nodes
     serve 10/s, 1,000 tokens/s. If the second could be had alone, without limit, 55/s: 5,500.
     """
     curve = retention((0.0, 1e4), (0.5, 0.0))
-    proves(parking(11, curve, tier(capacity_bytes=0.0)), ("keep_in_order", ("chat", 1)), 1000.0, 5500.0)
+    data, later = parking(11, curve, tier(capacity_bytes=0.0)), ("keep_in_order", ("chat", 1))
+    for row in (later, "read_moved"):
+        assert optimum(data, row) == pytest.approx(1000.0)
+    assert optimum(data, later, "read_moved") == pytest.approx(5500.0)
 
 
 def test_hits_are_parked_where_they_are_prefilled() -> None:
     """Proves park_on_own_nodes: a prefilling accelerator has 40 GB and serves 10 hits/s, 4 GB a hit/s.
 
-    The first segment wins 0.25 for 1 GB: 4 GB a hit/s, which fits. The second wins 0.25 for 9 GB more: nothing is
-    left for it. So 0.1 + 0.75 + 0.025 accelerators a request/s: 7 nodes serve 8/s, 800 tokens/s.
-    If idle nodes could lend their 280 GB, half would hit: 7 / 0.65 = 10.77/s, 1,076.9.
+    The first segment wins 0.25 for 1 GB: 4 GB a hit/s, which fits: 0.1 + 0.75 + 0.025 accelerators a request/s. The
+    second wins 0.25 for 9 GB more, for which 0.225 accelerators stand that have nothing else to do: it saves 0.025.
+    So 7 / 0.85 = 8.24/s, 823.5 tokens/s; 800 if none stood idle beside its memory. If nodes that decode could lend
+    theirs, half would hit: 7 / 0.65 = 10.77/s, 1,076.9.
     """
     curve = retention((0.25, 1e4), (0.25, 9e4))
+    proves(parking(7, curve, tier(capacity_bytes=40 * GB)), "park_on_own_nodes", 700.0 / 0.85, 700.0 / 0.65)
+
+
+def test_no_accelerator_stands_idle_for_less_than_it_saves() -> None:
+    """Proves the idle accelerators of park_on_own_nodes: 12 GB more a request/s take 0.3 and save 0.25, so none stands.
+
+    0.1 + 0.75 + 0.025 accelerators a request/s as with the first segment alone: 800 tokens/s. Were memory free of
+    accelerators: 7 / 0.65.
+    """
+    curve = retention((0.25, 1e4), (0.25, 12e4))
     proves(parking(7, curve, tier(capacity_bytes=40 * GB)), "park_on_own_nodes", 800.0, 700.0 / 0.65)
 
 
@@ -217,3 +233,71 @@ def test_writes_leave_through_wired_ports() -> None:
 
     assert optimum(with_budget(14_000.0)) == pytest.approx(1200.0 / 0.65)
     proves(with_budget(13_999.0), "push_over_ports", 1100.0 / 0.65, 1200.0 / 0.65)
+
+
+# --- reads of what moves ------------------------------------------------------------------------------------------
+
+
+def moving(*, nodes: int = 13, **store: float) -> ModelData:
+    """Return a case of two storage servers: memory of 30 GB that hits come from, and drives that take 0.5 GB/s of writes.
+
+    A second segment wins a quarter for 9 GB more. KV that moves to drives for it is half of 0.1 GB; KV that is parked
+    there from the start is written whole.
+    """
+    ram = tier("ram", capacity_bytes=30 * GB, pooled=True, **store)  # type: ignore[arg-type]
+    flash = tier("flash", pooled=True, write_bytes_per_s=0.5 * GB)
+    local = Pool(configuration(), 1.0)
+    stores = [Pool(configuration(platform(name, accelerators=0), tiers=[stock]), 1.0)
+              for name, stock in (("fast", ram), ("slow", flash))]  # fmt: skip
+    columns = [(candidate(role="decode", rate=10.0), None), (candidate(role="prefill", rate=1.0), None)]
+    columns += [(candidate(role="prefill", rate=10.0, hit_from=stock.tier), None) for stock in (ram, flash)]
+    limits = {"supply.platform.node": nodes, "supply.platform.fast": 1, "supply.platform.slow": 1}
+    return model_data(
+        scenario(limits, [workload(demand=100.0, reuse=0.8)]), columns, [housing(p) for p in (local, *stores)],
+        {"chat": retention((0.5, 1e4), (0.25, 9e4))},
+    )  # fmt: skip
+
+
+def test_what_moves_to_another_tier_is_read_where_it_lay() -> None:
+    """Proves read_moved and the moves of read_tier: memory that reads 0.25 GB/s lets 5/s of 0.05 GB move, not 10/s.
+
+    With m moved, d parked on drives from the start and r = (30 - s + d) / 9 kept in memory for both segments,
+    0.65 s = 13 + 0.225 (m + d + r). Writes of 0.5 GB/s are 0.05 m + 0.1 d: m = 10, d = 0 gives s = 16 / 0.675 without
+    either row; m = 5, d = 2.5 gives s = 15.5 / 0.675.
+    """
+    assert optimum(moving()) == pytest.approx(1600.0 / 0.675)
+    slow = moving(read_bytes_per_s=0.25 * GB)
+    for row in ("read_moved", "read_tier"):
+        proves(slow, row, 1550.0 / 0.675, 1600.0 / 0.675)
+
+
+def test_a_byte_that_is_written_to_move_was_read_somewhere() -> None:
+    """Proves write_moved with read_moved: a place that is read keeps less or is written to; else 1300 / 0.425.
+
+    Without write_moved all s requests move for nothing, and writes allow d = 5: 0.65 s = 13 + 0.225 s, at most 35.
+    """
+    proves(moving(read_bytes_per_s=0.25 * GB), "write_moved", 1550.0 / 0.675, 1300.0 / 0.425)
+
+
+def test_replicas_read_what_moves_from_their_own_share_of_the_nodes() -> None:
+    """Proves read_on_own_nodes: hits are loaded by 0.05 (s - d) of 13 nodes, each of which reads 0.1 GB/s.
+
+    A node's 20 GB hold the first segment of the 20/s that its 10 hits/s come from, so the second lies on drives, to
+    which 0.05 m <= 0.1 x 0.05 (s - d) may move and d may go at once, 0.05 m + 0.1 d <= 0.5. All 13 nodes read enough
+    for m = 10: s = 15.25 / 0.65. Their own share allows m = (0.1 s - 0.5) / 0.95, m + d = 5 + m / 2. A node more that
+    only stands would win 0.225 by its reads and 0.5 by its memory, for 1.
+    """
+    ddr = tier("ddr", capacity_bytes=20 * GB, read_bytes_per_s=0.1 * GB)
+    flash = tier("flash", pooled=True, write_bytes_per_s=0.5 * GB)
+    local = Pool(configuration(tiers=[ddr]), 1.0)
+    store = Pool(configuration(platform("slow", accelerators=0), tiers=[flash]), 1.0)
+    columns = [(candidate(role="decode", rate=10.0), None), (candidate(role="prefill", rate=1.0), None)]
+    columns += [(candidate(role="prefill", rate=10.0, hit_from="ddr"), local)]
+    columns += [(candidate(role="prefill", rate=10.0, hit_from=flash.tier), None)]
+    limits = {"supply.platform.node": 13, "supply.platform.slow": 1}
+    data = model_data(
+        scenario(limits, [workload(demand=100.0, reuse=0.8)]), columns, [housing(local), housing(store)],
+        {"chat": retention((0.5, 1e4), (0.25, 9e4))},
+    )  # fmt: skip
+    own = (14.125 - 0.1125 / 1.9) / (0.65 - 0.0225 / 1.9)
+    proves(data, "read_on_own_nodes", own * 100.0, 1525.0 / 0.65)

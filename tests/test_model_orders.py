@@ -6,7 +6,18 @@ import dataclasses
 
 import pytest
 from hand import optimum, proves
-from records import candidate, configuration, housing, memory_device, model_data, platform, rack, scenario, workload
+from records import (
+    PORT,
+    candidate,
+    configuration,
+    housing,
+    memory_device,
+    model_data,
+    platform,
+    rack,
+    scenario,
+    workload,
+)
 
 from solver.model.data import ModelData, Pool
 from solver.model.orders import Order
@@ -62,6 +73,41 @@ def test_racks_come_in_whole_lots() -> None:
     of = scenario({"site.budget_usd": 4600.0}, [workload(demand=100.0)])
     house = housing(Pool(configuration(), 1.0), within=pair, own=False)
     proves(model_data(of, [(candidate(), None)], [house]), "order_whole_lots", 2000.0, 3000.0)
+
+
+def wired(usd: float, **terms: tuple[int, int]) -> ModelData:
+    """Return nodes with a port each: switches of 6 ports at 400 USD, optics at 100; all but 2 nodes need two tiers."""
+    node = platform(nic_count=2, nic_bytes_per_s=PORT)
+    of = scenario({"site.budget_usd": usd}, [workload(demand=100.0)], switch=(0.0, 0.0, 400.0), optic=(0.0, 100.0),
+                  **terms)  # type: ignore[arg-type]  # fmt: skip
+    return model_data(of, [(candidate(ports=2.0), None)], [housing(Pool(configuration(node), 1.0))])
+
+
+@pytest.mark.parametrize(
+    ("terms", "right"), [({"switch_terms": (4, 1)}, 1000.0), ({"optic_terms": (8, 1)}, 1000.0)], ids=["switch", "optic"]
+)
+def test_switches_and_optics_come_in_whole_lots(terms: dict[str, tuple[int, int]], right: float) -> None:
+    """Proves order_whole_lots of the network: 3,000 USD buy 2 nodes, a switch and 6 optics, exactly.
+
+    In fours a node with its 4 switches and 3 optics is 2,900 USD, and two are not to be had; in boxes of 8 optics two
+    nodes come to 3,200, one to 2,200.
+    """
+    proves(wired(3000.0, **terms), "order_whole_lots", right, 2000.0)
+
+
+@pytest.mark.parametrize("row", ["order_enough", "order_only_if_placed"])
+def test_minimum_of_optics(row: str) -> None:
+    """Proves the minimum of the network: no order of optics below 8, so 3,000 USD buy one node instead of two."""
+    proves(wired(3000.0, optic_terms=(1, 8)), row, 1000.0, 2000.0)
+
+
+def test_loose_switches_are_written_off_with_the_network() -> None:
+    """Proves the yearly cost of loose switches: 10/s take a node, 4 switches and 3 optics: 1,000 + 1,600 + 300."""
+    node = platform(nic_count=2, nic_bytes_per_s=PORT)
+    of = scenario({"objective.name": "tco", "demand.floor_frac": 1.0}, [workload(demand=10.0)],
+                  switch=(0.0, 0.0, 400.0), optic=(0.0, 100.0), switch_terms=(4, 1))  # fmt: skip
+    data = model_data(of, [(candidate(ports=2.0), None)], [housing(Pool(configuration(node), 1.0))])
+    assert optimum(data) == pytest.approx(2900.0)
 
 
 @pytest.mark.parametrize("row", ["order_enough", "order_only_if_placed"])

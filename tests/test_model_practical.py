@@ -3,30 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hand import optimum, proves
+from hand import one_of_each, optimum, proves
 from records import accelerator, candidate, configuration, housing, model_data, platform, rack, scenario, workload
 
 from solver.model.data import ModelData, Pool
 from solver.model.practical import most_nodes
-
-
-def one_of_each(changes: dict[str, object]) -> ModelData:
-    first, second = platform("first"), platform("second")
-    columns = [(candidate(rate=10.0, at=first), None), (candidate(rate=8.0, at=second), None)]
-    houses = [housing(Pool(configuration(part), 1.0)) for part in (first, second)]
-    supply = {"supply.platform.first": 1, "supply.platform.second": 1}
-    return model_data(scenario(supply | changes, [workload(demand=100.0)]), columns, houses)
-
-
-@pytest.mark.parametrize("row", ["choose_few", "build_only_chosen"])
-def test_so_many_kinds_of_platform(row: str) -> None:
-    """Proves choose_few and build_only_chosen: one kind makes 1,000 tokens/s; if kinds were free, both: 1,800."""
-    proves(one_of_each({"build.max_platforms": 1}), row, 1000.0, 1800.0)
-
-
-def test_no_limit_no_rows() -> None:
-    assert optimum(one_of_each({})) == pytest.approx(1800.0)
-    assert optimum(one_of_each({"build.max_platforms": 2})) == pytest.approx(1800.0)
 
 
 def with_spares(changes: dict[str, object], supply: int = 6) -> ModelData:

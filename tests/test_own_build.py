@@ -102,6 +102,17 @@ def test_broken_limits_are_named_with_their_excess(catalog: Catalog, study: Stud
     assert record["objective_value"] > 0 and "breaks" in render(design)
 
 
+def test_kinds_and_slivers_of_a_build_are_named(catalog: Catalog, study: Study) -> None:
+    """One kind of drive where none is wanted is lifted and said; two servers are neither half of 2 MW nor a rack."""
+    changes = {"build__max_device_kinds": 0, "build__min_platform_mw_frac": 0.5, "site__power_mw": 2.0}
+    record, design = own(catalog, study, Nodes("hgx_h200_8", 2, ((SSD, 8),)), **changes)
+    broken = {b["limit"]: b for b in record["breaks"]}
+    assert set(broken) == {"build.max_device_kinds", "build.min_platform_mw_frac"}
+    assert broken["build.max_device_kinds"]["excess"] == 1 and record["lifted"] == ["build.max_device_kinds"]
+    assert "2 of hgx_h200_8 are neither 0.5 of" in broken["build.min_platform_mw_frac"]["reason"]
+    assert "neither 0.5" in render(design)
+
+
 def test_too_small_for_the_demand_says_how_much_it_serves(catalog: Catalog, study: Study) -> None:
     """Half of the nodes serve half of the demand that the whole number just serves."""
     changes = {

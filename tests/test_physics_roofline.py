@@ -189,3 +189,13 @@ def test_kv_per_token_is_what_is_published(words: str, published: float) -> None
     """Elements of a model's own layers at 16 bits, against the figure of its makers or measurers."""
     model = next(model for model in shipped().all(Model) if model.id == words)
     assert float(kv_layout(model).token_elements) * 2.0 == pytest.approx(published, rel=0.01)
+
+
+def test_link_time_at_the_peak_travels_with_the_work() -> None:
+    """Half the link's peak attained: the step waits twice as long as the link would take at its peak."""
+    grid = points(tp=2, batch=100, role=ROLE_DECODE)
+    found = clock(layout(grid), dataclasses.replace(PLAIN, link_frac=0.5)).steps
+    alone = clock(layout(grid), dataclasses.replace(PLAIN, link_frac=1e9)).steps
+    peak_s = 2 * 1.0 * 2 * 10 * 1000 * 100 / 4e11
+    assert np.asarray(found.pure.link_s)[0] == pytest.approx(peak_s) == np.asarray(found.mean.link_s)[0]
+    assert found.pure.time_s[0] - alone.pure.time_s[0] == pytest.approx(2 * peak_s, rel=1e-6)

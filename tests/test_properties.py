@@ -146,7 +146,7 @@ def test_the_drawn_limits_bind(path: str) -> None:
 KEPT = ("mi300x_8", "hgx_h200_8", "storage_flash_2u24")
 SERVERS = KEPT[:2]
 RATES = {"tool_agent": 3.0, "batch_offline": 2.0, "reasoning_deep": 0.5}
-POWER_MW, BUDGET_USD, ELECTRICITY_USD_PER_MWH, RENT_USD_PER_KW_MONTH = 0.5, 7e6, 86.0, 110.0
+POWER_MW, BUDGET_USD, ELECTRICITY_USD_PER_MWH, RENT_USD_PER_KW_MONTH = 0.5, 6e6, 86.0, 110.0
 STATED: dict[str, Any] = {
     "demand.mode": "fixed", "demand.floor_frac": 1.0, "objective.name": "tco", "site.budget_usd": None,
     f"supply.platform.{SERVERS[0]}": 1, **{f"workload.{name}.requests_per_s": 10.0 * rate for name, rate in RATES.items()},

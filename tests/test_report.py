@@ -233,3 +233,12 @@ def test_unwritable_paths_are_refused(path: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be written"):
         write_whole(tmp_path / path if path else "", b"x")
     assert not list(tmp_path.iterdir())
+
+
+def test_idle_accelerators_are_named() -> None:
+    """Two of 3.5 replicas of 28 accelerators at work leave twelve idle beside parked KV."""
+    plain = reference_like()
+    load = [plain.load[0] | {"replicas": 2.0}, *plain.load[1:]]
+    words = " ".join(render(plain.replace(load=load)).split())
+    assert "12 accelerators stand idle beside parked KV" in words
+    assert "stand idle" not in render(plain)

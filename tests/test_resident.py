@@ -106,14 +106,15 @@ def test_warm_and_cold_agree_within_their_gaps(
 
 
 def test_only_what_a_change_touches_is_computed_again(study: Study, catalog: Catalog) -> None:
-    """Candidates of two classes once; a price or demand adds none, a promise those of its class."""
+    """Candidates of two classes in three roles once; a price or demand adds none, a promise those of its class."""
     known: dict[str, Any] = {}
     for changes, count in (
-        ({}, 2),
-        ({"site.price_quarter": "2025Q4"}, 2),
-        ({"workload.tool_agent.requests_per_s": 9.0}, 2),
-        ({"workload.tool_agent.ttft_s": 0.8}, 3),
-        ({"build.utilisation_cap": 0.7}, 5),
+        ({}, 6),
+        ({"site.price_quarter": "2025Q4"}, 6),
+        ({"workload.tool_agent.requests_per_s": 9.0}, 6),
+        ({"workload.tool_agent.ttft_s": 0.8}, 9),
+        ({"build.router_width": 2}, 13),
+        ({"build.utilisation_cap": 0.7}, 19),
     ):
         prepare(resolve(study.with_changes(changes), catalog), known=known)
         assert len(known) == count, changes

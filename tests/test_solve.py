@@ -298,11 +298,13 @@ def test_an_owned_configuration_must_be_on_the_menu(study: Study, catalog: Catal
 
 
 def in_lots(catalog: Catalog) -> Catalog:
-    """Servers in fours, racks in fives, every device in hundreds."""
+    """Servers in fours, racks in fives, every device in hundreds, switches in dozens and optics in boxes of 64."""
     return catalog.overlay({
         "platforms": [{"id": part, "order_multiple": 4, "order_minimum": 6} for part in KEPT],
         "racks": [{"id": row.id, "order_multiple": 5} for row in catalog.rows("racks")],
         "memory": [{"id": row.id, "order_multiple": 100} for row in catalog.rows("memory")],
+        "network": [{"id": row.id, "order_multiple": {"switch": 12, "optic": 64}[row["kind"]]}
+                    for row in catalog.rows("network") if row["kind"] in ("switch", "optic")],
     })  # fmt: skip
 
 
@@ -317,6 +319,12 @@ def test_orders_are_whole_lots(study: Study, catalog: Catalog) -> None:
         ordered[key] = ordered.get(key, 0.0) + line["quantity"]
         assert line["in_use"] <= line["quantity"], line["id"]
     assert all(quantity % lots.get(kind, 1e-9) < 1e-6 for (kind, _), quantity in ordered.items())
+    net = design.network
+    for part, multiple, working in (
+        (net["switch"], 12, net["leaves"] + net["spines"]),
+        (net["optic"], 64, net["optics"]),
+    ):
+        assert working <= ordered["network", part] < working + multiple and ordered["network", part] % multiple == 0
     servers = [quantity for (kind, _), quantity in ordered.items() if kind == "platform"]
     assert servers and all(quantity >= 6 for quantity in servers)
     bill = [dict(line) for line in design.bill_of_materials]
@@ -383,6 +391,30 @@ def test_no_vendor_has_more_than_its_share(study: Study, catalog: Catalog) -> No
     assert limited.audit["ok"] and max(watts.values()) <= 0.6 * sum(watts.values()) * (1 + 1e-6)
     less = limited.study | {"build": limited.study["build"] | {"max_share_per_vendor": 0.5}}
     assert any("vendors: accelerator watts" in text for text in audit(limited.replace(study=less))["violations"])
+
+
+def test_no_slivers_and_few_kinds_of_device(study: Study, catalog: Catalog) -> None:
+    """At least a third of the megawatts or a full rack of each platform, one kind of device; the audit names less."""
+    asked = study.with_changes({"build.min_platform_mw_frac": 0.34, "build.max_device_kinds": 1})
+    design = solve(asked, catalog)
+    assert design.audit["ok"] and design.status == "optimal"
+    assert len({line["part"] for line in design.bill_of_materials if line["kind"] == "memory"}) <= 1
+    enough: dict[str, float] = dict.fromkeys((pool["platform"] for pool in design.pools if pool["board_w"]), 0.0)
+    for pool in (pool for pool in design.pools if pool["board_w"]):
+        for item in pool["racks"]:
+            each = pool["node_w"] / pool["quantity"] * item["pue_peak"] / (0.34 * 0.5e6)
+            enough[pool["platform"]] += item["nodes"] * max(each, 1.0 / item["fit"])
+    assert enough and all(amount >= 1.0 - 1e-6 for amount in enough.values())
+
+
+def test_a_share_of_megawatts_needs_megawatts(study: Study, catalog: Catalog) -> None:
+    """Without a contract there is nothing to take a share of; no share above one, no fewer kinds than none."""
+    changes = {"site.id": None, "site.power_mw": None, "build.min_platform_mw_frac": 0.01, "objective.name": "tokens"}
+    with pytest.raises(InputError, match="build.min_platform_mw_frac.*site.power_mw"):
+        resolve(study.with_changes(changes), catalog)
+    for key, value in (("min_platform_mw_frac", 1.5), ("min_platform_mw_frac", 0.0), ("max_device_kinds", -1)):
+        with pytest.raises(InputError, match=f"build.{key}"):
+            study.with_changes({f"build.{key}": value})
 
 
 MONEY = {"site.budget_usd": None, "site.budget": 8.1e6, "site.currency": "EUR", "site.fx": 0.9, "site.tax_percent": 10.0,

@@ -13,6 +13,11 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
+from solver.catalog import load_catalog
+from solver.scenario import resolve
+from solver.servable import why_not_served
+from solver.study import load_study
+
 STUDIES = Path(__file__).parent.parent / "studies"
 RESULTS = STUDIES / "results"
 SCRIPTS = sorted(STUDIES.glob("[0-9][0-9]_*.py"))
@@ -93,3 +98,16 @@ def test_the_studies_share_one_way_to_print(monkeypatch: pytest.MonkeyPatch) -> 
     table = common.markdown_table(pd.DataFrame({"a": ["x"], "b [W]": [1234.5]}), 1)
     assert table.splitlines() == ["| a | b [W] |", "|---|---|", "| x | 1,234.5 |"]
     sys.modules.pop("common")
+
+
+def test_the_study_of_all_classes_has_them_all_and_the_benchmark_twenty() -> None:
+    catalog = load_catalog()
+    served = {row.id for row in catalog.rows("workloads") if not why_not_served(row, None, catalog)}
+    kinds = {row.id: row["kind"] for row in catalog.rows("workloads")}
+    study = load_study(STUDIES / "all_classes.toml")
+    assert {spec.id for spec in study.workload} == {name for name in served if kinds[name] in ("tokens", "shape")}
+    spec = importlib.util.spec_from_file_location("bench", STUDIES.parent / "benchmarks" / "bench.py")
+    assert spec and spec.loader
+    bench = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bench)
+    assert len(resolve(*bench.twenty()).workloads) == 20

@@ -44,10 +44,13 @@ Ordered = TypeVar("Ordered", Platform, Rack)
 
 @dataclass
 class Draw:
-    """What is drawn step by step for one instance; `more` draws prices and orders apart from the rest."""
+    """What is drawn step by step for one instance; the other generators draw some things apart from the rest."""
 
     rng: np.random.Generator
     more: np.random.Generator
+    buyer: np.random.Generator
+    reads: np.random.Generator
+    shares: np.random.Generator
     whole: bool
     objective: str
     wired: bool = False
@@ -84,7 +87,7 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
         Whole replicas; the instance is then smaller still.
     """
     key = [seed, *objective.encode()]
-    draw = Draw(np.random.default_rng(key), np.random.default_rng([*key, 1]), whole, objective)
+    draw = Draw(*(np.random.default_rng(k) for k in (key, *([*key, n] for n in (1, 2, 3, 4)))), whole, objective)
     draw.wired = not whole and draw.chance(0.2)
     works = [_class(draw, name) for name in ("a", "b")[: 1 if whole or draw.chance(0.4) else 2]]
     platforms = [_terms(draw, platform(n, accelerators=_accelerators(draw), **_ports(draw))) for n in ("p", "q")]
@@ -93,6 +96,8 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
     reuse = [w for w in works if w.reuse_frac_max > 0]
     if reuse and not draw.wired and draw.chance(0.5):
         _storage(draw)
+    if not draw.wired and not draw.whole and len(draw.pools) <= 2 and draw.more.random() < 0.4:
+        _appliance(draw)
     _housings(draw)
     for work in works:
         _columns(draw, work)
@@ -101,6 +106,7 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
     _limits(draw, objective, power)
     _demand(draw, objective)
     _orders(draw)
+    _wishes(draw)
     if draw.changes["demand.mode"] == "mix":
         works = [dataclasses.replace(work, unmet_usd_per_request=None) for work in works]
     finance = Finance(*(draw.between(*b) for b in ((0.0, 0.1), (3.0, 6.0), (8.0, 15.0), (0.0, 0.08), (0.0, 1.0))))
@@ -115,6 +121,8 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
         carbon_kg_per_j=draw.between(0.0, 0.5) / 3.6e6,
         devices=_devices(draw),
         of=model(state_bytes=draw.pick([0.0, 0.0, 3e7])),
+        switch_terms=_lots(draw),
+        optic_terms=_lots(draw),
     )
     return model_data(of, draw.columns, draw.housings, draw.kept)
 
@@ -127,10 +135,11 @@ def _lives(draw: Draw) -> dict[str, float]:
 
 
 def _devices(draw: Draw) -> list[MemoryDevice]:
-    """Return the device that nodes of configuration `more` take, at times in boxes."""
+    """Return the devices that nodes of configuration `more` take, at times in boxes."""
     boxed = draw.more.random() < 0.3
     multiple = int(draw.more.integers(2, 7)) if boxed else 1
-    return [memory_device("extra", usd=float(draw.more.uniform(20, 400)), order_multiple=multiple)]
+    usd = float(draw.more.uniform(20, 400))
+    return [memory_device(name, usd=usd, order_multiple=multiple) for name in ("extra", "other")]
 
 
 def _terms(draw: Draw, part: Ordered) -> Ordered:
@@ -155,6 +164,8 @@ def _class(draw: Draw, name: str) -> Workload:
     made = workload(
         name, demand=draw.between(2.0, 30.0), isl=draw.between(200, 4000), osl=draw.between(50, 1000), reuse=reuse
     )
+    if draw.shares.random() < 0.3:
+        made = dataclasses.replace(made, system_tokens=float(draw.shares.uniform(0.05, 0.6)) * made.isl)
     if draw.objective != "profit":
         return dataclasses.replace(made, value_per_token=float(draw.more.uniform(0.2, 5.0)))
     fine = float(draw.more.uniform(0.0, 2e-5)) if draw.more.random() < 0.4 else None
@@ -172,8 +183,9 @@ def _stock(draw: Draw, name: str, pooled: bool = False) -> TierStock:
     """Draw a tier; some are so slow that reads bind before bytes."""
     slow = 0.02 if draw.chance(0.4) and name != "ddr" else 1.0
     wears = name != "ddr" and draw.chance(0.4)
+    slowest = float(10.0 ** draw.reads.uniform(-3.0, -1.0)) if draw.reads.random() < 0.25 else 1.0
     return tier(
-        name, capacity_bytes=draw.between(50, 800) * GB, read_bytes_per_s=slow * draw.between(5, 200) * GB,
+        name, capacity_bytes=draw.between(50, 800) * GB, read_bytes_per_s=slowest * slow * draw.between(5, 200) * GB,
         link_bytes_per_s=slow * draw.between(3, 60) * GB, pooled=pooled,
         write_bytes_per_s=draw.between(0.2, 5) * GB if pooled or draw.chance(0.4) else None,
         endurance_bytes_per_s=draw.between(0.1, 2) * GB if wears else math.inf,
@@ -197,16 +209,17 @@ def _pools(draw: Draw, part: Platform) -> None:
     """Draw configurations and caps of a platform, and how many can be had."""
     two = draw.chance(0.5) and not draw.whole
     scarce = two and draw.chance(0.5)
+    device = "other" if part.id == "q" and draw.buyer.random() < 0.6 else "extra"
     local = [_stock(draw, "ddr")] if not scarce and draw.chance(0.7) else []
     menu = [_configured(draw, part, "standard", local, [])]
     if two:
         more = [_stock(draw, "ddr")] + ([_stock(draw, "nvme")] if draw.chance(0.5) else [])
         each = int(draw.rng.integers(1, 5))
-        menu.append(_configured(draw, part, "more", more, [("extra", each)]))
+        menu.append(_configured(draw, part, "more", more, [(device, each)]))
         if scarce:
-            draw.changes["supply.memory.extra"] = each * int(draw.rng.integers(1, 3)) + int(draw.rng.integers(0, 2))
+            draw.changes[f"supply.memory.{device}"] = each * int(draw.rng.integers(1, 3)) + int(draw.rng.integers(0, 2))
         elif draw.chance(0.2):
-            draw.changes["supply.memory.extra"] = int(draw.rng.integers(0, 8))
+            draw.changes[f"supply.memory.{device}"] = int(draw.rng.integers(0, 8))
     draw.pools += [Pool(config, 1.0) for config in menu]
     if draw.chance(0.3):
         draw.pools.append(Pool(draw.pick(menu), 0.75))
@@ -218,6 +231,22 @@ def _storage(draw: Draw) -> None:
     part = platform("s", accelerators=0, **_ports(draw))
     draw.pools.append(Pool(_configured(draw, part, "drives", [_stock(draw, "flash", pooled=True)], []), 1.0))
     draw.changes["supply.platform.s"] = int(draw.rng.integers(1, 3))
+
+
+def _appliance(draw: Draw) -> None:
+    """Draw an appliance of pooled memory and a platform whose nodes may be attached to it; it binds before they do."""
+    pool = draw.pools[0]
+    seen = tier("cxl", capacity_bytes=draw.between(300, 900) * GB, read_bytes_per_s=draw.between(20, 200) * GB,
+                link_bytes_per_s=draw.between(20, 60) * GB)  # fmt: skip
+    config = pool.config
+    draw.pools.append(Pool(dataclasses.replace(
+        config, id=f"{config.platform.id}/attached", tiers=(*config.tiers, seen), attached="box",
+        price_usd=0.9 * config.price_usd), 1.0))  # fmt: skip
+    box = dataclasses.replace(platform("box", accelerators=0), most_hosts=int(draw.rng.integers(1, 3)))
+    lends = tier("cxl", capacity_bytes=draw.between(20, 500) * GB, read_bytes_per_s=draw.between(0.05, 20) * GB,
+                 write_bytes_per_s=draw.between(0.02, 2) * GB)  # fmt: skip
+    draw.pools.append(Pool(dataclasses.replace(_configured(draw, box, "standard", [], []), lends=lends), 1.0))
+    draw.changes["supply.platform.box"] = int(draw.rng.integers(1, 3))
 
 
 def _housings(draw: Draw) -> None:
@@ -245,7 +274,8 @@ def _columns(draw: Draw, work: Workload) -> None:
     hosts = [p for p in draw.pools if p.config.platform.accelerators]
     kinds = ["mixed"] if draw.chance(0.5) else ["prefill", "decode"]
     kinds += [draw.pick(["mixed", "prefill", "decode", "decode"]) for _ in range(1 if draw.whole else 3)]
-    for role in kinds:
+    for plain in kinds:
+        role = "pair" if plain == "mixed" and draw.buyer.random() < 0.3 else plain
         pool = draw.pick(hosts)
         size = pool.config.platform.accelerators
         count = int(draw.pick([n for n in (1, 2, 3, 4) if n <= size]))
@@ -275,7 +305,10 @@ def _spilling(draw: Draw, work: Workload, pool: Pool, made: dict[str, Any]) -> N
 
 def _hitting(draw: Draw, work: Workload, role: str, hosts: list[Pool], made: dict[str, Any]) -> None:
     """The same candidate for cached prompts, from every tier that its nodes can load from."""
-    made = made | {"rate": made["rate"] * draw.between(1.2, 5.0), "load_bytes": work.cached_on_hit * 1e5}
+    made = made | {
+        "rate": made["rate"] * draw.between(1.2, 5.0),
+        "load_bytes": (work.cached_on_hit - work.system_tokens) * 1e5,
+    }
     for pool in hosts:
         if pool.family == (made["at"].id, made["cap"]):
             for stock in pool.config.tiers:
@@ -318,6 +351,21 @@ def _orders(draw: Draw) -> None:
     if draw.more.random() < 0.3:
         draw.changes["site.tax_percent"] = float(draw.more.uniform(1.0, 25.0))
         draw.changes["site.discount_percent.maker"] = float(draw.more.uniform(1.0, 40.0))
+
+
+def _wishes(draw: Draw) -> None:
+    """Draw how many kinds of device there may be, and how little of a platform is worth having."""
+    if draw.buyer.random() < 0.3:
+        draw.changes["build.max_device_kinds"] = int(draw.buyer.integers(0, 2))
+    if draw.changes["site.power_mw"] is not None and draw.buyer.random() < 0.3:
+        draw.changes["build.min_platform_mw_frac"] = float(draw.buyer.uniform(0.1, 1.0))
+
+
+def _lots(draw: Draw) -> tuple[int, int]:
+    """Draw the multiple and the minimum of an order of switches or optics."""
+    if not draw.wired or draw.buyer.random() < 0.7:
+        return 1, 1
+    return int(draw.buyer.integers(1, 5)), int(draw.buyer.integers(1, 9))
 
 
 def _demand(draw: Draw, objective: str) -> None:

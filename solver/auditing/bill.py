@@ -18,8 +18,12 @@ from solver.parts import MemoryDevice, NetworkPart, Part, Platform, Rack
 
 PLATFORMS = ("platform", "storage")
 """Kinds of lines that order platforms."""
-LOTS: dict[str, type[MemoryDevice | Rack]] = {"memory": MemoryDevice, "rack": Rack}
-"""Kinds of lines of which more may be ordered than nodes need, so that lots are whole."""
+LOTS: dict[str, type[MemoryDevice | Rack | NetworkPart]] = {
+    "memory": MemoryDevice,
+    "rack": Rack,
+    "network": NetworkPart,
+}
+"""Kinds of lines of which more may be ordered than is at work, so that lots are whole."""
 TABLES: dict[tuple[str, ...], type[Part]] = {
     PLATFORMS: Platform, ("memory",): MemoryDevice, ("rack",): Rack, ("network",): NetworkPart,
 }  # fmt: skip
@@ -135,7 +139,6 @@ def _check_admission(facts: Facts, nodes: dict[str, Node], checks: Checks) -> No
     """Check sale, date, price and the study's exclusions of every part."""
     study, by = facts.study, facts.study.site.available_by
     ordered = {line["part"] for line in facts.design.bill_of_materials if line["quantity"] and not line["owned"]}
-    kinds = {n.platform.id for n in nodes.values() if n.quantity and n.platform.accelerators}
     known = examples(facts, nodes).values()
     platforms: dict[str, Platform] = {n.platform.id: n.platform for n in known if n.platform.id in ordered}
     devices: dict[str, MemoryDevice] = {d.id: d for n in known for d, _ in n.devices if d.id in ordered}
@@ -148,8 +151,6 @@ def _check_admission(facts: Facts, nodes: dict[str, Node], checks: Checks) -> No
         checks.true(f"bill, {part.id}: available {part.year_available}, wanted by {by}", part.year_available <= by)
         checks.true(f"bill, {part.id}: excluded by the study", part.id not in study.exclude)
     _check_delivery(facts, checks)
-    if study.build.max_platforms is not None:
-        checks.at_most("bill: kinds of platforms", len(kinds), study.build.max_platforms)
     for rack in {s.rack.id: s.rack for n in nodes.values() for s in n.stands}.values():
         allowed = study.site.cooling is None or rack.cooling in study.site.cooling
         checks.true(f"rack {rack.id}: the site has no {rack.cooling} cooling", allowed)

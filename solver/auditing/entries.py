@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -28,11 +29,17 @@ class Entry:
     record : dict
         As the design states it.
     charge : float
-        Accelerators that a replica occupies, with those that its packing strands in a node.
+        Accelerators that a replica occupies, with those that its packing strands in a node; its part of a unit's.
+    unit_charge : float
+        Accelerators of all that stands in a unit, for each replica of this entry; `charge` where there is no unit.
     nic_bytes_per_s : float
         Peak of the replica's own wired network ports, per direction.
-    out_bytes_per_s, load_bytes_per_s : float
-        What hand-overs and loads of their sizes reach of it.
+    out_bytes_per_s : float
+        What hand-overs of their size reach: over its ports, or inside a unit over the scale-up links it has to itself.
+    nic_out_bytes_per_s, load_bytes_per_s : float
+        What writes and loads of their sizes reach of its ports.
+    slowest_bytes_per_s : float
+        The least that either side of a hand-over inside a unit reaches: one accelerator whose links are free.
     full_rate, step_s, tpot_s, prefill_s : float
         Requests/s at full load, times of one step and of one prefill; nan where the role has none.
     busy_w, idle_w : float
@@ -47,8 +54,11 @@ class Entry:
     platform: Platform
     accelerator: Accelerator
     charge: float
+    unit_charge: float
     nic_bytes_per_s: float
     out_bytes_per_s: float
+    nic_out_bytes_per_s: float
+    slowest_bytes_per_s: float
     load_bytes_per_s: float
     full_rate: float
     step_s: float
@@ -88,9 +98,25 @@ class Entry:
         return float(self.record["replicas"])
 
     @property
+    def present(self) -> float:
+        """Replicas that stand, at work or not."""
+        return float(self.record["present"])
+
+    @property
     def count(self) -> int:
         """Accelerators of a replica."""
         return int(self.record["tp"] * self.record["pp"] * self.record["dp"])
+
+    @property
+    def unit(self) -> str | None:
+        """Unit of prefill and decode replicas that hand over inside one scale-up domain, None outside."""
+        found: str | None = self.record["unit"]
+        return found
+
+    @property
+    def domain(self) -> int:
+        """Accelerators of a scale-up domain inside the platform."""
+        return max(1, min(self.platform.accelerators, self.accelerator.scaleup_domain))
 
     @property
     def lanes(self) -> int:
@@ -104,13 +130,14 @@ class Entry:
 
     @property
     def cached(self) -> float:
-        """Prompt tokens found in the cache."""
-        return self.work.isl * self.work.reuse_frac_max if self.is_hit else 0.0
+        """Prompt tokens found in the cache or shared by all requests."""
+        return _cached(self.work, str(self.record["cache"]))
 
     @property
     def load_bytes(self) -> float:
         """KV that one hit loads."""
-        return self.transfer_bytes * self.cached / self.work.isl
+        shared = self.work.system_tokens
+        return self.transfer_bytes * max(0.0, self.cached - shared) / (self.work.isl - shared)
 
     @property
     def spill_bytes(self) -> float:
@@ -127,22 +154,39 @@ def read_entries(facts: Facts) -> list[Entry]:
         return []
     platforms = [facts.part(Platform, item["platform"]) for item in load]
     chips = {p.id: facts.part(Accelerator, str(p.accelerator_id)) for p in platforms}
+    taken: dict[str, int] = defaultdict(int)
+    for item in load:
+        if item["unit"] is not None:
+            taken[item["unit"]] += item["tp"] * item["pp"] * item["dp"] * item["unit_replicas"]
     performance = _performance(facts, load, [chips[p.id] for p in platforms])
     entries = []
     for k, (item, platform) in enumerate(zip(load, platforms, strict=True)):
         count = item["tp"] * item["pp"] * item["dp"]
-        fit = max(1, platform.accelerators // count)
+        chip, unit = chips[platform.id], item["unit"]
+        charge = platform.accelerators / max(1, platform.accelerators // count)
+        unit_charge = charge
+        if unit is not None:
+            domain = max(1, min(platform.accelerators, chip.scaleup_domain))
+            whole = platform.accelerators / (platform.accelerators // domain * max(1, domain // taken[unit]))
+            charge, unit_charge = whole * count / taken[unit], whole / max(1, item["unit_replicas"])
         work, bytes_out = facts.workloads[item["class"]], float(performance.kv_transfer_bytes[k])
         cards = max(1e-3, facts.port_bytes_per_s * float(item["ports_per_replica"]))
-        loaded = bytes_out * work.cached_on_hit / work.isl
+        loaded = bytes_out * facts.loaded_share(work)
+        through_ports = cards * float(facts.nic_efficiency.at(bytes_out))
+        reached = float(facts.scale_up_efficiency.at(bytes_out))
+        left = max(1e-9, reached - float(performance.link_busy_frac[k]))
+        inside = count * chip.scaleup_bytes_per_s * left
         entries.append(Entry(
             record=item,
             work=facts.workloads[item["class"]],
             platform=platform,
-            accelerator=chips[platform.id],
-            charge=platform.accelerators / fit,
+            accelerator=chip,
+            charge=charge,
+            unit_charge=unit_charge,
             nic_bytes_per_s=cards,
-            out_bytes_per_s=cards * float(facts.nic_efficiency.at(bytes_out)),
+            out_bytes_per_s=through_ports if unit is None else inside,
+            nic_out_bytes_per_s=through_ports,
+            slowest_bytes_per_s=chip.scaleup_bytes_per_s * reached,
             load_bytes_per_s=cards * float(facts.nic_efficiency.at(loaded)),
             full_rate=float(performance.requests_per_s[k]),
             step_s=float(performance.decode_step_s[k]),
@@ -163,7 +207,7 @@ def _performance(facts: Facts, load: list[Record], chips: list[Accelerator]) -> 
     works = [facts.workloads[item["class"]] for item in load]
     models, kinds, formats = list(facts.models), sorted({c.id for c in chips}), list(facts.precisions)
     by_id = {c.id: c for c in chips}
-    cached = [w.isl * w.reuse_frac_max if item["cache"] == HIT else 0.0 for w, item in zip(works, load, strict=True)]
+    cached = [_cached(w, item["cache"]) for w, item in zip(works, load, strict=True)]
     names = ("tp", "pp", "dp", "ep", "batch", "chunk", "power_cap")
     points: dict[str, Any] = {name: [item[name] for item in load] for name in names}
     points |= {
@@ -177,12 +221,19 @@ def _performance(facts: Facts, load: list[Record], chips: list[Accelerator]) -> 
         "context": [w.context for w in works],
         "osl": [w.osl for w in works],
         "kv_read_frac": [w.kv_read_frac for w in works],
+        "shared": [w.system_tokens for w in works],
     }
     made = make_points(
         tuple(facts.models.values()), tuple(by_id[kind] for kind in kinds), tuple(facts.precisions.values()), **points
     )
     with np.errstate(all="ignore"):
         return evaluate(made, facts.calibration)
+
+
+def _cached(work: Workload, cache: str) -> float:
+    """Prompt tokens that need no prefill: shared by all requests, or found where the prompt was kept; 0 for decode."""
+    found = work.isl * work.reuse_frac_max if cache == HIT else 0.0
+    return 0.0 if cache == NONE else max(found, work.system_tokens)
 
 
 def _readable(facts: Facts, load: list[Record]) -> None:
@@ -202,7 +253,8 @@ def _readable(facts: Facts, load: list[Record]) -> None:
     ]  # fmt: skip
     problems += [
         Problem("load", item["load_id"], name, str(item[name]), "not a whole number above 0")
-        for item in load for name in ("tp", "pp", "dp", "ep") if not isinstance(item[name], int) or item[name] < 1
+        for item in load for name in ("tp", "pp", "dp", "ep", *(["unit_replicas"] if item["unit"] is not None else []))
+        if not isinstance(item[name], int) or item[name] < 1
     ]  # fmt: skip
     if problems:
         raise InputError(problems)

@@ -1,7 +1,8 @@
 """Layout: replicas into the accelerators of nodes, nodes into racks.
 
 Replicas are laid by decreasing size into the fullest scale-up domain that still has room, those bound to a
-pool before those that may lie in any pool of their platform and cap. A replica never spans two domains. The
+pool before those that may lie in any pool of their platform and cap. A replica never spans two domains, nor does a
+unit of prefill and decode replicas that hand over over the domain's links, which is laid as one. The
 last part of a replica, which is at work only part of the time, takes that share of its accelerators, after all
 whole ones and out of room kept for it; where no domain has so much room, it is shared out over several.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from solver.auditing.checks import TOLERANCE, Checks
 from solver.auditing.entries import Entry
@@ -87,6 +89,32 @@ class Room:
             self.free += Counter()
 
 
+@dataclass(frozen=True)
+class Block:
+    """What stands together in one scale-up domain: a replica of an entry, or a whole unit of a pair."""
+
+    load_id: str
+    pool_id: str | None
+    family: tuple[str, float]
+    charge: float
+    present: float
+
+
+def blocks(entries: list[Entry]) -> list[Block]:
+    """Return one block for each entry, and one for all entries of a unit."""
+    alone = [Block(e.load_id, e.pool_id, e.family, e.charge, e.present) for e in entries if e.unit is None]
+    units: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        if entry.unit is not None:
+            units[entry.unit].append(entry)
+    for name, mine in units.items():
+        each = [float(e.record["unit_replicas"]) for e in mine]
+        charge = sum(n * e.charge for n, e in zip(each, mine, strict=True))
+        present = max(e.present / n for n, e in zip(each, mine, strict=True))
+        alone.append(Block(name, mine[0].pool_id, mine[0].family, charge, present))
+    return alone
+
+
 def check_replicas(nodes: dict[str, Node], entries: list[Entry], *, whole: bool, checks: Checks) -> None:
     """Lay all replicas into nodes.
 
@@ -100,9 +128,9 @@ def check_replicas(nodes: dict[str, Node], entries: list[Entry], *, whole: bool,
     checks : Checks
     """
     rooms = {pool_id: Room.of(node) for pool_id, node in nodes.items()}
-    bound: dict[str, list[Entry]] = defaultdict(list)
-    free: dict[tuple[str, float], list[Entry]] = defaultdict(list)
-    for entry in entries:
+    bound: dict[str, list[Block]] = defaultdict(list)
+    free: dict[tuple[str, float], list[Block]] = defaultdict(list)
+    for entry in blocks(entries):
         if entry.pool_id is None:
             free[entry.family].append(entry)
         else:
@@ -128,13 +156,13 @@ def check_replicas(nodes: dict[str, Node], entries: list[Entry], *, whole: bool,
 
 
 def _lay_whole(
-    what: str, rooms: list[Room], entries: list[Entry], scale: float, whole: bool, checks: Checks
-) -> list[tuple[float, Entry]]:
+    what: str, rooms: list[Room], entries: list[Block], scale: float, whole: bool, checks: Checks
+) -> list[tuple[float, Block]]:
     """Lay whole replicas by decreasing size; what is left over is a violation. Return the parts of replicas."""
-    parts: list[tuple[float, Entry]] = []
+    parts: list[tuple[float, Block]] = []
     for entry in sorted(entries, key=lambda e: -e.charge):
-        count = math.ceil(entry.replicas * (1.0 - TOLERANCE)) if whole else math.floor(entry.replicas + _GRAIN)
-        parts.append((max(0.0, entry.replicas - count) * entry.charge, entry))
+        count = math.ceil(entry.present * (1.0 - TOLERANCE)) if whole else math.floor(entry.present + _GRAIN)
+        parts.append((max(0.0, entry.present - count) * entry.charge, entry))
         left = count
         for room in rooms:
             left = room.put(entry.charge, left)
@@ -143,7 +171,7 @@ def _lay_whole(
     return parts
 
 
-def _lay_parts(what: str, rooms: list[Room], parts: list[tuple[float, Entry]], scale: float, checks: Checks) -> None:
+def _lay_parts(what: str, rooms: list[Room], parts: list[tuple[float, Block]], scale: float, checks: Checks) -> None:
     """Lay parts of replicas, the largest first; what is left over is a violation."""
     for amount, entry in sorted(parts, key=lambda part: (part[0], part[1].load_id), reverse=True):
         rest = amount

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 
-from solver.auditing.checks import TOLERANCE, Checks
+from solver.auditing.checks import Checks
 from solver.auditing.entries import Entry
+from solver.auditing.flows import check_flows, check_own_reads
 from solver.auditing.nodes import Node, Tier
 from solver.auditing.rows import Facts
 from solver.design import Record
@@ -31,10 +32,10 @@ def check_memory(facts: Facts, nodes: dict[str, Node], entries: list[Entry], che
     _check_active(entries, active, checks)
     for record, _ in parked:
         _check_parked(facts, record, checks)
-    _check_own_nodes(facts, nodes, entries, parked, checks)
+    _check_own_nodes(nodes, entries, parked, checks)
     _check_order(facts, entries, [record for record, _ in parked], checks)
     _check_hits(facts, entries, parked, checks)
-    _check_writes(facts, [record for record, _ in parked], checks)
+    check_flows(facts, [record for record, _ in parked], checks)
     _check_tiers(nodes, placed, checks)
 
 
@@ -48,9 +49,10 @@ def _tier(record: Record, nodes: dict[str, Node], checks: Checks) -> Tier | None
         return None
     checks.true(f"{what}: tier {record['tier']} is made of {tier.device_id}", record["device"] == tier.device_id)
     good = all(
-        math.isfinite(record[name]) and record[name] >= 0 for name in ("bytes", "read_bytes_per_s", "write_bytes_per_s")
+        math.isfinite(record[name]) and record[name] >= 0
+        for name in ("bytes", "read_bytes_per_s", "write_bytes_per_s", "moved_out_bytes_per_s")
     )
-    checks.true(f"{what}: bytes, reads or writes are not numbers of at least 0", good)
+    checks.true(f"{what}: bytes, reads, writes or moves are not numbers of at least 0", good)
     return tier
 
 
@@ -97,36 +99,33 @@ def _check_parked(facts: Facts, record: Record, checks: Checks) -> None:
     resident = rate * float(curve.d_resident_tokens[i]) * whole / work.isl
     checks.at_least(f"{what}: requests kept", rate, 0.0, "1/s", scale=_GRAIN_RATE)
     checks.at_least(f"{what}: resident bytes", record["bytes"], resident, "B", scale=_GRAIN_BYTES)
-    reads = hits * whole * work.reuse_frac_max
-    checks.at_least(f"{what}: reads", record["read_bytes_per_s"], reads, "B/s", scale=_GRAIN_BYTES)
+    reads = hits * whole * facts.loaded_share(work) + float(record["moved_out_bytes_per_s"])
+    checks.at_least(
+        f"{what}: reads of hits and of what moves out", record["read_bytes_per_s"], reads, "B/s", scale=_GRAIN_BYTES
+    )
     checks.at_most(f"{what}: hits it wins", record["hits_per_s"], hits, "1/s", scale=_GRAIN_RATE)
     checks.equal(f"{what}: time to live", record["ttl_s"], float(curve.ttl_s[i]), "s")
 
 
-def _check_own_nodes(
-    facts: Facts, nodes: dict[str, Node], entries: list[Entry], parked: Placed, checks: Checks
-) -> None:
-    """Check that KV parked on nodes lies within the share of the replicas that load it."""
+def _check_own_nodes(nodes: dict[str, Node], entries: list[Entry], parked: Placed, checks: Checks) -> None:
+    """Check that KV parked on nodes lies within the share of the replicas that load it, and is read there."""
     lying: dict[tuple[str, str, str], float] = defaultdict(float)
+    moved: dict[tuple[str, str, str], float] = defaultdict(float)
     for record, tier in parked:
         if not tier.pooled:
             lying[record["class"], record["pool_id"], record["tier"]] += record["bytes"]
+            moved[record["class"], record["pool_id"], record["tier"]] += record["moved_out_bytes_per_s"]
     for (name, pool_id, tier_name), amount in lying.items():
         node = nodes[pool_id]
         here = (name, pool_id, tier_name)
         loading = [e for e in entries if e.is_hit and (e.work.id, e.pool_id, e.record["tier"]) == here]
-        share = sum(_at_work(facts, e) * e.charge for e in loading) / node.platform.accelerators
+        share = sum(e.present * e.unit_charge for e in loading) / node.platform.accelerators
         room = share * node.tiers[tier_name].capacity_bytes
         what = f"parked KV of {name} in {pool_id} {tier_name}"
         checks.at_most(
             f"{what}: bytes in the share of the replicas that load it", amount, room, "B", scale=_GRAIN_BYTES
         )
-
-
-def _at_work(facts: Facts, entry: Entry) -> float:
-    """Replicas that occupy accelerators: whole ones where the study counts so."""
-    whole = facts.study.build.whole_replicas
-    return float(math.ceil(entry.replicas * (1.0 - TOLERANCE))) if whole else entry.replicas
+        check_own_reads(nodes, loading, moved[here], here, checks)
 
 
 def _check_order(facts: Facts, entries: list[Entry], parked: list[Record], checks: Checks) -> None:
@@ -160,27 +159,6 @@ def _check_hits(facts: Facts, entries: list[Entry], parked: Placed, checks: Chec
     for (name, place), rate in loaded.items():
         what = f"hits of {name} from {place}: requests/s against what is kept there"
         checks.at_most(what, rate, won[name, place], "1/s", scale=_GRAIN_RATE)
-
-
-def _check_writes(facts: Facts, parked: list[Record], checks: Checks) -> None:
-    """Check that new KV is written where it is parked first, and moved KV where it goes."""
-    rates: dict[tuple[str, int, str, str], float] = defaultdict(float)
-    for record in parked:
-        rates[record["class"], record["segment"], record["pool_id"], record["tier"]] += record["requests_per_s"]
-    for record in parked:
-        name, i, at = record["class"], record["segment"], (record["pool_id"], record["tier"])
-        curve, work = facts.retention.get(name), facts.workloads[name]
-        if curve is None or not isinstance(i, int) or not 0 <= i < len(curve):
-            continue
-        prompt = facts.kv_bytes(work)
-        if i == 0:
-            found = sum(float(curve.d_hit[k]) * rates[name, k, *at] for k in range(len(curve)))
-            needed = prompt * (rates[name, 0, *at] - work.reuse_frac_max * found)
-        else:
-            waiting = 1.0 - float(sum(curve.d_hit[:i]))
-            needed = prompt * waiting * (rates[name, i, *at] - rates[name, i - 1, *at])
-        what = f"parked KV of {name} segment {i} in {at[0]} {at[1]}: bytes/s written"
-        checks.at_least(what, record["write_bytes_per_s"], max(0.0, needed), "B/s", scale=_GRAIN_BYTES)
 
 
 def _check_tiers(nodes: dict[str, Node], placed: Placed, checks: Checks) -> None:

@@ -12,9 +12,6 @@ from solver.auditing.nodes import Node
 from solver.auditing.rows import Facts
 from solver.parts import Cooling
 
-_ACCELERATORS_A_PORT = 8
-"""Accelerators that share one port for requests, weights and control."""
-
 
 @dataclass(frozen=True)
 class Network:
@@ -59,9 +56,10 @@ def read_network(facts: Facts) -> Network:
 
 
 def node_ports(facts: Facts, node: Node) -> float:
-    """Ports of one node whatever works on it: one for every eight accelerators, all of a storage server."""
-    platform = node.platform
-    most = math.ceil(platform.accelerators / _ACCELERATORS_A_PORT) if platform.accelerators else platform.nic_count
+    """Ports of one node whatever works on it: one for every few accelerators, all of a storage server."""
+    platform, build = node.platform, facts.study.build
+    shared_by = float(facts.setting("build.accelerators_per_port", build.accelerators_per_port))
+    most = math.ceil(platform.accelerators / shared_by) if platform.accelerators else platform.nic_count
     return min(most, platform.nic_count) * platform.nic_bytes_per_s / facts.port_bytes_per_s
 
 
@@ -69,7 +67,7 @@ def check_network(facts: Facts, nodes: dict[str, Node], entries: list[Entry], ch
     """Check wired ports against needs, the fabric against its ports, and the watts it states."""
     stated, found = facts.design.network, read_network(facts)
     needed = sum(n.quantity * node_ports(facts, n) for n in nodes.values())
-    needed += sum(e.replicas * float(e.record["ports_per_replica"]) for e in entries)
+    needed += sum(e.present * float(e.record["ports_per_replica"]) for e in entries)
     needed += _ports_for_writes(facts, nodes, entries)
     if not checks.true("network: missing in the design", bool(stated) or not needed):
         return
@@ -109,8 +107,8 @@ def _ports_for_writes(facts: Facts, nodes: dict[str, Node], entries: list[Entry]
     for e in entries:
         if e.role != "decode" and e.record["ports_per_replica"] > 0:
             rate = float(e.record["requests_per_s_per_replica"])
-            handed = rate * e.transfer_bytes if e.role == "prefill" else 0.0
-            written[e.work.id] -= e.replicas * max(0.0, e.out_bytes_per_s - handed)
+            handed = rate * e.transfer_bytes if e.role == "prefill" and e.unit is None else 0.0
+            written[e.work.id] -= e.replicas * max(0.0, e.nic_out_bytes_per_s - handed)
     return sum(max(0.0, left) for left in written.values()) / (facts.port_bytes_per_s * facts.nic_link.measured_frac)
 
 

@@ -56,6 +56,8 @@ class Node:
         The platform as it is billed: without the devices that are bought apart.
     swapped : bool
         Standard memory left out for another population.
+    attached : Platform or None
+        Appliance of pooled memory that each node reaches over its own lanes.
     """
 
     pool_id: str
@@ -75,6 +77,7 @@ class Node:
     base_w: float
     base_drawn_w: float
     swapped: bool
+    attached: Platform | None = None
 
     @property
     def family(self) -> tuple[str, float]:
@@ -109,8 +112,9 @@ def read_nodes(facts: Facts, checks: Checks) -> dict[str, Node]:
         checks.true(f"pool {pool_id}: quantity {pool['quantity']} is not a whole number of nodes", whole)
         offered = node.cap in facts.study.build.power_caps or node.accelerator is None
         checks.true(f"pool {pool_id}: cap {node.cap:g} is not one the study offers", offered)
-        _check_slots(node, _least_host_bytes(facts, node), checks)
+        _check_slots(node, _least_host_bytes(facts, node), _adapter_lanes(facts, node), checks)
         label = "+".join(f"{n}x{d.id}" for d, n in node.devices) or "standard"
+        label += f"+{node.attached.id}" if node.attached else ""
         named = pool["configuration"] == f"{node.platform.id}/{label}"
         checks.true(f"pool {pool_id}: holds other devices than configuration {pool['configuration']}", named)
     return nodes
@@ -119,12 +123,11 @@ def read_nodes(facts: Facts, checks: Checks) -> dict[str, Node]:
 def node_of(facts: Facts, configuration: str) -> Node:
     """Return a node of a configuration that stands in no pool: a spare, read from its name."""
     platform, _, label = configuration.partition("/")
-    devices = []
-    for part in label.split("+") if label != "standard" else []:
-        count, _, device = part.partition("x")
-        devices.append({"device": device, "count": int(count)})
+    parts = [part.partition("x") for part in label.split("+") if part != "standard"]
+    devices = [{"device": device, "count": int(count)} for count, _, device in parts if count.isdigit()]
+    attached = next(("".join(part) for part in parts if not part[0].isdigit()), "")
     return _node(facts, {"pool_id": "", "configuration": configuration, "platform": platform, "devices": devices,
-                         "cap": 1.0, "quantity": 0, "racks": []})  # fmt: skip
+                         "attached": attached, "cap": 1.0, "quantity": 0, "racks": []})  # fmt: skip
 
 
 def _node(facts: Facts, pool: Record) -> Node:
@@ -144,6 +147,8 @@ def _node(facts: Facts, pool: Record) -> Node:
             moved_usd = fit * (facts.device_usd(standard) - facts.device_usd(standard, platform.price_quarter))
     base_w = platform.host_w if accelerator is None else (platform.node_peak_w or platform.node_max_w)
     peak_w = base_w - left_w + sum((d.max_w or 0.0) * n for d, n in devices)
+    appliance = facts.part(Platform, pool["attached"]) if pool.get("attached") else None
+    tiers = _tiers(facts, platform, standard, devices, swapped)
     cap = float(pool["cap"])
     count = platform.accelerators
     host_w = platform.host_w * facts.setting("build.host_draw_frac", facts.study.build.host_draw_frac)
@@ -157,7 +162,7 @@ def _node(facts: Facts, pool: Record) -> Node:
         cap=cap,
         quantity=pool["quantity"],
         devices=devices,
-        tiers=_tiers(facts, platform, standard, devices, swapped),
+        tiers=tiers | (reached(facts, platform, appliance) if appliance else {}),
         stands=tuple(_standing(facts, item) for item in pool["racks"]),
         peak_w=peak_w,
         capped_w=peak_w - ((1.0 - cap) * accelerator.tdp_w * count if accelerator else 0.0),
@@ -167,6 +172,7 @@ def _node(facts: Facts, pool: Record) -> Node:
         base_w=base_w - left_w,
         base_drawn_w=base_drawn_w,
         swapped=swapped,
+        attached=appliance,
     )
 
 
@@ -210,18 +216,38 @@ def _tiers(
     return found
 
 
+def reached(facts: Facts, platform: Platform, appliance: Platform) -> dict[str, Tier]:
+    """Memory of an appliance as one attached node sees it: over its adapters, then over an accelerator's host link."""
+    device, cable = facts.part(MemoryDevice, str(appliance.host_mem_id)), facts.part(Link, str(appliance.host_link_id))
+    path = facts.part(Link, str(platform.host_link_id))
+    adapters = appliance.host_adapters * cable.peak_bytes_per_s * cable.measured_frac
+    speed = min(adapters, appliance.host_mem_bw_bytes_per_s or 0.0)
+    latency_s = path.latency_s + (device.latency_s or cable.latency_s)
+    link = path.peak_bytes_per_s * path.measured_frac
+    size = appliance.host_mem_std_bytes
+    return {device.tier: Tier(device.id, size, speed, speed, math.inf, link, latency_s, False)}
+
+
 def _least_host_bytes(facts: Facts, node: Node) -> float:
     """Host memory without which a node cannot load weights: a share of its accelerators' local memory."""
     share = facts.setting("build.host_mem_min_frac", facts.study.build.host_mem_min_frac)
     return float(share * node.platform.accelerators * node.accelerator.mem_bytes) if node.accelerator else 0.0
 
 
-def _check_slots(node: Node, least_host_bytes: float, checks: Checks) -> None:
-    """Check that the devices of a node find bays, lanes and slots."""
+def _adapter_lanes(facts: Facts, node: Node) -> int:
+    """Lanes that the adapters of an attached node take."""
+    if node.attached is None:
+        return 0
+    return int(node.attached.host_adapters * facts.part(MemoryDevice, str(node.attached.host_mem_id)).cxl_lanes)
+
+
+def _check_slots(node: Node, least_host_bytes: float, adapter_lanes: int, checks: Checks) -> None:
+    """Check that the devices of a node and its adapters find bays, lanes and slots."""
     platform, what = node.platform, f"pool {node.pool_id}"
     places = {"nvme": platform.nvme_bays, "hdd": platform.hdd_bays, "cxl": platform.cxl_lanes}
     for bay in _EXTRA_BAYS:
         taken = sum(n * max(1, d.cxl_lanes) for d, n in node.devices if d.bay == bay)
+        taken += adapter_lanes if bay == "cxl" else 0
         checks.at_most(f"{what}: {bay} devices in a node's bays or lanes", taken, places[bay])
     host = [(d, n) for d, n in node.devices if d.bay not in _EXTRA_BAYS]
     checks.true(f"{what}: holds devices for which {platform.id} has no slots", node.swapped or not host)

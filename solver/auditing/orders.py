@@ -8,10 +8,10 @@ from collections import defaultdict
 from solver.auditing.checks import Checks
 from solver.auditing.nodes import Node, node_of
 from solver.auditing.rows import Facts
-from solver.parts import MemoryDevice, Platform, Rack
+from solver.parts import MemoryDevice, NetworkPart, Platform, Rack
 
 
-def whole_order(part: Platform | MemoryDevice | Rack, need: int) -> int:
+def whole_order(part: Platform | MemoryDevice | Rack | NetworkPart, need: int) -> int:
     """Return the fewest pieces that cover a need, reach the part's minimum and make whole lots."""
     pieces = 0 if need <= 0 else max(need, part.order_minimum)
     over = pieces % part.order_multiple
@@ -61,6 +61,37 @@ def check_orders(facts: Facts, nodes: dict[str, Node], checks: Checks) -> None:
         least = whole_order(node.platform, need)
         checks.equal(f"orders: nodes of {name} with spares, in whole lots", total[name], least, "pieces", scale=1.0)
     _check_vendors(facts, nodes, checks)
+    _check_kinds(facts, nodes, checks)
+
+
+def _check_kinds(facts: Facts, nodes: dict[str, Node], checks: Checks) -> None:
+    """Check the kinds of platforms at work and of devices ordered, and that there is enough of each platform."""
+    build, fleet = facts.study.build, {configuration.partition("/")[0] for configuration in facts.fleet}
+    working = [node for node in nodes.values() if node.quantity and node.accelerator is not None]
+    kinds = {node.platform.id for node in working}
+    if build.max_platforms is not None:
+        checks.at_most("bill: kinds of platforms", len(kinds), build.max_platforms)
+    if build.max_device_kinds is not None:
+        bill = facts.design.bill_of_materials
+        devices = {line["part"] for line in bill if line["kind"] == "memory" and line["quantity"] and not line["owned"]}
+        checks.at_most("bill: kinds of memory devices", len(devices), build.max_device_kinds, scale=1.0)
+    if build.min_platform_mw_frac is not None:
+        least_w = build.min_platform_mw_frac * (facts.site["power_mw"] or 0.0) * 1e6
+        for name in sorted(kinds - fleet):
+            amount = sum(_of_least(node, least_w) for node in working if node.platform.id == name)
+            what = f"bill: nodes of {name} against the least share of the megawatts or a full rack"
+            checks.at_least(what, amount, 1.0)
+
+
+def _of_least(node: Node, least_w: float) -> float:
+    """Return how often a pool's nodes reach the least watts or fill a rack, counted rack by rack."""
+    total = 0.0
+    for stand in node.stands:
+        fit = math.floor(stand.rack.peak_w / node.capped_w)
+        fit = min(fit, 1) if stand.own else min(fit, stand.rack.rack_units // max(1, node.platform.rack_units))
+        watts = node.capped_w * stand.cooling.pue_peak
+        total += stand.nodes * max(watts / least_w if least_w else 1.0, 1.0 / max(fit, 1))
+    return total
 
 
 def nodes_to_keep(facts: Facts, node: Node, at_work: int) -> float:

@@ -152,11 +152,13 @@ class Facts:
         plain = {f.name for f in dataclasses.fields(Workload)} & set(value)
         fields = {name: value[name] or _USUAL.get(name, value[name]) for name in plain}
         fields |= {
+            "arrival_cv": 1.0 if value["arrival_cv"] is None else value["arrival_cv"],
             "name": row["name"], "isl": value["isl_tokens"], "osl": value["osl_tokens"], "requests_per_s": demand,
             "weight_precisions": tuple(value["weight_precisions"]),
             "price_usd_per_token": None if value["price_usd_per_million_tokens"] is None
             else value["price_usd_per_million_tokens"] / 1e6,
             "reuse_frac_max": (value["reuse_frac_max"] or 0.0) if value["reuse_curve"] else 0.0,
+            "system_tokens": value["system_tokens"] or 0.0,
         }  # fmt: skip
         return Workload(**fields)
 
@@ -198,9 +200,21 @@ class Facts:
     @cached_property
     def nic_efficiency(self) -> TransferEfficiency:
         """Share of the path between nodes that transfers reach, by their size."""
-        rows = [r for r in self.rows("link_efficiency") if r["link_id"] == self.nic_link.id]
-        points = [(float(r["bytes"]), float(r["frac"])) for r in rows]
-        return transfer_efficiency(points, self.nic_link.measured_frac)
+        return self._efficiency(self.nic_link)
+
+    @cached_property
+    def scale_up_link(self) -> Link:
+        """The path that stands for those inside a scale-up domain."""
+        return self.part(Link, self.setting("build.scale_up_link", self.study.build.scale_up_link))
+
+    @cached_property
+    def scale_up_efficiency(self) -> TransferEfficiency:
+        """Share of the scale-up bandwidth that transfers reach, by their size."""
+        return self._efficiency(self.scale_up_link)
+
+    def _efficiency(self, link: Link) -> TransferEfficiency:
+        rows = [r for r in self.rows("link_efficiency") if r["link_id"] == link.id]
+        return transfer_efficiency([(float(r["bytes"]), float(r["frac"])) for r in rows], link.measured_frac)
 
     @cached_property
     def _prices(self) -> dict[tuple[str, str], float]:
@@ -222,9 +236,14 @@ class Facts:
         return self._prices[key] * device.capacity_bytes
 
     def kv_bytes(self, work: Workload) -> float:
-        """Return the bytes of one copy of the KV of a class's whole prompt."""
+        """Return the bytes of one copy of the KV of a class's prompt, without the tokens that all requests share."""
         width = self.precisions[work.kv_precision].kv_bytes_per_element
-        return float(kv_layout(self.models[work.model_id]).stored_bytes(work.isl, width))
+        return float(kv_layout(self.models[work.model_id]).private_bytes(work.isl, work.system_tokens, width))
+
+    def loaded_share(self, work: Workload) -> float:
+        """Return the share of that KV which a hit finds: the cached tokens beyond the shared ones."""
+        found = max(0.0, work.isl * work.reuse_frac_max - work.system_tokens)
+        return found / (work.isl - work.system_tokens)
 
     @cached_property
     def retention(self) -> dict[str, Retention]:

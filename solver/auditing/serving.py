@@ -8,8 +8,10 @@ from solver.auditing.checks import TOLERANCE, Checks
 from solver.auditing.entries import HIT, MISS, NONE, Entry
 from solver.auditing.network import check_wiring
 from solver.auditing.nodes import Node, Tier
+from solver.auditing.queues import check_width
 from solver.auditing.rows import Facts
 from solver.physics.queueing import wait_quantile
+from solver.workload import Workload
 
 
 def check_entry(facts: Facts, entry: Entry, nodes: dict[str, Node], checks: Checks) -> None:
@@ -29,12 +31,13 @@ def check_entry(facts: Facts, entry: Entry, nodes: dict[str, Node], checks: Chec
         if entry.is_hit:
             loaded = rate * entry.load_bytes
             checks.at_most(f"{what}: KV loaded by a replica over its own link and share", loaded, speed, "B/s")
+        check_width(facts, entry, what, checks)
         _check_ttft(facts, entry, rate, load_s, what, checks)
     if entry.role != "prefill":
         _check_tpot(entry, rate, what, checks)
-    if entry.role == "decode" and work.ttft_s is not None:
+    if entry.role == "decode" and (work.ttft_s is not None or entry.unit is not None):
         took_s = entry.transfer_bytes / entry.out_bytes_per_s
-        checks.at_most(f"{what}: seconds to take over a prompt's KV", took_s, _due_s(facts, entry), "s")
+        checks.at_most(f"{what}: seconds to take over a prompt's KV", took_s, _received_s(facts, entry), "s")
     check_wiring(facts, entry, what, checks)
     _check_flows(entry, what, checks)
     _check_watts(entry, rate, nodes, what, checks)
@@ -46,7 +49,9 @@ def _check_shape(facts: Facts, entry: Entry, nodes: dict[str, Node], what: str, 
     """Check that the replica is one that its class, model, platform and study allow."""
     record, work, build = entry.record, entry.work, facts.study.build
     model = facts.models[work.model_id]
-    finite = all(math.isfinite(record[name]) and record[name] >= 0 for name in ("replicas", "requests_per_s", "batch"))
+    finite = all(
+        math.isfinite(record[name]) and record[name] >= 0 for name in ("replicas", "present", "requests_per_s", "batch")
+    )
     domain = min(entry.platform.accelerators, entry.accelerator.scaleup_domain)
     inside = entry.count <= domain
     checks.true(f"{what}: replicas, rate or batch is not a number of at least 0", finite)
@@ -67,7 +72,11 @@ def _check_shape(facts: Facts, entry: Entry, nodes: dict[str, Node], what: str, 
     checks.true(f"{what}: no pool of {entry.platform.id} at cap {entry.family[1]:g} for it", stands)
     if pool is not None:
         checks.true(f"{what}: its pool {pool.pool_id} has another platform or cap", pool.family == entry.family)
-    taken = entry.replicas * entry.charge
+    checks.at_most(f"{what}: replicas at work against those that stand", entry.replicas, entry.present)
+    half = entry.unit is not None and entry.role == "decode"  # stands with the half that loads hits
+    if entry.pool_id is None or not (entry.is_hit or half):
+        checks.at_most(f"{what}: replicas that stand below their rated load", entry.present, entry.replicas)
+    taken = entry.present * entry.charge
     checks.equal(f"{what}: accelerators of its replicas", record["accelerators"], taken, scale=1e-3)
     return inside and finite
 
@@ -108,32 +117,60 @@ def _check_ttft(facts: Facts, entry: Entry, rate: float, load_s: float, what: st
     """Check the hand-over out of a replica that prefills, and its TTFT at the promised percentile at its load."""
     work = entry.work
     if entry.role == "prefill":
-        received_s = _due_s(facts, entry) if work.ttft_s is not None else 0.0
-        handover_s = max(entry.transfer_bytes / entry.out_bytes_per_s, received_s) + facts.nic_link.latency_s
+        link = facts.nic_link if entry.unit is None else facts.scale_up_link
+        received_s = _received_s(facts, entry)
+        handover_s = max(entry.transfer_bytes / entry.out_bytes_per_s, received_s) + link.latency_s
         after_s, busy = load_s + handover_s, rate / entry.full_rate
-        checks.at_most(f"{what}: KV handed over through a replica's own ports", rate * entry.transfer_bytes,
+        checks.at_most(f"{what}: KV handed over through a replica's own ports or links", rate * entry.transfer_bytes,
                        entry.out_bytes_per_s, "B/s")  # fmt: skip
     else:
         after_s, busy = load_s + entry.step_s, rate * entry.prefill_s / entry.lanes
-    wait = wait_quantile(busy, entry.prefill_s, work.isl_cv**2, work.percentile, entry.lanes) if rate > 0 else 0.0
+    servers = entry.lanes * entry.record["router_width"]
+    wait = wait_quantile(busy, entry.prefill_s, _variation(work), work.percentile, servers) if rate > 0 else 0.0
     ttft, stated = float(wait) + entry.prefill_s + after_s, entry.record["ttft_s"]
     checks.at_least(f"{what}: TTFT understated", stated, ttft, "s")
-    if work.ttft_s is not None:
-        checks.at_most(f"{what}: TTFT promise broken", ttft, work.ttft_s, "s")
-        checks.at_most(f"{what}: stated TTFT breaks the promise", stated, work.ttft_s, "s")
+    promise = _ttft_promise_s(work, entry.cached, is_hit=entry.is_hit)
+    if promise is not None:
+        checks.at_most(f"{what}: TTFT promise broken", ttft, promise, "s")
+        checks.at_most(f"{what}: stated TTFT breaks the promise", stated, promise, "s")
+
+
+def _ttft_promise_s(work: Workload, cached: float, *, is_hit: bool) -> float | None:
+    """Return the TTFT promised to hits or misses of a class, by what its promise is on; None for none."""
+    if work.ttft_s is None:
+        return None
+    if work.promise_on == "hit":
+        return work.ttft_s if is_hit else None
+    new_tokens = work.isl - cached
+    return work.ttft_s * (new_tokens / 1000.0 if work.promise_on == "per_1k_new_tokens" else 1.0)
+
+
+def _variation(work: Workload) -> float:
+    """Return what enters the wait in place of the service's variation, for arrivals that are not Poisson."""
+    return work.isl_cv**2 + work.arrival_cv**2 - 1.0
+
+
+def _received_s(facts: Facts, entry: Entry) -> float:
+    """Seconds that taking over a prompt's KV may last: inside a unit no longer than one accelerator takes."""
+    if entry.unit is not None:
+        return entry.transfer_bytes / entry.slowest_bytes_per_s
+    return _due_s(facts, entry) if entry.work.ttft_s is not None else 0.0
 
 
 def _due_s(facts: Facts, entry: Entry) -> float:
     """Seconds within which a decoding replica takes over a prompt's KV."""
     share = float(facts.setting("build.handover_ttft_frac", facts.study.build.handover_ttft_frac))
-    return share * (entry.work.ttft_s or math.inf)
+    work = entry.work
+    hits = work.reuse_frac_max > 0
+    tightest = _ttft_promise_s(work, work.isl * work.reuse_frac_max, is_hit=hits)
+    return share * (math.inf if tightest is None else tightest)
 
 
 def _check_tpot(entry: Entry, rate: float, what: str, checks: Checks) -> None:
     """Check the hand-over into a replica that decodes, and its TPOT."""
     work, stated = entry.work, entry.record["tpot_s"]
     if entry.role == "decode":
-        checks.at_most(f"{what}: KV taken over through a replica's own ports", rate * entry.transfer_bytes,
+        checks.at_most(f"{what}: KV taken over through a replica's own ports or links", rate * entry.transfer_bytes,
                        entry.out_bytes_per_s, "B/s")  # fmt: skip
     checks.at_least(f"{what}: TPOT understated", stated, entry.tpot_s, "s")
     if work.tpot_s is not None:

@@ -136,7 +136,8 @@ def counted_tokens(facts: Facts, work: Workload) -> float:
     how = facts.study.objective.tokens
     if how == "value":
         return work.osl * work.value_per_token
-    return work.osl + (work.isl * (1.0 - work.reuse_frac_max) if how == "all" else 0.0)
+    cached = max(work.isl * work.reuse_frac_max, work.system_tokens)
+    return work.osl + (work.isl - cached if how == "all" else 0.0)
 
 
 def check_limits(facts: Facts, sums: Sums, checks: Checks) -> None:
@@ -180,10 +181,21 @@ def check_stated_limits(facts: Facts, nodes: dict[str, Node], entries: list[Entr
         for work in facts.workloads.values():
             if name in (f"promise.{work.id}.ttft", f"promise.{work.id}.tpot"):
                 promise = work.ttft_s if last == "ttft" else work.tpot_s
-                mine = [e.record[f"{last}_s"] for e in entries if e.work.id == work.id]
+                mine = [
+                    None if e.record[f"{last}_s"] is None else e.record[f"{last}_s"] * _weight(e, last)
+                    for e in entries if e.work.id == work.id
+                ]  # fmt: skip
                 worst = max((value for value in mine if value is not None), default=0.0)
                 checks.equal(f"limit {name}: value", record["value"], promise or 0.0, unit)
                 checks.equal(f"limit {name}: used", record["used"], worst, unit)
+
+
+def _weight(entry: Entry, kind: str) -> float:
+    """Return what a second of an entry counts against its class's promise: nothing where it is promised nothing."""
+    work = entry.work
+    if kind == "tpot" or work.promise_on == "all":
+        return 1.0
+    return float(entry.is_hit) if work.promise_on == "hit" else 1000.0 / (work.isl - entry.cached)
 
 
 def check_kpis(facts: Facts, sums: Sums, nodes: dict[str, Node], entries: list[Entry], checks: Checks) -> None:

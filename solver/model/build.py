@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pyomo.environ as pyo
 
+from solver.model.appliances import add_appliances
 from solver.model.compute import add_compute
 from solver.model.data import ModelData
 from solver.model.demand import add_demand
+from solver.model.kinds import add_kinds
 from solver.model.limits import add_limits
 from solver.model.memory import add_memory
 from solver.model.network import add_network
-from solver.model.orders import add_orders
+from solver.model.orders import add_loose, add_orders
 from solver.model.parking import add_parking
 from solver.model.practical import add_practical
 from solver.model.racks import add_racks
@@ -18,8 +20,8 @@ from solver.model.stock import add_assignment, add_stock
 from solver.model.tiers import add_tiers
 
 PARTS = (
-    add_demand, add_racks, add_compute, add_memory, add_parking, add_tiers, add_network, add_assignment, add_limits,
-    add_practical,
+    add_demand, add_racks, add_compute, add_memory, add_parking, add_tiers, add_appliances, add_network,
+    add_assignment, add_limits, add_kinds, add_practical,
 )  # fmt: skip
 """Each adds its variables and rows to one period; a later part may use what an earlier one added."""
 
@@ -45,8 +47,9 @@ def build_model(data: ModelData, periods: int = 1) -> pyo.ConcreteModel:
         initialize=list(dict.fromkeys(h.rack.id for h in data.housings if not h.own)), doc="racks bought apart"
     )
     add_stock(m, data)
-    add_orders(m, data)
+    add_loose(m, data)
     m.period = pyo.Block(m.PERIODS, rule=lambda block, _: _period(block, data), doc="what happens in a period")
+    add_orders(m, data)
     return m
 
 

@@ -1,4 +1,10 @@
-"""Compute: replicas at work, and the accelerators they occupy."""
+"""Compute: replicas that stand, those at work, and the accelerators they occupy.
+
+A replica that loads hits from its own node may stand for the memory beside it and work below its rated load: requests
+are shared out evenly, so that each waits less than at the load its promises were made for. It counts as one that works
+at rated load part of the time, in watts too. All other replicas work at their rated load, since one without memory of
+its own would be worth nothing idle.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +12,12 @@ import pyomo.environ as pyo
 
 from solver.model.data import Column, Family, ModelData
 
-PREFILLS = ("prefill", "mixed")
-DECODES = ("decode", "mixed")
+PREFILLS = ("prefill", "mixed", "pair")
+DECODES = ("decode", "mixed", "pair")
 
 
 def add_compute(block: pyo.Block, data: ModelData) -> None:
-    """Add replicas, the demand for prefill and decode, and the accelerators that replicas occupy.
+    """Add replicas that stand and that work, the demand for prefill and decode, and the accelerators they occupy.
 
     Parameters
     ----------
@@ -21,6 +27,13 @@ def add_compute(block: pyo.Block, data: ModelData) -> None:
     """
     columns = {c.index: c for c in data.columns}
     block.replicas = pyo.Var(block.COLUMNS, domain=pyo.NonNegativeReals, doc="replicas at work [1]")
+    block.KEEPING = pyo.Set(initialize=[j for j, c in columns.items() if c.keeps], doc="columns beside parked KV")
+    block.idle = pyo.Var(block.KEEPING, domain=pyo.NonNegativeReals, doc="replicas that only stand by their memory [1]")
+    block.present = pyo.Expression(
+        block.COLUMNS,
+        rule=lambda b, j: b.replicas[j] + (b.idle[j] if columns[j].keeps else 0.0),
+        doc="replicas that stand, at work or not [1]",
+    )
     block.prefilled = pyo.Expression(
         block.CLASSES, rule=lambda b, w: _rate(b, columns, w, PREFILLS), doc="requests prefilled [1/s]"
     )
@@ -30,7 +43,7 @@ def add_compute(block: pyo.Block, data: ModelData) -> None:
     block.meet_prefill = pyo.Constraint(block.CLASSES, rule=meet_prefill, doc=meet_prefill.__doc__)
     block.meet_decode = pyo.Constraint(block.CLASSES, rule=meet_decode, doc=meet_decode.__doc__)
     block.occupied = pyo.Expression(
-        block.COLUMNS, rule=lambda b, j: columns[j].candidate.charge * b.replicas[j], doc="accelerators [1]"
+        block.COLUMNS, rule=lambda b, j: columns[j].candidate.charge * b.present[j], doc="accelerators [1]"
     )
     if data.scenario.study.build.whole_replicas:
         block.whole = pyo.Var(block.COLUMNS, domain=pyo.NonNegativeIntegers, doc="whole replicas [1]")
@@ -56,29 +69,29 @@ def _rate(block: pyo.Block, columns: dict[int, Column], w: str, roles: tuple[str
 
 
 def meet_prefill(block: pyo.Block, w: str) -> object:
-    """``sum_j rate_j x_j >= served[w]`` over prefill and mixed. The dual is the price of a prefill a second."""
+    """``sum_j rate_j x_j >= served[w]`` over prefill, mixed and pairs. The dual is the price of a prefill a second."""
     return block.prefilled[w] >= block.served[w]
 
 
 def meet_decode(block: pyo.Block, w: str) -> object:
-    """``sum_j rate_j x_j >= served[w]`` over decode and mixed. The dual is the price of a decoded request."""
+    """``sum_j rate_j x_j >= served[w]`` over decode, mixed and pairs. The dual is the price of a decoded request."""
     return block.decoded[w] >= block.served[w]
 
 
 def run_whole_replicas(block: pyo.Block, j: int) -> object:
-    """``x_j <= N_j``. The dual is zero where a replica has room to spare."""
-    return block.replicas[j] <= block.whole[j]
+    """``present_j <= N_j`` (``x_j`` where none stands idle). The dual is zero where a replica has room to spare."""
+    return block.present[j] <= block.whole[j]
 
 
 def fit_accelerators(block: pyo.Block, data: ModelData, family: Family) -> object:
-    """``sum_j g_j x_j <= g_p sum_c n[p, c, cap]``. The dual is the value of one more accelerator there."""
+    """``sum_j g_j present_j <= g_p sum_c n[p, c, cap]``. The dual is the value of one more accelerator there."""
     used = pyo.quicksum(block.occupied[c.index] for c in data.columns_of_family.get(family, []))
     size = data.pools_of_family[family][0].config.platform.accelerators
     return used <= size * pyo.quicksum(block.nodes[p.id] for p in data.pools_of_family[family])
 
 
 def fit_own_nodes(block: pyo.Block, data: ModelData, pool: str) -> object:
-    """``sum_j g_j x_j <= g_p n[pool]`` over replicas that need this pool's own memory.
+    """``sum_j g_j present_j <= g_p n[pool]`` over replicas that need this pool's own memory.
 
     The dual is what an accelerator beside that memory is worth above one without it.
     """

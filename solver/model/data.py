@@ -75,6 +75,11 @@ class Column:
         return (self.candidate.platform_id, self.candidate.power_cap)
 
     @property
+    def keeps(self) -> bool:
+        """True where hits load KV that is parked on the replicas' own nodes."""
+        return self.candidate.cache == HIT and self.pool is not None
+
+    @property
     def id(self) -> str:
         """Readable and unique."""
         return f"{self.index}:{self.candidate.workload}:{self.candidate.role}:{self.candidate.platform_id}"
@@ -130,16 +135,12 @@ def fabrics(switch_ports: int) -> tuple[Fabric, ...]:
     )
 
 
-ACCELERATORS_A_PORT = 8
-"""Accelerators that share one port for requests, weights and control."""
-
-
 def node_ports(scenario: Scenario, config: Configuration) -> float:
     """Switch ports of a node whatever works on it: a few of a server with accelerators, all of a storage server."""
     platform = config.platform
     cards = platform.nic_count
     if platform.accelerators:
-        cards = min(cards, math.ceil(platform.accelerators / ACCELERATORS_A_PORT))
+        cards = min(cards, math.ceil(platform.accelerators / scenario.accelerators_per_port))
     return cards * platform.nic_bytes_per_s / (scenario.switch.port_bytes_per_s or 1.0)
 
 
@@ -199,13 +200,21 @@ class ModelData:
         return _group(self.housings, lambda housing: housing.pool.id)
 
     @cached_property
+    def appliances(self) -> dict[str, Pool | None]:
+        """Appliances of pooled memory to which nodes may be attached, by platform id; None where the data has none."""
+        there = {p.config.platform.id: p for p in self.pools if p.config.lends}
+        return {p.config.attached: there.get(p.config.attached) for p in self.pools if p.config.attached}
+
+    @cached_property
     def missing_roles(self) -> dict[str, list[str]]:
         """Roles that no column can take, by class; classes that can be served are not there."""
         roles: dict[str, set[str]] = {w.id: set() for w in self.workloads}
         for c in self.columns:
             roles[c.candidate.workload].add(c.candidate.role)
         missing = {
-            w: [r for r in ("prefill", "decode") if r not in got] for w, got in roles.items() if "mixed" not in got
+            w: [r for r in ("prefill", "decode") if r not in got]
+            for w, got in roles.items()
+            if not got & {"mixed", "pair"}
         }
         return {w: left for w, left in missing.items() if left}
 
@@ -270,14 +279,16 @@ def model_data(
             pool(config, candidate.power_cap)
         if candidate.spill_bytes > 0:
             at: list[Pool | None] = [pool(c, candidate.power_cap) for c in menu if _holds_spill(c, candidate)]
-        elif candidate.cache == HIT and not _pooled(configs, candidate.tier):
-            at = [pool(c, candidate.power_cap) for c in menu if c.tier(candidate.tier)]
+        elif candidate.configurations:
+            at = [pool(c, candidate.power_cap) for c in menu if c.id in candidate.configurations]
         else:
             at = [None]
         columns += [Column(candidate, place, len(columns) + k) for k, place in enumerate(at)]
     tiers = {c.candidate.tier for c in columns}
+    attached = {p.config.attached for p in pools.values()}
     for config in configs:
-        if given_nodes or any(stock.pooled and stock.tier in tiers for stock in config.tiers):
+        lends = config.lends is not None and config.platform.id in attached
+        if given_nodes or lends or any(stock.pooled and stock.tier in tiers for stock in config.tiers):
             pool(config, 1.0)
     made = tuple(pools.values())
     return ModelData(
@@ -295,10 +306,6 @@ def _holds_spill(config: Configuration, candidate: Candidate) -> bool:
     """True where a replica's share of a node has room below HBM for its active KV."""
     room = sum(stock.capacity_bytes for stock in config.tiers if not stock.pooled)
     return room > 0 and candidate.spill_bytes <= room * candidate.charge / config.platform.accelerators * (1 + 1e-9)
-
-
-def _pooled(configs: Sequence[Configuration], tier: str) -> bool:
-    return any(stock.pooled for config in configs for stock in config.tiers if stock.tier == tier)
 
 
 def _retention(scenario: Scenario, workload: Workload) -> Retention:

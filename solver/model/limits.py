@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyomo.environ as pyo
 
 from solver.model.data import ModelData
+from solver.parts import MemoryDevice, NetworkPart
 from solver.resources import RESOURCES, Resource
 
 
@@ -55,8 +56,9 @@ def use_terms(block: pyo.Block, data: ModelData, resource: Resource) -> list[tup
     pue = data.pue_of_family
     terms = [(m.bought[u, v], resource.per_node_bought(s, configs[u])) for u in m.UNITS for v in m.PERIODS]
     terms += [(m.racks_bought[q, v], resource.per_rack_bought(s, racks[q])) for q in m.RACKS for v in m.PERIODS]
-    devices = {d.id: d for d in s.devices}
-    terms += [(m.loose[d, v], resource.per_device_bought(s, devices[d])) for d in m.LOOSE for v in m.PERIODS]
+    parts: dict[str, MemoryDevice | NetworkPart] = {d.id: d for d in s.devices}
+    parts |= {part.id: part for part in (s.switch, s.optic)}
+    terms += [(m.loose[d, v], resource.per_loose_bought(s, parts[d])) for d in m.LOOSE for v in m.PERIODS]
     terms += [(block.racks[h.id], resource.per_rack(s, h.rack)) for h in data.housings if not h.own]
     terms += [(block.leaves, resource.per_switch(s)), (block.spines, resource.per_switch(s))]
     terms += [(block.optics, resource.per_optic(s))]

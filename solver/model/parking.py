@@ -1,10 +1,12 @@
 """Parked KV: what waits in a tier for its user, by retention segment, the hits it wins and the writes it costs.
 
-A request's KV is written when it is first parked and again whenever it moves to another tier; what stays where it
-was is not written again. Bytes are in TB, bandwidth in TB/s.
+A request's KV is written when it is first parked and again whenever it moves to another tier, where it is read out of
+the one it leaves; what stays where it was is neither read nor written. Bytes are in TB, bandwidth in TB/s.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import pyomo.environ as pyo
 
@@ -60,12 +62,15 @@ def add_parking(block: pyo.Block, data: ModelData) -> None:
 def _add_writes(block: pyo.Block, data: ModelData, where: dict[str, list[str]]) -> None:
     """Add what is written where: new KV into the first segment, moved KV into later ones."""
     later = [(w, i, p) for w, at in where.items() for i in range(1, len(data.retention[w])) for p in at]
+    block.LATER = pyo.Set(initialize=later, dimen=3, doc="class, later retention segment, place")
     block.written = pyo.Var(block.PARKED, domain=pyo.NonNegativeReals, doc="parked KV written [TB/s]")
+    block.lifted = pyo.Var(block.LATER, domain=pyo.NonNegativeReals, doc="parked KV read to move elsewhere [TB/s]")
     block.write_new = pyo.Constraint(
         [(w, p) for w, at in where.items() for p in at],
         rule=lambda b, w, p: write_new(b, data, w, p),
         doc=write_new.__doc__,
     )
+    places = {p.id: p for p in data.places}
     pooled = {p.id for p in data.places if p.stock.pooled}
     pushing = [w for w, at in where.items() if pooled & set(at)]
     block.PUSHING = pyo.Set(initialize=pushing, doc="classes whose KV is written to storage servers")
@@ -74,7 +79,17 @@ def _add_writes(block: pyo.Block, data: ModelData, where: dict[str, list[str]]) 
         block.PUSHING, rule=lambda b, w: push_over_ports(b, data, w), doc=push_over_ports.__doc__
     )
     block.write_moved = pyo.Constraint(
-        later, rule=lambda b, w, i, p: write_moved(b, data, w, i, p), doc=write_moved.__doc__
+        block.LATER, rule=lambda b, w, i, p: write_moved(b, data, w, i, p), doc=write_moved.__doc__
+    )
+    block.read_moved = pyo.Constraint(
+        list(dict.fromkeys((w, i) for w, i, _ in later)),
+        rule=lambda b, w, i: read_moved(b, w, i, where[w]),
+        doc=read_moved.__doc__,
+    )
+    block.read_on_own_nodes = pyo.Constraint(
+        [(w, p) for w, at in where.items() for p in at if not places[p].stock.pooled],
+        rule=lambda b, w, p: read_on_own_nodes(b, data, w, places[p]),
+        doc=read_on_own_nodes.__doc__,
     )
 
 
@@ -90,10 +105,11 @@ def resident_bytes(data: ModelData, w: str, i: int) -> float:
 
 
 def prompt_bytes(data: ModelData, w: str) -> float:
-    """Bytes of one copy of the KV of a class's whole prompt."""
+    """Bytes of one copy of the KV of a class's whole prompt, without the tokens that all its requests share."""
     work = next(item for item in data.workloads if item.id == w)
     width = data.scenario.precisions[work.kv_precision].kv_bytes_per_element
-    return float(kv_layout(data.scenario.models[work.model_id]).stored_bytes(work.isl, width))
+    layout = kv_layout(data.scenario.models[work.model_id])
+    return float(layout.private_bytes(work.isl, work.system_tokens, width))
 
 
 def park_somewhere(block: pyo.Block, w: str, i: int, places: list[str]) -> object:
@@ -102,13 +118,23 @@ def park_somewhere(block: pyo.Block, w: str, i: int, places: list[str]) -> objec
 
 
 def park_on_own_nodes(block: pyo.Block, data: ModelData, w: str, place: Place) -> object:
-    """``sum_i bytes parked[w,i,t] <= sum_j S_j GB[t] x_j``: hits are loaded from a replica's share of its own node.
+    """``sum_i bytes parked[w,i,t] <= sum_j S_j GB[t] present_j``: a replica's share of its own node holds its hits.
 
-    The dual is what a larger tier in the nodes that prefill the class would be worth.
+    All replicas that stand count, also where they work below their rated load. The dual is what a larger tier in the
+    nodes that prefill the class would be worth.
     """
-    share = place.stock.capacity_bytes / TB / place.pool.config.platform.accelerators
     parked = pyo.quicksum(block.parked_tb[w, i, place.id] for i in range(len(data.retention[w])))
-    return parked <= share * pyo.quicksum(block.occupied[c.index] for c in data.hits_at[w, place.id])
+    return parked <= own_share_tb(place) * _standing(block, data, w, place)
+
+
+def own_share_tb(place: Place) -> float:
+    """TB of a node's tier beside each of its accelerators."""
+    return place.stock.capacity_bytes / TB / place.pool.config.platform.accelerators
+
+
+def _standing(block: pyo.Block, data: ModelData, w: str, place: Place) -> Any:
+    """Accelerators of the replicas that stand, at work or not, to load hits of a class from a place."""
+    return pyo.quicksum(c.candidate.charge * block.present[c.index] for c in data.hits_at[w, place.id])
 
 
 def keep_in_order(block: pyo.Block, w: str, i: int) -> object:
@@ -169,10 +195,37 @@ def write_new(block: pyo.Block, data: ModelData, w: str, p: str) -> object:
 
 
 def write_moved(block: pyo.Block, data: ModelData, w: str, i: int, p: str) -> object:
-    """``wr[w,i,t] >= B (1 - G(T_i-1)) (f[w,i,t] - f[w,i-1,t])``: what has not been used yet moves to another tier.
+    """``wr[w,i,t] >= B (1 - G(T_i-1)) (f[w,i,t] - f[w,i-1,t]) + out[w,i,t]``: unused KV moves in, other KV moves out.
 
-    The dual is what a byte less to move is worth where writes or wear bind.
+    A place that keeps more than before, or as much although some was moved out, is written to. The dual is what a
+    byte less to move is worth where writes or wear bind.
     """
-    waiting = 1.0 - float(sum(data.retention[w].d_hit[:i]))
-    moved = block.parked[w, i, p] - block.parked[w, i - 1, p]
-    return block.written[w, i, p] >= prompt_bytes(data, w) / TB * waiting * moved
+    more = block.parked[w, i, p] - block.parked[w, i - 1, p]
+    return block.written[w, i, p] >= waiting_bytes(data, w, i) / TB * more + block.lifted[w, i, p]
+
+
+def waiting_bytes(data: ModelData, w: str, i: int) -> float:
+    """Bytes per request/s of parked prompts that nobody has come back for when segment `i` begins."""
+    return prompt_bytes(data, w) * (1.0 - float(sum(data.retention[w].d_hit[:i])))
+
+
+def read_moved(block: pyo.Block, w: str, i: int, places: list[str]) -> object:
+    """``sum_t out[w,i,t] >= sum_t wr[w,i,t]``: every byte that is written to move was read where it lay.
+
+    What is dropped between two segments is not read. The dual is what a byte less to read is worth where reads bind.
+    """
+    return pyo.quicksum(block.lifted[w, i, p] for p in places) >= pyo.quicksum(block.written[w, i, p] for p in places)
+
+
+def read_on_own_nodes(block: pyo.Block, data: ModelData, w: str, place: Place) -> object:
+    """``L sum_j rate_j x_j + sum_i out[w,i,t] <= sum_j S_j BW[t] present_j``: hits and moves read the nodes' own share.
+
+    The dual is what faster devices in the nodes that prefill the class would be worth.
+    """
+    share = place.stock.read_bytes_per_s / TB / place.pool.config.platform.accelerators
+    hits = pyo.quicksum(
+        c.candidate.requests_per_s * c.candidate.load_bytes / TB * block.replicas[c.index]
+        for c in data.hits_at[w, place.id]
+    )
+    moves = pyo.quicksum(block.lifted[w, i, place.id] for i in range(1, len(data.retention[w])))
+    return hits + moves <= share * _standing(block, data, w, place)

@@ -82,13 +82,13 @@ def add_polish(
     model.use_platform = pyo.Var(sorted(set(platform.values())), domain=pyo.Binary, doc="platform is used [0 or 1]")
     model.run_only_used = pyo.Constraint(
         [c.index for c in data.columns],
-        rule=lambda m, j: block.replicas[j] <= replicas_at_most[j] * m.use_column[j],
-        doc="``x_j <= X_j z_j``; the dual has no price, the row only counts",
+        rule=lambda m, j: block.present[j] <= replicas_at_most[j] * m.use_column[j],
+        doc="``present_j <= X_j z_j``; the dual has no price, the row only counts",
     )
     model.run_no_slivers = pyo.Constraint(
         [c.index for c in data.columns],
-        rule=lambda m, j: block.replicas[j] >= replicas_at_least[j] * m.use_column[j],
-        doc="``x_j >= X_min z_j``; the row only counts",
+        rule=lambda m, j: block.present[j] >= replicas_at_least[j] * m.use_column[j],
+        doc="``present_j >= X_min z_j``; the row only counts",
     )
     model.fill_only_used = pyo.Constraint(
         list(pools),

@@ -1,4 +1,4 @@
-"""Practical limits: kinds of platform, spares, and how much may hang on one vendor."""
+"""Practical limits: spares, how much may hang on one vendor, and how many nodes a study can hold."""
 
 from __future__ import annotations
 
@@ -16,27 +16,16 @@ from solver.scenario import Scenario
 
 
 def add_practical(block: pyo.Block, data: ModelData) -> None:
-    """Add a binary per platform where the study counts them, spares, and the share of a vendor.
+    """Add spares and the share of a vendor.
 
     Parameters
     ----------
     block : Block
-        One period with `nodes`; `own` stands on the model.
+        One period with `nodes` and `chosen`; `own` stands on the model.
     data : ModelData
     """
     build = data.scenario.study.build
     platforms = sorted({p.config.platform.id for p in data.pools})
-    counted = platforms if build.n_plus_one else counted_platforms(data) if build.max_platforms is not None else []
-    most = {p.id: most_nodes(data, p.id) for p in data.pools if p.config.platform.id in counted}
-    block.chosen = pyo.Var(counted, domain=pyo.Binary, doc="platform is in the build [0 or 1]")
-    block.build_only_chosen = pyo.Constraint(
-        list(most),
-        rule=lambda b, pool: build_only_chosen(b, pool, pool.split("/")[0], most[pool]),
-        doc=build_only_chosen.__doc__,
-    )
-    if build.max_platforms is not None and counted_platforms(data):
-        few = choose_few(block, counted_platforms(data), build.max_platforms)
-        block.choose_few = pyo.Constraint(expr=few, doc=choose_few.__doc__)
     shares = spare_shares(data)
     block.keep_spares = pyo.Constraint(
         [p for p in platforms if shares[p] > 0 or build.n_plus_one],
@@ -93,16 +82,6 @@ def spread_over_vendors(block: pyo.Block, board_w: dict[str, dict[str, float]], 
 def counted_platforms(data: ModelData) -> list[str]:
     """Platforms that count as kinds: those with accelerators; storage servers stand beside them."""
     return sorted({p.config.platform.id for p in data.pools if p.config.accelerator})
-
-
-def build_only_chosen(block: pyo.Block, pool: str, platform: str, most: float) -> object:
-    """``n[pool] <= N z[platform]``. The dual is what another kind of platform would be worth per node."""
-    return block.nodes[pool] <= most * block.chosen[platform]
-
-
-def choose_few(block: pyo.Block, platforms: list[str], limit: int) -> object:
-    """``sum z[platform] <= max_platforms``. The dual is the value of one more kind in the relaxation."""
-    return pyo.quicksum(block.chosen[p] for p in platforms) <= limit
 
 
 def most_nodes(data: ModelData, pool: str) -> float:

@@ -47,18 +47,31 @@ def fit_tier(
     block: pyo.Block, data: ModelData, place: Place, spills: list[tuple[object, ...]], parked: list[tuple[object, ...]]
 ) -> object:
     """``sum active + parked bytes <= GB n[pool]``. The dual is what one more TB in the tier is worth."""
-    active = pyo.quicksum(block.spilled[k] for k in spills)
-    waiting = pyo.quicksum(block.parked_tb[k] for k in parked)
-    return active + waiting <= place.stock.capacity_bytes / TB * block.nodes[place.pool.id]
+    return held_tb(block, spills, parked) <= place.stock.capacity_bytes / TB * block.nodes[place.pool.id]
 
 
 def read_tier(
     block: pyo.Block, data: ModelData, place: Place, spills: list[tuple[object, ...]], parked: list[tuple[object, ...]]
 ) -> object:
-    """``sum reads <= GB/s n[pool]`` of active KV and of hits. The dual is what one more TB/s is worth.
+    """``sum reads <= GB/s n[pool]`` of active KV, hits and moves out. The dual is what one more TB/s is worth.
 
     A storage server reads at the slower of its drives and its network ports.
     """
+    speed = place.stock.read_bytes_per_s
+    if place.stock.pooled:
+        speed = min(speed, place.stock.link_bytes_per_s)
+    return read_tb_per_s(block, data, spills, parked) <= speed / TB * block.nodes[place.pool.id]
+
+
+def held_tb(block: pyo.Block, spills: list[tuple[object, ...]], parked: list[tuple[object, ...]]) -> object:
+    """Active and parked KV of some keys."""
+    return pyo.quicksum(block.spilled[k] for k in spills) + pyo.quicksum(block.parked_tb[k] for k in parked)
+
+
+def read_tb_per_s(
+    block: pyo.Block, data: ModelData, spills: list[tuple[object, ...]], parked: list[tuple[object, ...]]
+) -> object:
+    """Reads of active KV, of hits and of what moves away, of some keys."""
     columns = {c.index: c.candidate for c in data.spilling}
     active = pyo.quicksum(
         block.spilled[j, p] * (columns[j].spill_read_bytes_per_s / columns[j].spill_bytes)  # type: ignore[index]
@@ -68,10 +81,8 @@ def read_tier(
         float(data.retention[str(w)].d_hit[int(str(i))]) * data.load_bytes[str(w)] / TB * block.parked[w, i, p]
         for w, i, p in parked
     )
-    speed = place.stock.read_bytes_per_s
-    if place.stock.pooled:
-        speed = min(speed, place.stock.link_bytes_per_s)
-    return active + hits <= speed / TB * block.nodes[place.pool.id]
+    moves = pyo.quicksum(block.lifted[w, i, p] for w, i, p in parked if int(str(i)) > 0)
+    return active + hits + moves
 
 
 def write_tier(block: pyo.Block, place: Place, parked: Keys) -> object:

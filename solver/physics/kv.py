@@ -55,6 +55,18 @@ class KvLayout:
         windows = np.asarray(self.window_elements) * element_bytes * self.window_fill(context)
         return np.asarray(per_token * context + windows + self.state_bytes)
 
+    def private_bytes(self, context: FloatLike, shared: FloatLike, element_bytes: FloatLike) -> FloatArray:
+        """Return the bytes of a sequence whose first `shared` tokens lie in a copy that all sequences read.
+
+        Blocks of the layers that keep every token are shared; windows and recurrent state are the sequence's own.
+        """
+        per_token = np.asarray(self.token_elements) * element_bytes + self.index_bytes
+        return np.asarray(self.stored_bytes(context, element_bytes) - per_token * shared)
+
+    def copy_bytes(self, shared: FloatLike, element_bytes: FloatLike) -> FloatArray:
+        """Return the bytes of that copy, with windows and state to go on from; 0 where nothing is shared."""
+        return np.where(np.asarray(shared) > 0.0, self.stored_bytes(shared, element_bytes), 0.0)
+
     def read_bytes(self, context: FloatLike, element_bytes: FloatLike, read_frac: FloatLike) -> FloatArray:
         """Return the bytes of keys, values and index that one decoded token reads, without recurrent state.
 

@@ -22,18 +22,27 @@ _FLOPS_PER_PARAM = 2.0
 
 @dataclass(frozen=True)
 class Work:
-    """Time of a piece of work on one rank, with the bytes it moves and the FLOPs it does."""
+    """Time of a piece of work on one rank, with the bytes it moves and the FLOPs it does.
+
+    `link_s` is how long the activations that ranks exchange would take at the peak of the scale-up link.
+    """
 
     time_s: FloatArray
     bytes: FloatArray
     flops: FloatArray
+    link_s: FloatLike = 0.0
 
     def __add__(self, other: Work) -> Work:
-        return Work(self.time_s + other.time_s, self.bytes + other.bytes, self.flops + other.flops)
+        return Work(
+            self.time_s + other.time_s,
+            self.bytes + other.bytes,
+            self.flops + other.flops,
+            np.asarray(self.link_s) + other.link_s,
+        )
 
     def times(self, count: FloatLike) -> Work:
         """Return the work of several such passes."""
-        return Work(self.time_s * count, self.bytes * count, self.flops * count)
+        return Work(self.time_s * count, self.bytes * count, self.flops * count, np.asarray(self.link_s) * count)
 
     def mixed_with(self, other: Work, share: FloatLike) -> Work:
         """Return the mean of passes of which `share` are the other."""
@@ -42,6 +51,7 @@ class Work:
             (1.0 - of) * self.time_s + of * other.time_s,
             (1.0 - of) * self.bytes + of * other.bytes,
             (1.0 - of) * self.flops + of * other.flops,
+            (1.0 - of) * self.link_s + of * other.link_s,
         )
 
 

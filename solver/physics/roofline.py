@@ -145,4 +145,5 @@ def prefill_work(
 
 def _exchanged(work: Work, model: Architecture, rank: Rank, tokens: FloatLike, k: TimeCoefficients) -> Work:
     """Return the work with the exchange of its tokens."""
-    return Work(work.time_s + exchange_s(model, rank, tokens, k), work.bytes, work.flops)
+    time_s = exchange_s(model, rank, tokens, k)
+    return work + Work(time_s, np.zeros_like(time_s), np.zeros_like(time_s), time_s * k.link_frac)

@@ -9,11 +9,12 @@ import csv
 import os
 from functools import cache
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
 import pytest
-from operating_points import shipped
+from operating_points import points, shipped
 
 from solver.calibrate import HEADER, Fit, calibrate, main
 from solver.errors import InputError
@@ -23,10 +24,12 @@ from solver.fitting.power import capped_times
 from solver.fitting.prior import read_priors
 from solver.fitting.profiles import read_profiles
 from solver.fitting.robust import equal_weights, errors, fit, folds
-from solver.fitting.scores import PUBLIC, ordered_share
-from solver.fitting.serving import TABLE, read_runs
+from solver.fitting.scatter import plots
+from solver.fitting.scores import PUBLIC, oracle_errors, ordered_share
+from solver.fitting.serving import TABLE, Runs, read_runs
 from solver.fitting.table import KEPT_GROUPS
 from solver.fitting.times import EFFECTIVE, weights_of
+from solver.fitting.validation import tables
 from solver.parts import Accelerator, Model
 from solver.performance import Calibration, evaluate
 
@@ -280,3 +283,56 @@ def test_the_command_writes_a_table_and_prints_its_errors(capsys: pytest.Capture
     assert written[0] == written[1]
     printed = capsys.readouterr().out
     assert "tpot_left_out" in printed and "median / mean / p90" in printed
+
+
+def served_runs(accelerators: list[str], tpot_s: list[float]) -> Runs:
+    """Return runs of one model in one shape on several accelerators."""
+    grid = points(batch=[8] * len(tpot_s), osl=100)
+    same = np.full(len(tpot_s), "x")
+    times = np.array(tpot_s)
+    return Runs(
+        points=grid, tpot_s=times, ttft_s=times, tokens_per_s=8 / times, family=same, model=same, engine=same,
+        accelerator=np.array(accelerators), longest_prompt=1000.0, quiet=np.zeros(len(times), dtype=np.bool_),
+        oracle_tpot_s=2 * times, oracle_ttft_s=times * np.nan, oracle_tokens_per_s=times * np.nan, precision=same,
+        protocol=np.full(len(times), PUBLIC),
+    )  # fmt: skip
+
+
+def test_pairs_of_accelerators_by_hand() -> None:
+    """Of a, b, c at 10, 20 and 20.5 ms two pairs are over 10% apart; swapping a and b gets one of them wrong.
+
+    Two runs on a count as their median.
+    """
+    runs = served_runs(["a", "b", "c", "a"], [0.010, 0.020, 0.0205, 0.010])
+    assert ordered_share(runs, np.array([1.0, 2.0, 2.0, 1.0])) == (1.0, 2)
+    assert ordered_share(runs, np.array([2.5, 2.0, 3.0, 2.5])) == (0.5, 2)
+    assert ordered_share(runs, np.array([1.0, 2.0, 3.0, 9.0])) == (0.0, 2)
+
+
+def test_the_other_estimator_is_judged_where_it_answered() -> None:
+    """Twice the measured time is an error of 100%; what it did not answer has no error."""
+    found = oracle_errors(served_runs(["a", "b"], [0.01, 0.02]))
+    assert found["tpot"].median == pytest.approx(1.0) and found["tpot_public"].points == 2
+    assert "ttft_quiet" not in found and "throughput" not in found
+
+
+@needs_data
+def test_tables_and_plots_show_every_run() -> None:
+    """Each accelerator, engine and model has its line; each served run has its dot, first tokens theirs."""
+    found = refit().served
+    text = tables(found)
+    for labels in (found.runs.accelerator, found.runs.engine, found.runs.model):
+        for name in np.unique(labels):
+            assert any(line.startswith(f"{name} ") for line in text.splitlines()), name
+    drawing = ElementTree.fromstring(plots(found))
+    assert len(drawing.findall(".//{*}circle")) == 2 * 1287 + 187
+
+
+@needs_data
+def test_profiles_are_read_as_prompts_and_steps() -> None:
+    """Uncapped Splitwise rows twice, DistServe's lines at their points; engines of their day are setups."""
+    found = read_profiles(DATA, Library.from_catalog(shipped()))
+    assert found is not None
+    assert int((found.source == "splitwise").sum()) == 228 and int(found.prompt.sum()) == 114 + 72
+    assert set(np.unique(found.setup)) == {"distserve", "vllm2023"}
+    assert (found.time_s > 0).all() and (found.points.chunk >= found.points.batch * found.points.isl_new).all()

@@ -721,7 +721,9 @@ def moved_without_writing(d: Plain) -> None:
 
 @plant("site", "reads from the share of the replicas that load it")
 def own_memory_slower_than_said(d: Plain) -> None:
-    item = placed(d, kind="parked", tier=lambda name: name in ("ddr", "lpddr"), read_bytes_per_s=lambda speed: speed > 0)
+    item = placed(
+        d, kind="parked", tier=lambda name: name in ("ddr", "lpddr"), read_bytes_per_s=lambda speed: speed > 0
+    )
     row(d, "platforms", pool(d, pool_id=item["pool_id"])["platform"])["host_mem_bw_gb_s"] = 1e-3
 
 

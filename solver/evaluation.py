@@ -5,7 +5,8 @@ Everything is vectorised: there is no loop over points, only over the handful of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,60 +14,105 @@ import numpy as np
 from solver.errors import InputError, Problem
 from solver.parts import Accelerator, Part, Precision
 from solver.physics.arrays import BoolArray, FloatArray, IntArray
-from solver.physics.calibration import Calibration
+from solver.physics.calibration import Calibration, generation
+from solver.physics.coefficients import TimeCoefficients
 from solver.physics.energy import board_power_w, capped_rate
 from solver.physics.kv import kv_shard
-from solver.physics.overhead import decode_step_s, interference_s, layer_overhead_s
-from solver.physics.roofline import Rank, Work, decode_work, prefill_work, weight_bytes
+from solver.physics.overhead import decode_overhead_s, first_token_wait_s, launches_s
+from solver.physics.rank import Rank, weight_bytes
+from solver.physics.roofline import Prompt, Reads, Steps, Work, prefill_work, step_work
 from solver.physics.transformer import Architecture, architecture
 from solver.points import EVIDENCE, ROLE_DECODE, ROLE_MIXED, ROLE_PREFILL, Performance, Points
 
 
 @dataclass(frozen=True)
-class Rooflines:
-    """The part of a prediction that no fitted time coefficient touches; calibration fits on it.
+class Layout:
+    """Points as ranks and pieces of work: all that times depend on and no coefficient touches.
 
     Attributes
     ----------
     model, rank : Architecture, Rank
         One entry a point.
-    decode : Work
-        A decode step of one microbatch.
-    prefill : Work
-        `prompts` prompts on each attention-data group, in `passes` passes.
     micro : array
         Requests in a microbatch: the batch over the pipeline stages, at least 1.
+    begun : array
+        Prompts begun in a step on each attention-data group; 0 where prefill happens elsewhere.
+    reads, prompt : Reads, Prompt
+        What a request attends to, and what is prefilled for it.
     prompts, passes : array
         Prompts packed on each group, and passes they take.
     """
 
     model: Architecture
     rank: Rank
-    decode: Work
-    prefill: Work
     micro: FloatArray
+    begun: FloatArray
+    reads: Reads
+    prompt: Prompt
     prompts: FloatArray
     passes: FloatArray
 
 
-def rooflines(
-    points: Points, experts_effective: float, gamma_prefill: float = 0.0, gamma_decode: float = 0.0
-) -> Rooflines:
-    """Return the roofline times, bytes and FLOPs per rank of every point."""
-    model = architecture(points.models).take(points.model)
-    rank = _rank(points, experts_effective, gamma_prefill, gamma_decode)
+@dataclass(frozen=True)
+class Clock:
+    """Times of all points with the work behind them.
+
+    Attributes
+    ----------
+    steps : Steps
+        Decode steps of one microbatch, without overhead.
+    prefill : Work
+        The packed prompts, without overhead.
+    step_s, tpot_s, prefill_s, first_token_s : array
+        As in `Performance`, whatever the role.
+    """
+
+    steps: Steps
+    prefill: Work
+    step_s: FloatArray
+    tpot_s: FloatArray
+    prefill_s: FloatArray
+    first_token_s: FloatArray
+
+
+def layout(points: Points, gamma_prefill: float = 0.0, gamma_decode: float = 0.0) -> Layout:
+    """Return the points as ranks and work, power caps applied to rates and bandwidth."""
     new = np.maximum(points.isl_new, 1.0)
     prompts = np.where(points.role == ROLE_PREFILL, np.maximum(points.batch, 1.0), 1.0)
-    passes = np.ceil(prompts * new / points.chunk)
     micro = np.maximum(1.0, points.batch / points.pp)
-    return Rooflines(
-        model=model,
-        rank=rank,
-        decode=decode_work(model, rank, micro, points.context, points.kv_read_frac),
-        prefill=prefill_work(model, rank, prompts, new, points.cached, passes),
+    return Layout(
+        model=architecture(points.models).take(points.model),
+        rank=_rank(points, gamma_prefill, gamma_decode),
         micro=micro,
+        begun=np.where(points.role == ROLE_MIXED, micro / (points.dp * points.osl), 0.0),
+        reads=Reads(points.context, points.kv_read_frac),
+        prompt=Prompt(new, points.cached, points.chunk),
         prompts=prompts,
-        passes=passes,
+        passes=np.ceil(prompts * new / points.chunk),
+    )
+
+
+def clock(at: Layout, k: TimeCoefficients) -> Clock:
+    """Return the times of all points.
+
+    ``tpot = overhead + mean step + launch_share launches prefilling``: the passes that carry prompts are
+    launched kernel by kernel. ``prefill = work + launch_share launches passes``, and the first token of the
+    prompt waits for the hidden launches, for the host, and on a replica that decodes for one step.
+    """
+    model, rank = at.model, at.rank
+    steps = step_work(model, rank, at.micro, at.reads, at.begun, at.prompt, k)
+    prefill = prefill_work(model, rank, at.prompts, at.prompt, at.passes, k)
+    overhead = decode_overhead_s(model, rank, np.maximum(1.0, at.micro / rank.dp), k)
+    launch = launches_s(model, rank, k)
+    step = overhead + steps.pure.time_s
+    busy = prefill.time_s + k.launch_share * launch * at.passes
+    return Clock(
+        steps=steps,
+        prefill=prefill,
+        step_s=step,
+        tpot_s=overhead + steps.mean.time_s + k.launch_share * launch * steps.prefilling,
+        prefill_s=busy,
+        first_token_s=busy + first_token_wait_s(model, launch * at.passes, k),
     )
 
 
@@ -81,43 +127,34 @@ def evaluate(points: Points, calibration: Calibration) -> Performance:
     InputError
         If a model lacks what its times depend on.
     """
-    fit, prefill_role = calibration, points.role == ROLE_PREFILL
-    roof = rooflines(points, fit.experts_effective_frac, fit.gamma_prefill, fit.gamma_decode)
-    overhead = layer_overhead_s(
-        roof.model.layers,
-        points.tp * points.dp,
-        (points.dp > 1) & (roof.model.is_moe > 0.0),
-        fit.per_layer_s,
-        fit.per_doubling_s,
-        fit.per_dispatch_s,
+    fit, alone, apart = calibration, points.role == ROLE_PREFILL, points.role == ROLE_DECODE
+    at = layout(points, fit.gamma_prefill, fit.gamma_decode)
+    overhead = fit.times.overhead * _by_part(points, fit.overheads)
+    times = clock(at, dataclasses.replace(fit.times, overhead=overhead))
+    rate = np.where(
+        alone,
+        at.prompts * points.dp * points.pp / times.prefill_s,
+        points.batch / (points.osl * times.tpot_s),
     )
-    local = roof.micro / points.dp
-    requests = np.maximum(1.0, local)
-    step = decode_step_s(
-        overhead, requests, roof.model.layers, fit.per_request_s, roof.decode.time_s, fit.decode_factor
-    )
-    prefill = overhead * roof.passes + fit.prefill_factor * roof.prefill.time_s
-    lanes = points.dp * points.pp
-    mixed = points.role == ROLE_MIXED
-    prefilling = np.where(mixed, local, 0.0)
-    tpot = step + interference_s(fit.prefill_factor * roof.prefill.time_s, prefilling, points.osl)
-    pass_share = points.isl_new / points.chunk
-    busiest = lanes / (overhead * pass_share + fit.prefill_factor * roof.prefill.time_s)
-    decoded = points.batch / (points.osl * tpot)
-    served = np.where(mixed, np.minimum(decoded, busiest), decoded)
-    rate = np.where(prefill_role, roof.prompts * lanes / prefill, served)
-    nan = np.full(len(step), np.nan)
+    nan = np.full(len(rate), np.nan)
+    first = times.first_token_s + np.where(alone, 0.0, times.step_s)
     return Performance(
-        decode_step_s=np.where(prefill_role, nan, step),
-        prefill_s=prefill,
-        tpot_s=np.where(prefill_role, nan, tpot),
+        decode_step_s=np.where(alone, nan, times.step_s),
+        prefill_s=times.prefill_s,
+        first_token_s=np.where(apart, nan, first),
+        tpot_s=np.where(alone, nan, times.tpot_s),
         requests_per_s=rate,
-        power_busy_w=_power(points, roof, np.where(prefill_role, prefill, tpot), fit),
+        power_busy_w=_power(points, at, times, np.where(alone, times.prefill_s, times.tpot_s), fit),
         power_idle_w=points.count * _gather(points.accelerators, points.accelerator, "idle_w"),
-        link_busy_frac=np.where(prefill_role, roof.prefill.exchange_s / prefill, roof.decode.exchange_s / step),
+        link_busy_frac=np.where(alone, times.prefill.link_s / times.prefill_s, times.steps.mean.link_s / times.tpot_s),
         evidence=_evidence(points, calibration),
-        **_memory(points, roof, calibration),
+        **_memory(points, at, calibration),
     )
+
+
+def _by_part(points: Points, factors: Mapping[str, float]) -> FloatArray:
+    """Return the factor of the generation of each point's accelerator, 1 for those without one."""
+    return np.array([factors.get(generation(part), 1.0) for part in points.accelerators])[points.accelerator]
 
 
 def _gather(parts: Sequence[Part], index: IntArray, name: str) -> FloatArray:
@@ -129,26 +166,22 @@ def _gather(parts: Sequence[Part], index: IntArray, name: str) -> FloatArray:
     return np.array([getattr(part, name) for part in parts], dtype=np.float64)[index]
 
 
-def _rank(points: Points, experts_effective: float, gamma_prefill: float, gamma_decode: float) -> Rank:
+def _rank(points: Points, gamma_prefill: float, gamma_decode: float) -> Rank:
     """Return what one rank of each point computes and reads with, under its power cap."""
-
-    def rate(precision: IntArray) -> FloatArray:
-        table = [[_native_rate(acc, fmt) for fmt in points.precisions] for acc in points.accelerators]
-        peak = np.array(table, dtype=np.float64)[points.accelerator, precision]
-        return capped_rate(peak, points.power_cap, gamma_prefill)
-
+    native = [[_native_rate(acc, fmt) for fmt in points.precisions] for acc in points.accelerators]
+    peak = np.array(native, dtype=np.float64)[points.accelerator, points.weight_precision]
+    wide = _gather(points.accelerators, points.accelerator, "bf16_dense_flop_per_s")
     bandwidth = _gather(points.accelerators, points.accelerator, "mem_bw_bytes_per_s")
     return Rank(
         bandwidth=capped_rate(bandwidth, points.power_cap, gamma_decode),
-        weight_rate=rate(points.weight_precision),
-        attention_rate=rate(points.kv_precision),
+        weight_rate=capped_rate(peak, points.power_cap, gamma_prefill),
+        wide_rate=capped_rate(wide, points.power_cap, gamma_prefill),
         weight_bytes=_gather(points.precisions, points.weight_precision, "weight_bytes_per_param"),
         kv_bytes=_gather(points.precisions, points.kv_precision, "kv_bytes_per_element"),
         link=_gather(points.accelerators, points.accelerator, "scaleup_bytes_per_s"),
         tp=points.tp.astype(np.float64),
         dp=points.dp.astype(np.float64),
         ep=points.ep.astype(np.float64),
-        experts_effective=experts_effective,
     )
 
 
@@ -161,61 +194,55 @@ def _native_rate(accelerator: Accelerator, precision: Precision) -> float:
     return float(accelerator.bf16_dense_flop_per_s)
 
 
-def busy_use(points: Points, calibration: Calibration, time_s: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the share of memory bandwidth and of the compute rate in use while a point is busy.
+def busy_use(points: Points, at: Layout, times: Clock, time_s: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the share of memory bandwidth and of the compute rate in use while a point is busy, uncapped.
 
     Parameters
     ----------
     points : Points
         N points.
-    calibration : Calibration
-        Its effective experts and cap exponents.
+    at, times : Layout, Clock
+        Theirs.
     time_s : array (N,)
         Time of one prefill for the prefill role, of one output token for the others.
     """
-    fit = calibration
-    roof = rooflines(points, fit.experts_effective_frac, fit.gamma_prefill, fit.gamma_decode)
-    return _use(points, roof, time_s)
-
-
-def _use(points: Points, roof: Rooflines, time_s: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return bytes/s over peak bandwidth and FLOP/s over the peak rate, uncapped, while busy."""
-    prefilling = points.role == ROLE_PREFILL
-    per_step = np.where(points.role == ROLE_MIXED, roof.micro / (points.dp * points.osl), 0.0)
-    moved = np.where(prefilling, roof.prefill.bytes, roof.decode.bytes + per_step * roof.prefill.bytes)
-    flops = np.where(prefilling, roof.prefill.flops, roof.decode.flops + per_step * roof.prefill.flops)
-    stages = np.where(prefilling, 1.0, np.minimum(1.0, points.batch / points.pp))
-    peak = _rank(points, 1.0, 0.0, 0.0)
+    alone = points.role == ROLE_PREFILL
+    moved = np.where(alone, times.prefill.bytes, times.steps.mean.bytes)
+    flops = np.where(alone, times.prefill.flops, times.steps.mean.flops)
+    stages = np.where(alone, 1.0, np.minimum(1.0, points.batch / points.pp))
+    peak = _rank(points, 0.0, 0.0)
     return stages * moved / (time_s * peak.bandwidth), stages * flops / (time_s * peak.weight_rate)
 
 
-def _power(points: Points, roof: Rooflines, time_s: FloatArray, fit: Calibration) -> FloatArray:
+def _power(points: Points, at: Layout, times: Clock, time_s: FloatArray, fit: Calibration) -> FloatArray:
     """Return the power of all boards while busy: bytes and FLOPs over the real time they take."""
+    activity = _by_part(points, fit.activities)
+    shares = (fit.power_floor * activity, fit.power_memory * activity, fit.power_compute * activity)
     board = board_power_w(
         _gather(points.accelerators, points.accelerator, "idle_w"),
         _gather(points.accelerators, points.accelerator, "tdp_w"),
-        *_use(points, roof, time_s),
-        (fit.power_floor, fit.power_memory, fit.power_compute),
+        *busy_use(points, at, times, time_s),
+        (*shares, fit.power_compute_exponent),
         points.power_cap,
     )
     return np.asarray(points.count * board)
 
 
-def _memory(points: Points, roof: Rooflines, fit: Calibration) -> dict[str, FloatArray]:
+def _memory(points: Points, at: Layout, fit: Calibration) -> dict[str, FloatArray]:
     """Return the byte fields of `Performance`."""
-    kv, width = roof.model.kv, roof.rank.kv_bytes
+    kv, width = at.model.kv, at.rank.kv_bytes
     prefilling = points.role == ROLE_PREFILL
     prompt = points.isl_new + points.cached
-    copies = kv_shard(points.tp, roof.model.kv_heads) * points.tp
+    copies = kv_shard(points.tp, at.model.kv_heads) * points.tp
     held = np.where(prefilling, prompt, points.context)
     growing = kv.private_bytes(held, points.shared, width) - kv.state_bytes
     shared = kv.copy_bytes(points.shared, width) * copies * points.dp * (1.0 + fit.kv_paging_frac)
-    weights = weight_bytes(roof.model, roof.rank) / points.pp
-    chunk = np.where(points.role == ROLE_DECODE, 0.0, np.minimum(points.chunk, roof.prompts * points.isl_new))
-    tokens = chunk + np.where(prefilling, 0.0, roof.micro / points.dp)
+    weights = weight_bytes(at.model, at.rank) / points.pp
+    chunk = np.where(points.role == ROLE_DECODE, 0.0, np.minimum(points.chunk, at.prompts * points.isl_new))
+    tokens = chunk + np.where(prefilling, 0.0, at.micro / points.dp)
     hbm = np.array([accelerator.hbm_bytes for accelerator in points.accelerators])[points.accelerator]
     spare = hbm * fit.hbm_usable_frac - fit.graph_buffers_bytes
-    activations = tokens * roof.model.hidden * fit.activation_bytes_per_value
+    activations = tokens * at.model.hidden * fit.activation_bytes_per_value
     read = kv.read_bytes(points.context, width, points.kv_read_frac) * copies + 2.0 * kv.state_bytes
     return {
         "weight_bytes": weights,

@@ -6,12 +6,15 @@ table of points and single points can never differ.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from solver.errors import InputError, Problem, closest
+from solver.estimators import aiconfigurator
+from solver.estimators.protocol import Estimate, Question
 from solver.evaluation import evaluate
 from solver.parts import Accelerator, Model, PartT, Precision
 from solver.physics.calibration import Calibration
@@ -41,8 +44,8 @@ __all__ = [
     "predict",
 ]
 
-ESTIMATORS = ("roofline",)
-"""Ways to estimate times."""
+ESTIMATORS = ("roofline", aiconfigurator.NAME)
+"""Ways to estimate times: the project's own, and an installed package."""
 
 _CHUNK_TOKENS = 8192
 """Tokens of a prefill pass unless told otherwise: what the calibrated runs were served with."""
@@ -62,13 +65,13 @@ class Parts(Protocol):
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one replica does at one operating point; low and high span 80% of the errors on unseen families.
+    """What one replica does at one operating point; low and high span 80% of the errors in its regime of evidence.
 
     Attributes
     ----------
     ttft_s : float
-        Time to the first token of an unloaded replica: prefill, and one step where the replica also decodes;
-        nan for decode, where prefill happens elsewhere. Low is the prediction itself: queues only add to it.
+        Time to the first token of an unloaded replica: prefill, the host, and one step where the replica also
+        decodes; nan for decode, where prefill happens elsewhere.
     tpot_s : float
         Time per output token; nan for prefill.
     output_tokens_per_s, input_tokens_per_s, requests_per_s : float
@@ -76,7 +79,8 @@ class Prediction:
     power_w : float
         Board power of the whole replica.
     evidence : str
-        A word of `EVIDENCE`.
+        A word of `EVIDENCE`; of `solver.estimators.protocol.TAGS` where another estimator gave the times, which
+        then have no range.
     kv_free_bytes, kv_bytes_per_request, weight_bytes : float
         Local memory left for KV on the replica, KV of a request, weights per accelerator.
     fits : bool
@@ -153,8 +157,8 @@ def predict(
         Serving engine; None for the common fit.
     power_cap, kv_read_frac : float
         Share of rated power, share of the context's keys read each step; in (0, 1].
-    estimator : {"roofline"}
-        Way to estimate times.
+    estimator : {"roofline", "aiconfigurator"}
+        Way to estimate times; power and memory are the project's own in any case.
     context : float, optional
         Mean context while decoding; by default ``isl + osl / 2``.
     chunk : float
@@ -195,7 +199,31 @@ def predict(
     }
     points = make_points((spec,), (part,), formats, **numbers)
     fit = calibration.for_engine(engine)
-    return _prediction(points, evaluate(points, fit), fit)
+    found = _prediction(points, evaluate(points, fit), fit)
+    if estimator == ESTIMATORS[0]:
+        return found
+    question = Question(
+        model_source=spec.source, accelerator=part.id, weight_bytes=formats[weight].weight_bytes_per_param,
+        kv_bytes=formats[kv].kv_bytes_per_element, role=role, tp=ranks, pp=pp, dp=dp, ep=ep, batch=batch, isl=isl,
+        osl=osl, cached=cached, engine=engine or "", is_moe=bool(spec.n_experts),
+    )  # fmt: skip
+    return _restated(found, question, aiconfigurator.AiConfigurator().estimate(question))
+
+
+def _restated(found: Prediction, question: Question, answer: Estimate) -> Prediction:
+    """Return a prediction with the times and rates of another estimator."""
+    if question.role == "prefill":
+        rate = question.batch * question.dp * question.pp / answer.first_token_s
+    else:
+        rate = question.batch / (question.osl * answer.tpot_s)
+    values = {
+        "ttft_s": answer.first_token_s,
+        "tpot_s": answer.tpot_s,
+        "output_tokens_per_s": 0.0 if question.role == "prefill" else rate * question.osl,
+        "input_tokens_per_s": 0.0 if question.role == "decode" else rate * (question.isl - question.cached),
+    }
+    ranges = {f"{name}{end}": value for name, value in values.items() for end in ("", "_low", "_high")}
+    return dataclasses.replace(found, **ranges, requests_per_s=rate, evidence=answer.tag)  # type: ignore[arg-type]
 
 
 def default_kv_precision(precisions: tuple[Precision, ...], weight: int) -> int:
@@ -213,28 +241,29 @@ def _prediction(points: Points, performance: Performance, fit: Calibration) -> P
     """Return the record of the first point, with its spread."""
     value = {name: array[0].item() for name, array in vars(performance).items()}
     role = int(points.role[0])
-    step = 0.0 if role == ROLE_PREFILL else value["decode_step_s"]
-    ttft = float("nan") if role == ROLE_DECODE else value["prefill_s"] + step
+    ttft = value["first_token_s"]
     rate, osl, new = value["requests_per_s"], float(points.osl[0]), float(points.isl_new[0])
     output = 0.0 if role == ROLE_PREFILL else rate * osl
     taken = 0.0 if role == ROLE_DECODE else rate * new
     held = value["kv_bytes_per_request"] * (float(points.batch[0]) if role != ROLE_PREFILL else 1.0)
-    spread = {
-        "ttft_s": (ttft, fit.ttft_error_low, fit.ttft_error_high),
-        "tpot_s": (value["tpot_s"], fit.tpot_error_low, fit.tpot_error_high),
-        "output_tokens_per_s": (output, fit.throughput_error_low, fit.throughput_error_high),
-        "input_tokens_per_s": (taken, fit.throughput_error_low, fit.throughput_error_high),
-        "power_w": (value["power_busy_w"], fit.power_error_low, fit.power_error_high),
+    evidence = EVIDENCE[value["evidence"]]
+    central = {
+        "ttft_s": ("ttft", ttft),
+        "tpot_s": ("tpot", value["tpot_s"]),
+        "output_tokens_per_s": ("throughput", output),
+        "input_tokens_per_s": ("throughput", taken),
+        "power_w": ("power", value["power_busy_w"]),
     }
     ranges: dict[str, float] = {}
-    for name, (central, least, greatest) in spread.items():
-        ranges[name] = central
-        ranges[f"{name}_low"] = central / max(1.0, greatest)
-        ranges[f"{name}_high"] = central / min(1.0, least)
+    for name, (subject, number) in central.items():
+        least, greatest = fit.spread(subject, evidence)
+        ranges[name] = number
+        ranges[f"{name}_low"] = number / max(1.0, greatest)
+        ranges[f"{name}_high"] = number / min(1.0, least)
     return Prediction(
         **ranges,
         requests_per_s=rate,
-        evidence=EVIDENCE[value["evidence"]],
+        evidence=evidence,
         kv_free_bytes=value["kv_free_bytes"],
         kv_bytes_per_request=value["kv_bytes_per_request"],
         weight_bytes=value["weight_bytes"],

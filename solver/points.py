@@ -88,12 +88,15 @@ class Performance:
     decode_step_s : array
         Pure decode step at `batch`; nan for prefill.
     prefill_s : array
-        Time to prefill one request (one pack of requests for prefill), while each attention-data group and
-        each pipeline stage works on another.
+        Time that prefilling one request (one pack of requests for prefill) keeps the replica busy, while each
+        attention-data group and each pipeline stage works on another.
+    first_token_s : array
+        From the arrival of one request at an unloaded replica to its first token: its prefill, what goes on
+        beside it on the host, and one step where the replica also decodes; nan for decode.
     tpot_s : array
         Time per output token: the decode step, in mixed replicas with its share of prefill; nan for prefill.
     requests_per_s : array
-        At full load: ``batch / (osl * tpot)``, in mixed replicas at most what prefill allows; for prefill
+        At full load: ``batch / (osl * tpot)``; for prefill
         ``batch * dp * pp / prefill_s``.
     power_busy_w, power_idle_w : array
         Board power of all accelerators, while busy and idle.
@@ -116,6 +119,7 @@ class Performance:
 
     decode_step_s: FloatArray
     prefill_s: FloatArray
+    first_token_s: FloatArray
     tpot_s: FloatArray
     requests_per_s: FloatArray
     power_busy_w: FloatArray

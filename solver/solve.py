@@ -179,7 +179,7 @@ def solve_prepared(
     if settled.ready is None:
         thin = [f"{name}, {role}: only {width} share a router" for (name, role), width in scenario.widths.items()]
         return unbuilt(scenario, candidates, INFEASIBLE, unserved_classes(data) + thin)
-    seconds = {"candidates_s": settled.candidates_s}
+    seconds = {"queues_s": settled.begun_s, "candidates_s": settled.candidates_s}
     solved = optimise(data, clock, settled.ready, bound, early_check(settled.ready, clock))
     if solved.found.values is None:
         if solved.found.status == NO_POINT:

@@ -82,14 +82,15 @@ class Settled:
         None where a class that must be served cannot be.
     relaxations : int
         How many it took.
-    candidates_s : float
-        Seconds it took to make these columns.
+    begun_s, candidates_s : float
+        When the clock began to make these columns, and how long that took.
     """
 
     data: ModelData
     candidates: CandidateSet
     ready: Ready | None
     relaxations: int
+    begun_s: float
     candidates_s: float
 
 
@@ -181,14 +182,14 @@ def settle_widths(scenario: Scenario, make: Make, clock: Clock) -> Settled:
         took = clock.elapsed_s - begun
         clock.report("candidates", None, None, None)
         if unserved_classes(data):
-            return Settled(data, candidates, None, relaxations, took)
+            return Settled(data, candidates, None, relaxations, begun, took)
         ready = relaxed_model(data, clock)
         relaxations += 1
         few: dict[Queue, int] = {}
         if ready.relaxed.values is not None and not clock.stop():
             few = too_wide(data, Layout.of(data, ready.model, ready.program).replicas, ready.relaxed.values)
         if not few:
-            return Settled(data, candidates, ready, relaxations, took)
+            return Settled(data, candidates, ready, relaxations, begun, took)
         scenario = narrowed(data.scenario, few)
 
 

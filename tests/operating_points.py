@@ -12,6 +12,7 @@ from typing import Any
 from solver.catalog import Catalog, load_catalog
 from solver.parts import Accelerator, Model, Precision
 from solver.performance import ROLE_MIXED, Calibration, Points
+from solver.physics.coefficients import TimeCoefficients
 from solver.points import make_points
 
 DENSE = Model(
@@ -46,15 +47,24 @@ SIXTEEN = Precision("sixteen", "test", "estimate", 2.0, 2.0, ("bf16",), quality_
 EIGHT = Precision("eight", "test", "estimate", 1.0, 1.0, ("fp8", "bf16"), quality_gate=False)
 FOUR = Precision("four", "test", "estimate", 0.5, 0.5, ("fp4", "bf16"), quality_gate=True)
 
+PLAIN = TimeCoefficients(
+    kernel_s=0.0, latent_kernels=0.0, linear_kernels=0.0, expert_kernels=0.0, quantising_kernels=0.0,
+    collective_s=0.0, collective_doubling_s=0.0, dispatch_doubling_s=0.0, host_step_s=0.0, host_request_s=0.0,
+    dense_bandwidth_frac=1.0, expert_bandwidth_frac=1.0, kv_bandwidth_frac=1.0, decode_flop_frac=1.0,
+    decode_attention_frac=1.0, prefill_flop_frac=1.0, expert_prefill_frac=1.0, prefill_attention_frac=1.0,
+    link_frac=1.0, experts_effective_frac=1.0, launch_s=0.0, launch_share=0.0, expert_first_token_s=0.0,
+    first_token_s=0.0,
+)  # fmt: skip
+"""No overheads, and all of every peak."""
+
 ROOFLINE_ONLY = Calibration(
-    per_layer_s=0.0, per_doubling_s=0.0, per_request_s=0.0, per_dispatch_s=0.0, decode_factor=1.0,
-    prefill_factor=1.0, experts_effective_frac=1.0, power_floor=0.2, power_memory=0.5, power_compute=1.0,
+    times=PLAIN, power_floor=0.2, power_memory=0.5, power_compute=1.0, power_compute_exponent=0.5,
     gamma_prefill=1.0, gamma_decode=0.0, hbm_usable_frac=0.9, graph_buffers_bytes=5e9,
     activation_bytes_per_value=20.0, kv_paging_frac=0.0, tpot_error_low=0.8, tpot_error_high=1.25,
     ttft_error_low=0.5, ttft_error_high=0.9,
     throughput_error_low=0.8, throughput_error_high=1.25, power_error_low=0.9, power_error_high=1.1,
     evidence_isl=8192.0, evidence_count=8.0, evidence_batch=512.0, families=frozenset({"Test"}),
-    accelerators=frozenset({"part"}), engines={},
+    accelerators=frozenset({"part"}), engines={}, overheads={}, activities={}, spreads={},
 )  # fmt: skip
 """No overheads and no efficiencies: times are rooflines and can be checked by hand."""
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
+from operating_points import DENSE, LATENT, MOE, PLAIN, points
 
+from solver.evaluation import layout
 from solver.physics.energy import board_power_w, capped_rate
-from solver.physics.overhead import decode_step_s, interference_s, layer_overhead_s
+from solver.physics.overhead import decode_overhead_s, first_token_wait_s, kernels, launches_s
 
-COEFFICIENTS = (0.3, 0.4, 1.0)
+COEFFICIENTS = (0.3, 0.4, 1.0, 0.5)
 
 
 def test_power_by_hand_and_clipped() -> None:
-    """100 + 900 x (0.3 + 0.4 x 0.5) = 550 W; full use saturates at the rating; a cap clips."""
+    """100 + 900 x (0.3 + 0.4 x 0.5) = 550 W; full use saturates at the rating; a cap clips.
+
+    A compute use of 0.04 counts by its root: 100 + 900 x (0.3 + 0.2).
+    """
+    assert board_power_w(100.0, 1000.0, 0.0, 0.04, COEFFICIENTS) == pytest.approx(550.0)
     assert board_power_w(100.0, 1000.0, 0.5, 0.0, COEFFICIENTS) == pytest.approx(550.0)
     assert board_power_w(100.0, 1000.0, 1.0, 0.9, COEFFICIENTS) == pytest.approx(1000.0)
     assert board_power_w(100.0, 1000.0, 1.0, 0.9, COEFFICIENTS, 0.7) == pytest.approx(700.0)
@@ -26,9 +34,46 @@ def test_a_cap_slows_by_a_power_of_itself() -> None:
     assert capped_rate(1e15, 0.7, 0.0) == 1e15
 
 
+COUNTED = dataclasses.replace(
+    PLAIN, kernel_s=3e-6, latent_kernels=4.0, expert_kernels=6.0, linear_kernels=2.0, quantising_kernels=2.0,
+    collective_s=5e-6, collective_doubling_s=1e-6, dispatch_doubling_s=8e-6, host_step_s=1e-3, host_request_s=1e-5,
+    launch_s=2e-5, launch_share=0.25, expert_first_token_s=1e-3, first_token_s=0.02,
+)  # fmt: skip
+
+
+def test_kernels_are_counted_by_layer_kind() -> None:
+    """Ten layers: 6 + 4 kernels each; 4 more with a latent, 6 more with experts, 2 more in 8 bits.
+
+    Two of ten layers with attention and eight linear ones: 10 x 4 + 2 x 6 + 8 x 8.
+    """
+    linear = dataclasses.replace(DENSE, id="linear", n_attention_layers=2, linear_layers=8)
+    grid = points(DENSE, LATENT, MOE, linear, model=[0, 1, 2, 3, 0], weight_precision=[0, 0, 0, 0, 1])
+    at = layout(grid)
+    assert kernels(at.model, at.rank, COUNTED).tolist() == pytest.approx([100, 140, 160, 116, 120])
+
+
+def test_blocks_of_one_kind_hold_one_kind() -> None:
+    """Ten blocks of which two attend and three are recurrent: five FFNs, as 2 x 6 + 3 x 8 + 5 x 4 kernels."""
+    hybrid = dataclasses.replace(DENSE, id="hybrid", n_attention_layers=2, linear_layers=3)
+    at = layout(points(hybrid))
+    assert kernels(at.model, at.rank, COUNTED).tolist() == pytest.approx([56])
+
+
 def test_overheads_by_hand() -> None:
-    """80 layers on 8 ranks: (50 + 10 x 3) us each, 100 us more where tokens are dispatched."""
-    found = layer_overhead_s(80.0, 8, np.array([False, True]), 50e-6, 10e-6, 100e-6)
-    assert found == pytest.approx([6.4e-3, 14.4e-3])
-    assert decode_step_s(6.4e-3, 32.0, 80.0, 1e-6, 10e-3, 1.2) == pytest.approx(6.4e-3 + 2.56e-3 + 12e-3)
-    assert interference_s(0.5, 40.0, 200.0) == pytest.approx(0.1)
+    """100 kernels of 3 us; 20 collectives of 5 + 3 us at tp 8; a host step of 1 ms; 32 requests of 10 us.
+
+    Attention-DP over 4 groups of experts: 20 dispatches of 5 + 2 x 8 us. An engine's factor leaves requests alone.
+    """
+    at = layout(points(DENSE, MOE, model=[0, 1], tp=[8, 1], dp=[1, 4]))
+    found = decode_overhead_s(at.model, at.rank, 32.0, COUNTED)
+    assert found == pytest.approx([0.3e-3 + 0.16e-3 + 1e-3 + 0.32e-3, 0.48e-3 + 0.42e-3 + 1e-3 + 0.32e-3])
+    slow = decode_overhead_s(at.model, at.rank, 32.0, dataclasses.replace(COUNTED, overhead=2.0))
+    assert slow[0] == pytest.approx(2 * 1.46e-3 + 0.32e-3)
+
+
+def test_a_first_token_waits_for_hidden_launches_and_routing() -> None:
+    """160 launches of 20 us of which a quarter shows, ten layers of experts of 1 ms, and 20 ms of host."""
+    at = layout(points(MOE))
+    launch = launches_s(at.model, at.rank, COUNTED)
+    assert launch == pytest.approx([3.2e-3])
+    assert first_token_wait_s(at.model, launch, COUNTED) == pytest.approx([0.02 + 0.75 * 3.2e-3 + 0.01])

@@ -43,8 +43,8 @@ class Entry:
         What writes and loads of their sizes reach of its ports.
     slowest_bytes_per_s : float
         The least that either side of a hand-over inside a unit reaches: one accelerator whose links are free.
-    full_rate, step_s, tpot_s, prefill_s : float
-        Requests/s at full load, times of one step and of one prefill; nan where the role has none.
+    full_rate, step_s, tpot_s, prefill_s, first_token_s : float
+        Requests/s at full load, times of one step, of one prefill, until its first token; nan where the role has none.
     busy_w, idle_w : float
         Boards of the replica.
     kv_bytes, free_bytes, transfer_bytes : float
@@ -67,6 +67,7 @@ class Entry:
     step_s: float
     tpot_s: float
     prefill_s: float
+    first_token_s: float
     busy_w: float
     idle_w: float
     kv_bytes: float
@@ -204,6 +205,7 @@ def read_entries(facts: Facts) -> list[Entry]:
             step_s=float(performance.decode_step_s[k]),
             tpot_s=float(performance.tpot_s[k]),
             prefill_s=float(performance.prefill_s[k]),
+            first_token_s=float(performance.first_token_s[k]),
             busy_w=float(performance.power_busy_w[k]),
             idle_w=float(performance.power_idle_w[k]),
             kv_bytes=float(performance.kv_bytes_per_request[k]),

@@ -33,6 +33,9 @@ def predict(
     ] = None,
     kv_precision: Annotated[str | None, typer.Option(metavar="P", help="Precision of the KV cache.")] = None,
     cached: Annotated[float, typer.Option(metavar="N", help="Input tokens found in the cache.")] = 0.0,
+    estimator: Annotated[
+        str, typer.Option(metavar="NAME", help="roofline, or aiconfigurator where installed.")
+    ] = "roofline",
     catalog: Catalogs = None,
     as_json: AsJson = False,
 ) -> int:
@@ -57,6 +60,7 @@ def predict(
         engine=engine,
         kv_precision=kv_precision,
         cached=cached,
+        estimator=estimator,
     )
     record = {name: None if isinstance(v, float) and math.isnan(v) else v for name, v in asdict(found).items()}
     if as_json:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from solver.errors import InputError, Problem
 from solver.parts import Accelerator, Model, PartT, Precision
+from solver.physics.calibration import generation
 from solver.physics.transformer import missing_fields
 from solver.points import Points, make_points
 
@@ -49,6 +51,11 @@ def read_table(folder: Path, name: str, columns: Iterable[str]) -> pd.DataFrame:
         known = ", ".join(map(str, frame.columns))
         raise InputError([Problem(str(path), "line 1", column, "", "column missing", known) for column in absent])
     return frame
+
+
+def generations_of(points: Points) -> npt.NDArray[np.str_]:
+    """Return the generation of each point's accelerator."""
+    return np.array([generation(part) for part in points.accelerators])[points.accelerator]
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from solver.evaluation import busy_use
-from solver.fitting.data import Library, read_table
+from solver.evaluation import busy_use, clock, layout
+from solver.fitting.data import Library, generations_of, read_table
+from solver.fitting.prior import POWER, Prior
 from solver.fitting.robust import Errors, Labels, equal_weights, errors, fit, folds
-from solver.performance import ROLE_MIXED, Points, evaluate
+from solver.performance import ROLE_MIXED, Points
 from solver.physics.arrays import BoolArray, FloatArray
 from solver.physics.calibration import Calibration
 from solver.physics.energy import board_power_w
@@ -24,9 +26,6 @@ COLUMNS = (
 ).split()
 CAP_TABLE = "measured_splitwise.csv"
 CAP_COLUMNS = "hardware tensor_parallel prompt_size batch_size token_size prompt_time_ms token_time_ms".split()
-NAMES = ("power_floor", "power_memory", "power_compute")
-START = np.array([0.3, 0.5, 1.0])
-
 _PROMPT_TOKENS = {"gpqa": 250.0, "lm-arena-chat": 100.0}
 """Text tasks whose prompt lengths are known, roughly: they are not in the table."""
 
@@ -34,6 +33,12 @@ _STEP_OVER_ITL = (0.5, 2.0)
 """Rows whose batch over throughput leaves this range of the median inter-token latency are inconsistent."""
 
 _CHUNK_TOKENS = 8192.0
+
+_ENGINE = "vllm"
+"""What the runs were served with."""
+
+_EFFECTIVE = 100.0
+"""Independent measurements that all power runs count as: batches of one model on one node are alike."""
 
 _CAPPED = "-pcap"
 """Ending of the hardware label of capped rows."""
@@ -54,7 +59,7 @@ class PowerRuns:
         Measured time per output token, batch over throughput.
     board_w : array
         Measured power of one board.
-    family : array of str
+    family, model, engine, accelerator : array of str
         Labels.
     """
 
@@ -62,6 +67,9 @@ class PowerRuns:
     step_s: FloatArray
     board_w: FloatArray
     family: Labels
+    model: Labels
+    engine: Labels
+    accelerator: Labels
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,8 @@ class PowerFit:
         The given one with fitted power and cap.
     low, high, points : mapping
         Coefficient -> spread, and rows behind it.
+    activities : mapping
+        Generation -> its factor on the active share of power.
     errors : mapping
         Subject -> errors.
     """
@@ -82,6 +92,7 @@ class PowerFit:
     low: dict[str, float]
     high: dict[str, float]
     points: dict[str, int]
+    activities: dict[str, float]
     errors: dict[str, Errors]
 
 
@@ -93,10 +104,11 @@ def read_power(folder: Path, library: Library) -> tuple[PowerRuns, int, int]:
     consistent = text[(1e3 * step / text["median_itl_ms"]).between(*_STEP_OVER_ITL)]
     kept = consistent[library.known(consistent["model_id"])]
     places = library.model(kept["model_id"])
+    parts = library.accelerator(kept["gpu_model"])
     isl = kept["task"].map(_PROMPT_TOKENS)
     points = library.points(
         model=places,
-        accelerator=library.accelerator(kept["gpu_model"]),
+        accelerator=parts,
         weight_precision=library.precision(kept["weight_precision"]),
         kv_precision=library.sixteen_bit(),
         role=ROLE_MIXED,
@@ -114,48 +126,74 @@ def read_power(folder: Path, library: Library) -> tuple[PowerRuns, int, int]:
         step_s=step[kept.index].to_numpy(dtype=np.float64),
         board_w=kept["gpu_power_w_per_gpu"].to_numpy(dtype=np.float64),
         family=np.array([library.models[place].family for place in places]),
+        model=np.array([library.models[place].id for place in places]),
+        engine=np.full(len(kept), _ENGINE),
+        accelerator=np.array([library.accelerators[place].id for place in parts]),
     )
     return runs, len(text) - len(consistent), len(consistent) - len(kept)
 
 
-def fit_power(runs: PowerRuns, folder: Path, base: Calibration) -> PowerFit:
+def fit_power(
+    runs: PowerRuns, caps: tuple[FloatArray, FloatArray] | None, base: Calibration, priors: Mapping[str, Prior],
+    unseen: Mapping[str, Calibration], unseen_s: FloatArray,
+) -> PowerFit:  # fmt: skip
     """Fit the power form at measured step times, and the cap exponents; measure errors on families left out.
 
-    The errors of ``power_left_out`` include those of the predicted step times; ``power_in_sample`` and
-    ``power_measured_time_left_out`` do not.
+    The errors of ``power_left_out`` include those of step times predicted without the family;
+    ``power_in_sample`` and ``power_measured_time_left_out`` do not.
+
+    Parameters
+    ----------
+    runs : PowerRuns
+        Measured power.
+    caps : (array, array), optional
+        Capped over uncapped times of prompts and of steps.
+    base : Calibration
+        With fitted times.
+    priors : mapping
+        Of the coefficients of power.
+    unseen : mapping
+        Family -> times fitted without it.
+    unseen_s : array
+        Step times of the runs predicted without their family.
     """
     everything = np.ones(len(runs.step_s), dtype=np.bool_)
-    whole = _fitted(runs, base, everything)
-    held = {name: _fitted(runs, base, ~mask) for name, mask in folds(runs.family)}
-    prefill_s, decode_s = capped_times(folder)
-    gammas = {"gamma_prefill": _gamma(prefill_s), "gamma_decode": _gamma(decode_s)}
-    whole = dataclasses.replace(
-        whole,
-        gamma_prefill=max(0.0, float(np.median(gammas["gamma_prefill"]))),
-        gamma_decode=max(0.0, float(np.median(gammas["gamma_decode"]))),
-    )
-    spread = {name: np.array([getattr(one, name) for one in held.values()]) for name in NAMES} | gammas
+    whole, activities = _fitted(runs, base, priors, everything)
+    held = {name: _fitted(runs, unseen.get(name, base), priors, ~mask)[0] for name, mask in folds(runs.family)}
+    gammas = {"gamma_prefill": _gamma(caps[0]), "gamma_decode": _gamma(caps[1])} if caps else {}
+    medians: dict[str, Any] = {name: max(0.0, float(np.median(values))) for name, values in gammas.items()}
+    whole = dataclasses.replace(whole, **medians)
+    spread = {name: np.array([getattr(one, name) for one in held.values()]) for name in POWER} | gammas
     predicted, ideal = np.zeros(len(runs.step_s)), np.zeros(len(runs.step_s))
     for name, mask in folds(runs.family):
-        predicted[mask] = (evaluate(runs.points, held[name]).power_busy_w / runs.points.count)[mask]
-        ideal[mask] = _board_w(runs, held[name])[mask]
-    steps = evaluate(runs.points, whole).tpot_s
+        predicted[mask] = _Uses.of(runs, held[name], unseen_s).board_w(held[name])[mask]
+        ideal[mask] = _Uses.of(runs, held[name], runs.step_s).board_w(held[name])[mask]
+    per_token = runs.points.count / runs.points.batch
+    by_part = {
+        f"power_left_out:{part}": errors(predicted[mask], runs.board_w[mask]) for part, mask in folds(runs.accelerator)
+    }
     return PowerFit(
         calibration=whole,
         low={name: max(0.0, float(values.min())) for name, values in spread.items()},
         high={name: max(0.0, float(values.max())) for name, values in spread.items()},
-        points={**dict.fromkeys(NAMES, len(runs.step_s)), **{name: len(of) for name, of in gammas.items()}},
+        points={**dict.fromkeys(POWER, len(runs.step_s)), **{name: len(of) for name, of in gammas.items()}},
+        activities=activities,
         errors={
-            "power_in_sample": errors(_board_w(runs, whole), runs.board_w),
+            "power_in_sample": errors(_Uses.of(runs, whole, runs.step_s).board_w(whole), runs.board_w),
             "power_measured_time_left_out": errors(ideal, runs.board_w),
             "power_left_out": errors(predicted, runs.board_w),
-            "power_runs_tpot": errors(steps, runs.step_s),
+            **by_part,
+            "tokens_per_joule_left_out": errors(
+                1.0 / (predicted * unseen_s * per_token), 1.0 / (runs.board_w * runs.step_s * per_token)
+            ),
         },
     )
 
 
-def capped_times(folder: Path) -> tuple[FloatArray, FloatArray]:
-    """Return capped over uncapped times of the same (prompts, token steps)."""
+def capped_times(folder: Path) -> tuple[FloatArray, FloatArray] | None:
+    """Return capped over uncapped times of the same (prompts, token steps), None without such a table."""
+    if not (folder / CAP_TABLE).is_file():
+        return None
     frame = read_table(folder, CAP_TABLE, CAP_COLUMNS)
     keys = CAP_COLUMNS[:5]
     capped = frame[frame["hardware"].str.endswith(_CAPPED)].copy()
@@ -170,30 +208,60 @@ def _gamma(ratio: FloatArray) -> FloatArray:
     return np.asarray(np.log(ratio) / -np.log(_CAP_SHARE))
 
 
-def _use(runs: PowerRuns, fitted: Calibration) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Return idle and rated power, and the use of memory and compute at the measured step times."""
-    parts = runs.points.accelerators
-    idle = np.array([part.idle_w for part in parts], dtype=np.float64)[runs.points.accelerator]
-    rated = np.array([part.tdp_w for part in parts], dtype=np.float64)[runs.points.accelerator]
-    return idle, rated, *busy_use(runs.points, fitted, runs.step_s)
+@dataclass(frozen=True)
+class _Uses:
+    """Idle and rated power of the boards of some runs, and their use of memory and compute."""
+
+    idle_w: FloatArray
+    rated_w: FloatArray
+    memory: FloatArray
+    compute: FloatArray
+    generation: Labels
+
+    @classmethod
+    def of(cls, runs: PowerRuns, fitted: Calibration, step_s: FloatArray) -> _Uses:
+        """Return those of all runs at some step times."""
+        parts = runs.points.accelerators
+        idle = np.array([part.idle_w for part in parts], dtype=np.float64)[runs.points.accelerator]
+        rated = np.array([part.tdp_w for part in parts], dtype=np.float64)[runs.points.accelerator]
+        at = layout(runs.points)
+        memory, compute = busy_use(runs.points, at, clock(at, fitted.times), step_s)
+        return cls(idle, rated, memory, compute, generations_of(runs.points))
+
+    def board_w(self, fitted: Calibration) -> FloatArray:
+        """Return the power of each board."""
+        named = {name: getattr(fitted, name) for name in POWER}
+        return self._power(named, fitted.activities)
+
+    def _power(self, named: Mapping[str, float], activities: Mapping[str, float]) -> FloatArray:
+        active = np.ones(len(self.idle_w))
+        for name, factor in activities.items():
+            active = np.where(self.generation == name, factor, active)
+        floor, memory, compute, exponent = (named[name] for name in POWER)
+        shares = (floor * active, memory * active, compute * active, exponent)
+        return board_power_w(self.idle_w, self.rated_w, self.memory, self.compute, shares)
+
+    def fit(self, measured_w: FloatArray, weights: FloatArray, priors: Mapping[str, Prior]) -> dict[str, float]:
+        """Return the coefficients and the ``activity:`` factors of the generations."""
+        parts = sorted(str(name) for name in np.unique(self.generation))
+        names = [*POWER, *(f"activity:{part}" for part in parts)]
+        chosen = [priors[name.split(":")[0]] for name in names]
+
+        def predict(at: FloatArray) -> FloatArray:
+            number = dict(zip(names, at.tolist(), strict=True))
+            return self._power(number, {part: number[f"activity:{part}"] for part in parts})
+
+        centre, spread = (np.array([getattr(prior, f) for prior in chosen]) for f in ("value", "spread"))
+        return dict(zip(names, fit(predict, measured_w, weights, centre, spread).tolist(), strict=True))
 
 
-def _board_w(runs: PowerRuns, fitted: Calibration) -> FloatArray:
-    """Return the predicted power of a board at the measured step times."""
-    coefficients = (fitted.power_floor, fitted.power_memory, fitted.power_compute)
-    return board_power_w(*_use(runs, fitted), coefficients)
-
-
-def _fitted(runs: PowerRuns, base: Calibration, mask: BoolArray) -> Calibration:
-    """Return the power coefficients fitted to some of the runs; families count alike."""
-    idle, rated, memory, compute = (values[mask] for values in _use(runs, base))
-    features = np.column_stack([np.ones(len(idle)), memory, compute])
-
-    def forward(at: FloatArray) -> tuple[FloatArray, FloatArray]:
-        active = features @ at
-        slope = features * ((rated - idle) * (active < 1.0))[:, None]
-        return idle + (rated - idle) * np.minimum(1.0, active), slope
-
-    value = fit(forward, runs.board_w[mask], equal_weights(runs.family[mask]), START)
-    named: dict[str, Any] = dict(zip(NAMES, value.tolist(), strict=True))
-    return dataclasses.replace(base, **named)
+def _fitted(
+    runs: PowerRuns, base: Calibration, priors: Mapping[str, Prior], mask: BoolArray
+) -> tuple[Calibration, dict[str, float]]:
+    """Return the coefficients fitted to some of the runs, and the factors of generations; families count alike."""
+    weights = np.zeros(len(mask))
+    weights[mask] = equal_weights(runs.family[mask]) * _EFFECTIVE / mask.sum()
+    named = _Uses.of(runs, base, runs.step_s).fit(runs.board_w, weights, priors)
+    activities = {name.partition(":")[2]: value for name, value in named.items() if ":" in name}
+    shares: dict[str, Any] = {name: named[name] for name in POWER}
+    return dataclasses.replace(base, **shares, activities=activities), activities

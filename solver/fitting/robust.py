@@ -1,4 +1,4 @@
-"""Non-negative robust fits on log error, folds that leave a family out, and error summaries."""
+"""Robust fits on log error under log-normal priors, folds that leave a label out, and error summaries."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import least_squares
 
 from solver.physics.arrays import BoolArray, FloatArray
 
 _SOFT = 0.1
 """Log error at which the loss turns linear: what the same run differs by on another engine version."""
 
-_ITERATIONS = 400
-
-_NOTHING = 1e-6
-"""Coefficients below this share of their start count as zero."""
+_ITERATIONS = 60
 
 Labels = npt.NDArray[np.str_]
-Forward = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
-"""Coefficients (k,) -> predictions (N,) and their derivatives (N, k)."""
+Predict = Callable[[FloatArray], FloatArray]
+"""Numbers (k,) -> predictions (N,)."""
 
 
 @dataclass(frozen=True)
@@ -77,46 +75,38 @@ def folds(labels: Labels) -> Iterator[tuple[str, BoolArray]]:
         yield str(name), labels == name
 
 
-def fit(forward: Forward, measured: FloatArray, weights: FloatArray, start: FloatArray) -> FloatArray:
-    """Return the non-negative coefficients that minimise a robust loss of the log error.
+def fit(
+    predict: Predict,
+    measured: FloatArray,
+    weights: FloatArray,
+    centre: FloatArray,
+    spread: FloatArray,
+    start: FloatArray | None = None,
+) -> FloatArray:
+    """Return the positive numbers that are most likely after the measurements.
 
-    The loss of a log error r is ``2 f^2 (sqrt(1 + (r / f)^2) - 1)`` with f = 0.1: quadratic near zero and
-    linear beyond, so that rows with hidden tuning do not pull. Coefficients are squares of free variables,
-    scaled by their start; the minimum is found by Levenberg-Marquardt steps with reweighting. Deterministic.
+    A log error r costs ``(f^2) (sqrt(1 + (r / f)^2) - 1)`` with f = 0.1: quadratic near zero and linear beyond,
+    so that rows with hidden tuning do not pull. A number x costs ``(ln(x / centre) / spread)^2 / 2``. The sum is
+    minimised by trust-region steps from the centre. Deterministic.
 
     Parameters
     ----------
-    forward : callable
-        Coefficients -> predictions (positive) and derivatives.
+    predict : callable
+        Numbers -> positive predictions.
     measured, weights : array (N,)
-        Positive measurements and their weights.
-    start : array (k,)
-        Positive first guess, which also sets the scale.
+        Positive measurements, and how many independent ones each row counts as.
+    centre, spread : array (k,)
+        Medians of the priors, and standard deviations of their logarithms.
+    start : array (k,), optional
+        First guess; the centre without one.
     """
-    free, damping = np.ones(len(start)), 1e-3
+    use = weights > 0.0
+    root, target = np.sqrt(weights[use]), np.log(measured[use])
 
-    def state(at: FloatArray) -> tuple[float, FloatArray, FloatArray]:
-        predicted, slope = forward(start * at**2)
-        residual = np.log(predicted / measured)
-        jacobian = slope * (2.0 * start * at) / predicted[:, None]
-        loss = np.sum(weights * 2.0 * _SOFT**2 * (np.sqrt(1.0 + (residual / _SOFT) ** 2) - 1.0))
-        return float(loss), residual, jacobian
+    def residuals(at: FloatArray) -> FloatArray:
+        off = (np.log(predict(centre * np.exp(at * spread))[use]) - target) / _SOFT
+        return np.concatenate([root * np.sign(off) * np.sqrt(2.0 * (np.sqrt(1.0 + off**2) - 1.0)), at])
 
-    loss, residual, jacobian = state(free)
-    for _ in range(_ITERATIONS):
-        shared = weights / np.sqrt(1.0 + (residual / _SOFT) ** 2)
-        normal = jacobian.T @ (shared[:, None] * jacobian)
-        gradient = jacobian.T @ (shared * residual)
-        step = np.linalg.solve(normal + damping * np.diag(np.diag(normal) + 1e-9), -gradient)
-        trial = state(free + step)
-        if trial[0] < loss:
-            done = loss - trial[0] < 1e-12 * loss
-            free, (loss, residual, jacobian), damping = free + step, trial, max(damping / 3.0, 1e-9)
-            if done:
-                break
-        else:
-            damping *= 4.0
-            if damping > 1e12:
-                break
-    value = start * free**2
-    return np.where(value < _NOTHING * start, 0.0, value)
+    first = np.zeros(len(centre)) if start is None else np.log(start / centre) / spread
+    found = least_squares(residuals, first, method="trf", max_nfev=_ITERATIONS, xtol=1e-6, ftol=1e-6)
+    return np.asarray(centre * np.exp(found.x * spread))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from solver.fitting.data import Library, read_table
 from solver.fitting.robust import Labels
@@ -13,11 +14,13 @@ from solver.performance import ROLE_DECODE, ROLE_MIXED, Points, default_kv_preci
 from solver.physics.arrays import BoolArray, FloatArray
 
 TABLE = "measured_serving.csv"
-COLUMNS = ("model gpu tp dp ep precision concurrency isl osl ttft_ms tpot_ms backend dataset qflags").split()
+COLUMNS = (
+    "model gpu tp pp dp ep precision concurrency bs_per_rank isl osl ttft_ms tpot_ms backend dataset qflags"
+).split()
 APART_TABLE = "measured_disagg.csv"
 APART_COLUMNS = (
     "model_path system precision isl osl concurrency decode_num_workers decode_tp_size "
-    "decode_attention_dp_size decode_moe_ep_size silicon_tpot_ms"
+    "decode_attention_dp_size decode_moe_ep_size silicon_tpot_ms backend"
 ).split()
 
 _DRAWN_LENGTHS = {"inferencex": 0.9}
@@ -25,6 +28,9 @@ _DRAWN_LENGTHS = {"inferencex": 0.9}
 
 _QUANTISED_KV = ("trtllm",)
 """Engines whose quantised checkpoints carry quantised KV; the others keep 16 bits unless told."""
+
+_QUIET = 4.0
+"""Most requests on a rank of a quiet run."""
 
 _CHUNK_TOKENS = 8192.0
 """Tokens of a pass in the published server commands."""
@@ -44,8 +50,12 @@ class Runs:
         Labels.
     longest_prompt : float
         Tokens of the longest nominal prompt.
-    drawn : array of bool
-        Runs of a known protocol, whose first tokens can be compared.
+    quiet : array of bool
+        Runs with few requests on a rank, whose first tokens hardly queue.
+    oracle_tpot_s, oracle_ttft_s, oracle_tokens_per_s : array
+        What another estimator said of the same rows, nan where it said nothing.
+    precision, protocol : array of str
+        Labels.
     """
 
     points: Points
@@ -57,7 +67,12 @@ class Runs:
     engine: Labels
     accelerator: Labels
     longest_prompt: float
-    drawn: BoolArray
+    quiet: BoolArray
+    oracle_tpot_s: FloatArray
+    oracle_ttft_s: FloatArray
+    oracle_tokens_per_s: FloatArray
+    precision: Labels
+    protocol: Labels
 
 
 @dataclass(frozen=True)
@@ -70,13 +85,20 @@ class Apart:
         One a run.
     tpot_s : array
         Measured.
-    accelerator : array of str
+    family, model, engine, accelerator, precision : array of str
         Labels.
+    oracle_tpot_s : array
+        What another estimator said of the same rows, nan where it said nothing.
     """
 
     points: Points
     tpot_s: FloatArray
+    family: Labels
+    model: Labels
+    engine: Labels
     accelerator: Labels
+    precision: Labels
+    oracle_tpot_s: FloatArray
 
 
 def read_runs(folder: Path, library: Library) -> tuple[Runs, int]:
@@ -98,6 +120,7 @@ def read_runs(folder: Path, library: Library) -> tuple[Runs, int]:
         kv_precision=kv,
         role=ROLE_MIXED,
         tp=kept["tp"],
+        pp=kept["pp"],
         dp=kept["dp"],
         ep=kept["ep"],
         batch=kept["concurrency"],
@@ -117,7 +140,12 @@ def read_runs(folder: Path, library: Library) -> tuple[Runs, int]:
         engine=kept["backend"].to_numpy(dtype=np.str_),
         accelerator=kept["gpu"].to_numpy(dtype=np.str_),
         longest_prompt=float(kept["isl"].max()),
-        drawn=prefix.isin(list(_DRAWN_LENGTHS)).to_numpy(dtype=np.bool_),
+        quiet=(kept["bs_per_rank"] <= _QUIET).to_numpy(dtype=np.bool_),
+        oracle_tpot_s=_oracle(kept, "aic_tpot_ms") / 1e3,
+        oracle_ttft_s=_oracle(kept, "aic_ttft_ms") / 1e3,
+        oracle_tokens_per_s=_oracle(kept, "aic_tok_s_gpu") * points.count,
+        precision=kept["precision"].to_numpy(dtype=np.str_),
+        protocol=prefix.to_numpy(dtype=np.str_),
     )
     return runs, len(clean) - len(kept)
 
@@ -146,4 +174,21 @@ def read_apart(folder: Path, library: Library) -> Apart:
         chunk=_CHUNK_TOKENS,
     )
     tpot = kept["silicon_tpot_ms"].to_numpy(dtype=np.float64) / 1e3
-    return Apart(points, tpot, kept["system"].to_numpy(dtype=np.str_))
+    places = library.model(kept["model_path"])
+    return Apart(
+        points=points,
+        tpot_s=tpot,
+        family=np.array([library.models[place].family for place in places]),
+        model=np.array([library.models[place].id for place in places]),
+        engine=kept["backend"].to_numpy(dtype=np.str_),
+        accelerator=kept["system"].to_numpy(dtype=np.str_),
+        precision=kept["precision"].to_numpy(dtype=np.str_),
+        oracle_tpot_s=_oracle(kept, "aic_tpot_ms") / 1e3,
+    )
+
+
+def _oracle(rows: pd.DataFrame, column: str) -> FloatArray:
+    """Return a column of another estimator, nan where the table does not have it."""
+    if column not in rows.columns:
+        return np.full(len(rows), np.nan)
+    return rows[column].to_numpy(dtype=np.float64)

@@ -1,7 +1,8 @@
 """Fitted and assumed coefficients, read from the calibration table.
 
 Every row of the table is one number: its id is the field name here (in the table's units), or
-``<kind>:<name>`` for rows that say what the fit has seen (families, accelerators) or how engines differ.
+``<kind>:<name>`` for rows that say what the fit has seen (families, accelerators), how engines and
+accelerators differ, what the fit began with (priors), and how the measuring itself differed (setups).
 """
 
 from __future__ import annotations
@@ -11,13 +12,35 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
 from solver.errors import InputError, Problem, closest
+from solver.parts import Accelerator
+from solver.physics.coefficients import FITTED, TimeCoefficients
 from solver.units import si_name
 
-_SEEN = {"family": "families", "accelerator": "accelerators", "engine": "engines"}
+_SEEN = {
+    "family": "families",
+    "accelerator": "accelerators",
+    "engine": "engines",
+    "overhead": "overheads",
+    "activity": "activities",
+}
+"""Kind of a row's id -> field."""
+
+_SPREAD = "spread"
+"""Kind of the rows that say how far predictions are off by regime of evidence."""
+
+_ONLY_FOR_FITS = ("prior", "setup")
+"""Kinds of rows that predictions do not read."""
 
 
-_OVERHEADS = ("per_layer_s", "per_doubling_s", "per_request_s", "per_dispatch_s")
+_FORMATS = ("fp4", "fp8", "bf16")
+
+
+def generation(part: Accelerator) -> str:
+    """Return the narrowest format that a part computes in natively, which tells its generation."""
+    return next(word for word in _FORMATS if getattr(part, f"{word}_dense_flop_per_s") or word == _FORMATS[-1])
 
 
 class HasRows(Protocol):
@@ -34,14 +57,10 @@ class Calibration:
 
     Attributes
     ----------
-    per_layer_s, per_doubling_s, per_request_s, per_dispatch_s : float
-        a, d, e and f of `solver.physics.overhead`.
-    decode_factor, prefill_factor : float
-        b and c, which multiply roofline times.
-    experts_effective_frac : float
-        Effective number of experts over the real one, for the weights that few tokens touch.
-    power_floor, power_memory, power_compute : float
-        p0, p_mem and p_flop of the board power.
+    times : TimeCoefficients
+        Overheads and attained shares of peaks; a row of the table each.
+    power_floor, power_memory, power_compute, power_compute_exponent : float
+        p0, p_mem, p_flop and x of the board power.
     gamma_prefill, gamma_decode : float
         Exponents of a power cap for compute and memory.
     hbm_usable_frac, graph_buffers_bytes, activation_bytes_per_value, kv_paging_frac : float
@@ -54,19 +73,20 @@ class Calibration:
     families, accelerators : frozenset of str
         What the measurements cover.
     engines : mapping
-        Engine -> time relative to the common fit.
+        Engine -> overhead relative to the common one.
+    overheads, activities : mapping
+        Generation of accelerators (`generation`) -> overhead, and share of the power range that is drawn,
+        relative to the common ones; a part without measurements has those of its generation, and a generation
+        without a row the common ones.
+    spreads : mapping
+        ``<prediction>_<evidence>`` -> 10th and 90th percentile of predicted over measured in that regime.
     """
 
-    per_layer_s: float
-    per_doubling_s: float
-    per_request_s: float
-    per_dispatch_s: float
-    decode_factor: float
-    prefill_factor: float
-    experts_effective_frac: float
+    times: TimeCoefficients
     power_floor: float
     power_memory: float
     power_compute: float
+    power_compute_exponent: float
     gamma_prefill: float
     gamma_decode: float
     hbm_usable_frac: float
@@ -87,6 +107,9 @@ class Calibration:
     families: frozenset[str]
     accelerators: frozenset[str]
     engines: Mapping[str, float]
+    overheads: Mapping[str, float]
+    activities: Mapping[str, float]
+    spreads: Mapping[str, tuple[float, float]]
 
     @classmethod
     def from_catalog(cls, catalog: HasRows) -> Calibration:
@@ -103,29 +126,53 @@ class Calibration:
             Naming every coefficient that no row gives.
         """
         numbers: dict[str, float] = {}
+        spreads: dict[str, tuple[float, float]] = {}
         seen: dict[str, dict[str, float]] = {target: {} for target in _SEEN.values()}
         for row in rows:
             kind, _, name = str(row["id"]).partition(":")
-            if name:
+            if kind in _ONLY_FOR_FITS:
+                continue
+            if kind == _SPREAD:
+                spreads[name] = (float(row["low"]), float(row["high"]))
+            elif name:
                 seen[_SEEN[kind]][name] = float(row["value"])
             else:
                 field, factor = si_name(kind)
                 numbers[field] = float(row["value"]) * factor
-        wanted = [field.name for field in dataclasses.fields(cls) if field.name not in _SEEN.values()]
-        absent = [name for name in wanted if name not in numbers]
+        own = [f.name for f in dataclasses.fields(cls) if f.name not in ("times", "spreads", *_SEEN.values())]
+        absent = [name for name in (*FITTED, *own) if name not in numbers]
         if absent:
             hint = "write the table with `python -m solver.calibrate`"
             message = "coefficient missing from the calibration table"
             raise InputError([Problem("calibration", name, "value", "", message, "a number", hint) for name in absent])
         return cls(
-            **{name: numbers[name] for name in wanted},
+            times=TimeCoefficients(**{name: numbers[name] for name in FITTED}),
+            **{name: numbers[name] for name in own},
             families=frozenset(seen["families"]),
             accelerators=frozenset(seen["accelerators"]),
             engines=seen["engines"],
+            overheads=seen["overheads"],
+            activities=seen["activities"],
+            spreads=spreads,
         )
 
+    def spread(self, prediction: str, evidence: str) -> tuple[float, float]:
+        """Return the 10th and 90th percentile of predicted over measured in a regime of evidence.
+
+        Parameters
+        ----------
+        prediction : {"tpot", "ttft", "throughput", "power"}
+            What is predicted.
+        evidence : str
+            A word of `solver.points.EVIDENCE`; without a row of its own, the families left out stand for it.
+        """
+        usual = (getattr(self, f"{prediction}_error_low"), getattr(self, f"{prediction}_error_high"))
+        return self.spreads.get(f"{prediction}_{evidence}", usual)
+
     def for_engine(self, engine: str | None) -> Calibration:
-        """Return the coefficients for a serving engine: all times scaled by its ratio to the common fit.
+        """Return the coefficients for a serving engine: overheads scaled by its ratio to the common fit.
+
+        Without an engine the common fit stands for the mean of the engines measured.
 
         Raises
         ------
@@ -138,6 +185,5 @@ class Calibration:
             allowed = ", ".join(sorted(self.engines)) or "none"
             message, hint = "no measurements of this engine", closest(engine, self.engines)
             raise InputError([Problem("predict", "", "engine", engine, message, allowed, hint)])
-        scale = self.engines[engine]
-        times = [*_OVERHEADS, "decode_factor", "prefill_factor"]
-        return dataclasses.replace(self, **{name: getattr(self, name) * scale for name in times})
+        overhead = np.asarray(self.times.overhead) * self.engines[engine]
+        return dataclasses.replace(self, times=dataclasses.replace(self.times, overhead=overhead))

@@ -1,46 +1,50 @@
-"""From roofline to clock: launches, collectives and per-request work of each layer, and fitted efficiencies.
+"""Launches and host work that no byte or FLOP explains, from the number of kernels of each layer kind.
 
-``decode_step = (A + e r) L + b roofline_decode``; ``prefill = A L passes + c roofline_prefill``; a mixed
-replica adds its prefill work to each step, ``tpot = decode_step + c batch roofline_prefill / osl``. The
-overhead of a layer is ``A = a + d log2 n``, and f more where attention-DP groups dispatch tokens to shared
-experts; n is the ranks that a layer is cut over, r the requests on one rank, L the layers.
+Decode steps replay captured graphs: a kernel costs its start and tail. Prefill passes launch kernel by
+kernel from the host, of which only a share is not hidden behind the work of the pass before.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from solver.physics.arrays import BoolArray, FloatArray, FloatLike
+from solver.physics.arrays import FloatArray, FloatLike
+from solver.physics.coefficients import TimeCoefficients
+from solver.physics.exchange import collectives_s
+from solver.physics.rank import Rank
+from solver.physics.transformer import Architecture
+
+_ATTENTION_KERNELS = 6.0
+"""Norm, query-key-value product, rotary embedding and KV write, attention, its reduction, output product."""
+
+_FFN_KERNELS = 4.0
+"""Norm, gate and up product, activation, down product."""
 
 
-def layer_overhead_s(
-    layers: FloatLike,
-    ranks: FloatLike,
-    dispatching: BoolArray,
-    per_layer_s: float,
-    per_doubling_s: float,
-    per_dispatch_s: float,
-) -> FloatArray:
-    """Return the launch and collective time of one pass, ``(a + d log2 n + f dispatching) L``."""
-    per_pass = per_layer_s + per_doubling_s * np.log2(ranks) + per_dispatch_s * dispatching
-    return np.asarray(per_pass * layers)
+def kernels(model: Architecture, rank: Rank, k: TimeCoefficients) -> FloatArray:
+    """Return the kernels of one pass through all layers."""
+    attention = model.attention_layers * (_ATTENTION_KERNELS + k.latent_kernels * model.latent)
+    linear = model.linear_layers * (_ATTENTION_KERNELS + k.linear_kernels)
+    ffn = model.dense_layers * _FFN_KERNELS + model.expert_layers * (_FFN_KERNELS + k.expert_kernels)
+    return np.asarray(attention + linear + ffn + k.quantising_kernels * rank.quantised * model.layers)
 
 
-def decode_step_s(
-    overhead_s: FloatLike,
-    requests: FloatLike,
-    layers: FloatLike,
-    per_request_s: float,
-    roofline_s: FloatLike,
-    factor: float,
-) -> FloatArray:
-    """Return the time of one pure decode step with `requests` requests on each rank."""
-    return np.asarray(overhead_s + per_request_s * np.asarray(requests) * layers + factor * np.asarray(roofline_s))
+def decode_overhead_s(model: Architecture, rank: Rank, requests: FloatLike, k: TimeCoefficients) -> FloatArray:
+    """Return what a decode step takes beyond its bytes and FLOPs, with `requests` requests on a rank.
 
-
-def interference_s(prefill_s: FloatLike, batch: FloatLike, osl: FloatLike) -> FloatArray:
-    """Return the prefill time that each decode step of a mixed replica carries on average.
-
-    Each request in flight is prefilled once in its `osl` steps.
+    ``h (kernel_s kernels + collectives + host_step_s) + host_request_s requests``.
     """
-    return np.asarray(np.asarray(batch) * prefill_s / osl)
+    captured = k.kernel_s * kernels(model, rank, k) + collectives_s(model, rank, k) + k.host_step_s
+    return np.asarray(k.overhead * captured + k.host_request_s * np.asarray(requests))
+
+
+def launches_s(model: Architecture, rank: Rank, k: TimeCoefficients) -> FloatArray:
+    """Return the launches of one prefill pass, hidden or not."""
+    return np.asarray(k.launch_s * kernels(model, rank, k))
+
+
+def first_token_wait_s(model: Architecture, launch_s: FloatArray, k: TimeCoefficients) -> FloatArray:
+    """Return what a first token waits for while other work goes on: hidden launches, routing, the host."""
+    return np.asarray(
+        k.first_token_s + (1.0 - k.launch_share) * launch_s + k.expert_first_token_s * model.expert_layers
+    )

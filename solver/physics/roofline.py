@@ -1,10 +1,7 @@
-"""Roofline time of one rank: the sum over operators of ``max(bytes / bandwidth, FLOPs / rate)``.
+"""Passes of one rank put together: a decode step, a step that prefills beside, a prompt on its own.
 
-Four operators: dense weights (attention, shared experts, dense layers), routed experts, attention over the KV
-cache, and the LM head; and the bytes that ranks exchange, over the scale-up link. A rank holds ``1 / tp`` of
-the dense weights (attention-DP repeats them in each of its groups) and ``1 / (tp * dp)`` of the experts.
-Pipeline stages are not seen here: a token passes all of them, so a step takes as long as all layers take on
-``tp * dp`` ranks.
+A pass is the sum over its operators of ``soft_maximum(bytes / bandwidth, FLOPs / rate)``, each at an attained
+share of its peak, plus the exchange between ranks. Overheads are in `solver.physics.overhead`.
 """
 
 from __future__ import annotations
@@ -14,104 +11,115 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.physics.arrays import FloatArray, FloatLike
-from solver.physics.kv import kv_shard
-from solver.physics.transformer import Architecture, expert_coverage
+from solver.physics.attention import decode_attention, prefill_attention
+from solver.physics.coefficients import TimeCoefficients
+from solver.physics.exchange import exchange_s
+from solver.physics.products import Tokens, Work, dense_products, expert_products, head_product
+from solver.physics.rank import Rank, weight_bytes
+from solver.physics.transformer import Architecture
 
-_FLOPS_PER_PARAM = 2.0
-"""One multiplication and one addition per parameter and token."""
-
-_ACTIVATION_BYTES = 2.0
-"""Bytes of an activation on the link: engines exchange them in 16 bits."""
+__all__ = ["Prompt", "Rank", "Reads", "Steps", "Work", "prefill_work", "step_work", "weight_bytes"]
 
 
 @dataclass(frozen=True)
-class Rank:
-    """What one rank computes and reads with, and how the model is cut; one array entry a point.
+class Reads:
+    """What a decoding request attends to: tokens of context, and the share of their keys read each step."""
+
+    context: FloatArray
+    frac: FloatArray
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What is prefilled.
 
     Attributes
     ----------
-    bandwidth : array
-        Bytes/s of its local memory.
-    weight_rate, attention_rate : array
-        FLOP/s of matrix products with weights, and of attention over the KV cache.
-    weight_bytes : array
-        Bytes per parameter.
-    kv_bytes : array
-        Bytes per KV element.
-    link : array
-        Bytes/s to the other ranks, one direction; all ``tp * dp`` ranks lie in one scale-up domain.
-    tp, dp, ep : array
-        Tensor, attention-data and expert parallelism.
-    experts_effective : float
-        Effective over real number of experts (see `_experts`).
+    new, cached : array
+        Tokens to prefill, and tokens found in the cache.
+    chunk : array
+        Most prompt tokens in one pass.
     """
 
-    bandwidth: FloatArray
-    weight_rate: FloatArray
-    attention_rate: FloatArray
-    weight_bytes: FloatArray
-    kv_bytes: FloatArray
-    link: FloatArray
-    tp: FloatArray
-    dp: FloatArray
-    ep: FloatArray
-    experts_effective: float
+    new: FloatArray
+    cached: FloatArray
+    chunk: FloatArray
+
+    def passes(self) -> FloatArray:
+        """Return the passes of one prompt alone, at least 1 and not rounded: prompts share passes."""
+        return np.maximum(1.0, self.new / self.chunk)
 
 
 @dataclass(frozen=True)
-class Work:
-    """Roofline time of a piece of work on one rank, with the bytes it moves and the FLOPs it does.
+class Steps:
+    """Decode steps of a replica.
 
-    `exchange_s` is the part of the time in which ranks exchange activations over the scale-up link.
+    Attributes
+    ----------
+    pure : Work
+        A step that only decodes.
+    mean : Work
+        The mean step, prefill beside it included.
+    prefilling : array
+        Share of the steps that carry a chunk of a prompt.
     """
 
-    time_s: FloatArray
-    bytes: FloatArray
-    flops: FloatArray
-    exchange_s: FloatArray
+    pure: Work
+    mean: Work
+    prefilling: FloatArray
 
 
-def decode_work(model: Architecture, rank: Rank, batch: FloatLike, context: FloatLike, read_frac: FloatLike) -> Work:
-    """Return the work of one decode step.
+def step_work(
+    model: Architecture, rank: Rank, batch: FloatArray, reads: Reads, begun: FloatArray, prompt: Prompt,
+    k: TimeCoefficients,
+) -> Steps:  # fmt: skip
+    """Return the work of the decode steps of a replica that may also prefill.
+
+    A request is prefilled once in its osl steps, so ``u = batch / (dp osl)`` prompts begin on a group in each
+    step. Where they are fewer than the steps, a share of the steps carries a chunk of a prompt, whose tokens
+    read the weights together with those that decode.
 
     Parameters
     ----------
-    model : Architecture
-        One entry a point.
-    rank : Rank
+    model, rank : Architecture, Rank
         One entry a point.
     batch : array
         Requests in the step over all ``tp * dp`` ranks, at least 1.
-    context : array
-        Mean tokens each request attends to.
-    read_frac : array
-        Share of the context's keys read each step.
+    reads : Reads
+        What each request attends to.
+    begun : array
+        Prompts begun in a step on each attention-data group; 0 where prefill happens elsewhere.
+    prompt : Prompt
+        What is prefilled.
+    k : TimeCoefficients
+        Attained shares of peaks.
     """
-    batch = np.asarray(batch)
-    local = np.maximum(1.0, batch / rank.dp)
-    shard = kv_shard(rank.tp, model.kv_heads)
-    kv_bytes = local * shard * model.kv.read_bytes(context, rank.kv_bytes, read_frac)
-    state_bytes = local * 2.0 * model.kv.state_bytes / rank.tp
-    kv_flops = local * model.decode_attention_flops(context, read_frac) / rank.tp
-    return _total(
-        rank,
-        [
-            _dense(model.dense, rank, local, 1.0),
-            _experts(model, rank, batch, 1.0),
-            (kv_bytes + state_bytes, kv_flops, rank.attention_rate),
-            _dense(model.head, rank, local, 1.0),
-        ],
-        _exchange_s(model, rank, local),
+    share = np.minimum(1.0, begun * prompt.passes())
+    chunk = begun * prompt.new / np.where(share > 0.0, share, 1.0)
+    spread = batch / rank.dp
+    local = np.maximum(1.0, spread)
+
+    def products(prefilling: FloatLike) -> Work:
+        dense = dense_products(model, rank, Tokens(local, prefilling), k)
+        return dense + expert_products(model, rank, Tokens(spread, prefilling), k)
+
+    always = decode_attention(model, rank, local, reads.context, reads.frac, k) + head_product(model, rank, local, k)
+    plain, prompts = (
+        products(0.0),
+        prefill_attention(model, rank, prompt.new, prompt.cached, np.ceil(prompt.passes()), k).times(begun),
+    )
+    mean = plain.mixed_with(products(chunk), share)
+    return Steps(
+        pure=_exchanged(plain + always, model, rank, local, k),
+        mean=_exchanged(mean + always + prompts, model, rank, local + begun * prompt.new, k),
+        prefilling=share,
     )
 
 
 def prefill_work(
-    model: Architecture, rank: Rank, prompts: FloatLike, new: FloatLike, cached: FloatLike, passes: FloatLike
+    model: Architecture, rank: Rank, prompts: FloatLike, prompt: Prompt, passes: FloatLike, k: TimeCoefficients
 ) -> Work:
-    """Return the work of prefilling prompts in a number of passes, every attention-data group busy alike.
-
-    Attention counts ``new * cached + new ** 2 / 2`` pairs; each pass reads the weights, and the KV of all
-    tokens before it.
+    """Return the work of prefilling packed prompts, every attention-data group busy alike.
 
     Parameters
     ----------
@@ -119,78 +127,23 @@ def prefill_work(
         One entry a point.
     prompts : array
         Prompts packed together on each attention-data group.
-    new, cached : array
-        Tokens to prefill, and tokens found in the cache, per prompt.
+    prompt : Prompt
+        Each of them.
     passes : array
-        Passes (chunks) that the new tokens of all packed prompts are cut into.
+        Passes that the new tokens of all packed prompts are cut into; each reads the weights.
+    k : TimeCoefficients
+        Attained shares of peaks.
     """
-    prompts, new, cached = np.asarray(prompts), np.asarray(new), np.asarray(cached)
-    tokens = prompts * new / passes
-    per_token = model.kv.token_elements * rank.kv_bytes + model.kv.index_bytes
+    prompts, passes = np.asarray(prompts), np.asarray(passes)
+    tokens = Tokens(0.0, prompts * prompt.new / passes)
+    products = dense_products(model, rank, tokens, k) + expert_products(model, rank, tokens, k)
     steps = np.maximum(1.0, passes / prompts)
-    earlier = steps * cached + new * (steps - 1.0) / 2.0
-    moved = prompts * kv_shard(rank.tp, model.kv_heads) * per_token * (earlier + new)
-    flops = prompts * model.prefill_attention_flops(new, cached) / rank.tp
-    return _total(
-        rank,
-        [
-            _dense(model.dense, rank, tokens, passes),
-            _experts(model, rank, tokens * rank.dp, passes),
-            (moved, flops, rank.attention_rate),
-            _dense(model.head, rank, prompts / passes, passes),
-        ],
-        _exchange_s(model, rank, prompts * new),
-    )
+    attention = prefill_attention(model, rank, prompt.new, prompt.cached, steps, k).times(prompts)
+    whole = products.times(passes) + attention + head_product(model, rank, prompts / passes, k).times(passes)
+    return _exchanged(whole, model, rank, prompts * prompt.new, k)
 
 
-def weight_bytes(model: Architecture, rank: Rank) -> FloatArray:
-    """Return the bytes of weights on each of the ``tp * dp`` ranks, experts spread over the whole replica."""
-    always = (model.total - model.routed) / rank.tp
-    return np.asarray((always + model.routed / (rank.tp * rank.dp)) * rank.weight_bytes)
-
-
-Operator = tuple[FloatArray, FloatArray, FloatArray]
-"""Bytes, FLOPs and FLOP/s of one operator on one rank."""
-
-
-def _dense(parameters: FloatArray, rank: Rank, tokens: FloatLike, passes: FloatLike) -> Operator:
-    local = parameters / rank.tp
-    return local * rank.weight_bytes * passes, _FLOPS_PER_PARAM * local * tokens * passes, rank.weight_rate
-
-
-def _experts(model: Architecture, rank: Rank, tokens: FloatLike, passes: FloatLike) -> Operator:
-    """Return the routed experts' work on the hottest rank.
-
-    Experts read are ``E * (1 - (1 - k / E_eff) ** tokens)``: those that few tokens touch cost more than their
-    bytes say (small grouped products, uneven ranks), which a smaller effective number E_eff stands for. Where
-    ep ranks compute n routed tokens each on average, the busiest has about ``sqrt(2 ln(ep) n)`` more.
-    """
-    effective = np.maximum(model.visited, model.experts * rank.experts_effective)
-    touched = np.where(model.experts > 1.0, expert_coverage(tokens, effective, model.visited), 1.0)
-    local = model.routed / (rank.tp * rank.dp)
-    mean = np.maximum(np.asarray(tokens) * model.visited / rank.ep, 1.0)
-    skew = np.minimum(1.0 + np.sqrt(2.0 * np.log(rank.ep) / mean), rank.ep)
-    flops = _FLOPS_PER_PARAM * local * model.visited_share() * tokens * skew
-    return local * touched * rank.weight_bytes * passes, flops * passes, rank.weight_rate
-
-
-def _exchange_s(model: Architecture, rank: Rank, tokens: FloatLike) -> FloatArray:
-    """Return the time in which ranks exchange the activations of `tokens` tokens of one attention-data group.
-
-    Tensor parallelism reduces activations twice a layer, each ``2 (tp - 1) / tp`` of them per rank. With
-    attention-DP the experts' part becomes a dispatch to the ranks of k experts and a combination from them.
-    """
-    spread = (rank.dp > 1.0) & (model.is_moe > 0.0)
-    reduced = np.where(spread, 1.0, 2.0) * 2.0 * (rank.tp - 1.0) / rank.tp
-    ranks = rank.tp * rank.dp
-    sent = np.where(spread, 2.0 * np.minimum(model.visited, ranks) * (ranks - 1.0) / ranks / rank.tp, 0.0)
-    moved = _ACTIVATION_BYTES * (reduced + sent) * model.layers * model.hidden * tokens
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(moved > 0.0, moved / rank.link, 0.0)
-
-
-def _total(rank: Rank, operators: list[Operator], exchange_s: FloatArray) -> Work:
-    times = [np.maximum(moved / rank.bandwidth, flops / rate) for moved, flops, rate in operators]
-    moved = sum((operator[0] for operator in operators), start=np.zeros(1))
-    flops = sum((operator[1] for operator in operators), start=np.zeros(1))
-    return Work(sum(times, start=exchange_s), moved, flops, exchange_s)
+def _exchanged(work: Work, model: Architecture, rank: Rank, tokens: FloatLike, k: TimeCoefficients) -> Work:
+    """Return the work with the exchange of its tokens."""
+    time_s = exchange_s(model, rank, tokens, k)
+    return work + Work(time_s, np.zeros_like(time_s), np.zeros_like(time_s), time_s * k.link_frac)

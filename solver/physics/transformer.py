@@ -19,6 +19,9 @@ from solver.parts import Model
 from solver.physics.arrays import FloatArray, FloatLike, IntArray
 from solver.physics.kv import KvLayout, full_layers, kv_heads, kv_layout
 
+_QUERY_LATENT = 3.0
+"""Width of the queries' latent over that of keys and values, in published models with latent attention."""
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -44,6 +47,12 @@ class Architecture:
         FLOPs of attention per (query, key) pair and layer, scores and values.
     full_layers, sliding_layers : array
         Layers that attend to everything and to a window.
+    attention_layers, linear_layers, dense_layers, expert_layers : array
+        Layers with attention over KV, with linear attention, with a dense and with an experts' FFN.
+    latent : array
+        1.0 for multi-head latent attention, else 0.0.
+    unquantised : array
+        Of the dense parameters, those that checkpoints below 8 bits keep in 16 bits.
     kv_heads : array
         Heads over which KV can be divided.
     kv : KvLayout
@@ -63,6 +72,12 @@ class Architecture:
     pair_flops_prefill: FloatArray
     full_layers: FloatArray
     sliding_layers: FloatArray
+    attention_layers: FloatArray
+    linear_layers: FloatArray
+    dense_layers: FloatArray
+    expert_layers: FloatArray
+    latent: FloatArray
+    unquantised: FloatArray
     kv_heads: FloatArray
     kv: KvLayout
 
@@ -140,11 +155,12 @@ def _numbers(model: Model) -> dict[str, float]:
     routed = max(0.0, (total - embedding - active) / (1.0 - visited / experts)) if is_moe else 0.0
     sliding = float(model.sliding_layers or 0)
     decode, prefill = _pair_flops(model)
+    dense = max(0.0, active - routed * visited / experts - head)
     return {
         "layers": float(model.n_layers or 0),
         "hidden": float(model.hidden or 0),
         "total": total,
-        "dense": max(0.0, active - routed * visited / experts - head),
+        "dense": dense,
         "head": head,
         "routed": routed,
         "experts": experts,
@@ -154,8 +170,43 @@ def _numbers(model: Model) -> dict[str, float]:
         "pair_flops_prefill": prefill,
         "full_layers": full_layers(model),
         "sliding_layers": sliding,
+        **_layer_kinds(model, is_moe),
+        "unquantised": min(dense, _latent_projections(model)),
         "kv_heads": kv_heads(model),
     }
+
+
+def _layer_kinds(model: Model, is_moe: bool) -> dict[str, float]:
+    """Return how many layers of each kind a model has.
+
+    A block usually holds an attention and an FFN. Where attention and recurrent layers together are fewer than
+    the blocks, a block holds one of the three, and the rest are FFNs.
+    """
+    blocks, linear = float(model.n_layers or 0), float(model.linear_layers or 0)
+    attention = blocks - linear if model.n_attention_layers is None else float(model.n_attention_layers)
+    ffn = blocks if attention + linear >= blocks or not linear else blocks - attention - linear
+    return {
+        "attention_layers": attention,
+        "linear_layers": linear,
+        "dense_layers": 0.0 if is_moe else ffn,
+        "expert_layers": ffn if is_moe else 0.0,
+        "latent": float("MLA" in model.attention),
+    }
+
+
+def _latent_projections(model: Model) -> float:
+    """Return the parameters of all projections of latent attention, zero for other attention.
+
+    Queries pass a latent of their own; the catalog does not give its width, which is three times that of the
+    keys and values where it is published.
+    """
+    if "MLA" not in model.attention:
+        return 0.0
+    hidden, heads, width = float(model.hidden or 0), float(model.n_heads or 0), float(model.head_dim or 0)
+    latent, rope = float(model.mla_kv_lora_rank or 0), float(model.mla_rope_dim or 0)
+    queries = _QUERY_LATENT * latent * (hidden + heads * (width + rope))
+    keys = hidden * (latent + rope) + latent * heads * 2.0 * width
+    return float(model.n_attention_layers or model.n_layers or 0) * (queries + keys + heads * width * hidden)
 
 
 def _pair_flops(model: Model) -> tuple[float, float]:

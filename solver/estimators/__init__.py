@@ -1,0 +1,1 @@
+"""Other performance models that can stand in for single points, behind one small protocol."""

@@ -19,6 +19,7 @@ from solver.scenario import Scenario
 from solver.search import relative_gap
 from solver.servings import load_records, placement_records
 from solver.slacks import limit_records
+from solver.whole import whole_record
 from solver.widths import width_records
 
 
@@ -55,6 +56,7 @@ def assemble(
     unit = solved.objective.per_unit(scenario)
     value, bound = _value(polished.model) * unit, solved.bound * unit
     load = load_records(data, block)
+    whole = whole_record(solved, polished, value / unit)
     pools = [pool_record(scenario, data, pool, block, load) for pool in data.pools]
     design = Design(
         status=status,
@@ -66,9 +68,11 @@ def assemble(
             "sense": "max" if solved.objective.sense > 0 else "min",
             "value": value,
             "bound": bound,
-            "gap": relative_gap(value, bound),
+            "gap": relative_gap(polished.proven(solved.objective.sense) * unit, bound)
+            if whole["on"]
+            else relative_gap(value, bound),
             "unpolished": solved.value * unit,
-            "loss_frac": solved.objective.sense * (1.0 - polished.value / solved.value) if solved.value else 0.0,
+            "loss_frac": solved.objective.sense * (1.0 - _in_parts(polished) / solved.value) if solved.value else 0.0,
         },
         study=scenario.study.to_dict(),
         catalog=used_rows(data),
@@ -78,6 +82,7 @@ def assemble(
         load=load,
         placement=placement_records(data, block, load),
         network=network_record(data, block),
+        whole=whole,
         limits=limit_records(data, polished.model, load),
         dropped=dropped_records(candidates.dropped),
         filtered=[{"part": f.part, "reason": f.reason} for f in scenario.filtered],
@@ -99,6 +104,11 @@ def assemble(
     )
     kpis, by_model = compute_kpis(design, scenario)
     return design.replace(kpis=kpis, tokens_by_model=by_model)
+
+
+def _in_parts(polished: Polished) -> float:
+    """Objective of the polished design, before its replicas were made whole."""
+    return polished.value if polished.in_parts is None else polished.in_parts
 
 
 def _value(model: pyo.ConcreteModel) -> float:

@@ -30,6 +30,7 @@ from solver.auditing.totals import (
     check_pools,
     check_stated_limits,
 )
+from solver.auditing.whole import check_whole, is_whole
 from solver.design import Design
 
 __all__ = ["TOLERANCE", "audit"]
@@ -75,7 +76,8 @@ def _run(design: Design, checks: Checks) -> None:
         for entry in entries:
             check_entry(facts, entry, nodes, checks)
         check_queues(entries, design.solver["queues"], checks)
-        check_replicas(nodes, entries, whole=facts.study.build.whole_replicas, checks=checks)
+        check_replicas(nodes, entries, whole=is_whole(facts), checks=checks)
+        check_whole(facts, entries, checks)
         check_pairs(facts, entries, checks)
         check_network(facts, nodes, entries, checks)
         check_demand(facts, entries, checks)

@@ -44,7 +44,7 @@ def add_baselines(design: Design, scenario: Scenario, make: Make, clock: Clock) 
     clock.report("baselines", None, None, None)
     compare = Comparison(scenario, make, clock)
     baselines = [best_single_platform(compare), hbm_only_colocated(compare)]
-    value = float(design.objective["value"])
+    value = design.value_in_parts  # comparisons count replicas in parts
     records = [with_gain(record, value, design.objective["sense"]) for record in baselines if record]
     chief = chief_platform(design)
     runner = compare.solved(f"without {chief}", lambda data: subset(data, keep_pool=lambda p: _platform(p) != chief))

@@ -46,7 +46,7 @@ class Design:
         id -> {value, unit, basis, low, high, evidence}.
     tokens_by_model : dict
         Model id -> output tokens/s.
-    network, runner_up, audit, solver : dict
+    network, whole, runner_up, audit, solver : dict
     """
 
     schema_version: str = SCHEMA_VERSION
@@ -63,6 +63,7 @@ class Design:
     load: list[Record] = field(default_factory=list)
     placement: list[Record] = field(default_factory=list)
     network: Record = field(default_factory=dict)
+    whole: Record = field(default_factory=dict)
     limits: list[Record] = field(default_factory=list)
     dropped: list[Record] = field(default_factory=list)
     filtered: list[Record] = field(default_factory=list)
@@ -76,6 +77,12 @@ class Design:
     def has_build(self) -> bool:
         """True where there is something to buy."""
         return self.status in (OPTIMAL, FEASIBLE)
+
+    @property
+    def value_in_parts(self) -> float:
+        """Objective without what whole replicas cost, where that is stated apart: what comparisons are set against."""
+        loss = float(self.whole.get("loss_frac") or 0.0) if self.whole.get("on") else 0.0
+        return float(self.objective["value"]) / (1.0 - (loss if self.objective.get("sense", "max") == "max" else -loss))
 
     def replace(self, **changes: Any) -> Design:
         """Return a copy with some fields changed."""

@@ -12,7 +12,7 @@ from solver.design import Record
 from solver.model.data import Housing, ModelData, Pool
 from solver.model.memory import TB
 from solver.model.orders import SLACK, order_of, orders_with_rules, pieces_needed
-from solver.model.parking import own_share_tb, prompt_bytes, waiting_bytes
+from solver.model.parking import own_share_tb, port_bytes_per_s, prompt_bytes, waiting_bytes
 from solver.model.practical import spare_shares
 from solver.parts import Platform
 from solver.resources import it_w, optic_drawn_w, standing_w, switch_drawn_w, switch_w
@@ -50,6 +50,9 @@ def buy_what_is_used(data: ModelData, model: pyo.ConcreteModel) -> None:
     for w, i, place in block.PARKED:
         block.written[w, i, place].set_value(written_bytes_per_s(data, block, w, i, place) / TB)
     _stand_where_needed(data, block)
+    for kind, variable in block.whole.items() if hasattr(block, "whole") else ():
+        present = sum(held(block.present[c.index]) for c in data.kinds[kind])
+        variable.set_value(max(0, math.ceil(present - 1e-6 * max(1.0, present))))
     _wire_what_is_used(data, block)
     _fill_lots(data, model)
 
@@ -147,7 +150,12 @@ def lifted_bytes_per_s(data: ModelData, block: pyo.Block, w: str, i: int) -> dic
 
 
 def _wire_what_is_used(data: ModelData, block: pyo.Block) -> None:
-    """Lower wired ports, leaves and spines to what nodes and replicas need, in the fabric that was chosen."""
+    """Lower wired ports, leaves and spines to what nodes, replicas and writes need, in the fabric that was chosen."""
+    port = port_bytes_per_s(data.scenario) / TB
+    for w in block.PUSHING:
+        row = block.push_over_ports[w]
+        beyond = float(pyo.value(row.body)) - float(pyo.value(row.upper))
+        block.extra_ports[w].set_value(max(0.0, held(block.extra_ports[w]) + beyond / port))
     built = next((f for f in data.fabrics if held(block.fabric[f.id]) > 0.5), None)
     needed = held(block.ports)
     for f in data.fabrics:

@@ -25,6 +25,8 @@ from solver.search import Check, Choice, Found, Narrow, minimise, relative_gap
 FloatArray = NDArray[np.float64]
 SEARCH_GAP_SHARE = 0.6
 """Share of the allowed gap that the search may leave; the rest is room for the polish."""
+CONTENT_GAP_SHARE = 0.95
+"""Share of the allowed gap at which the point of the narrowed program is taken; proving more takes most of the time."""
 MAX_RATIO_STEPS = 12
 RELAXED_RATIO_CHANGE = 1e-3
 """Relative change of a relaxed ratio at which its steps end."""
@@ -166,6 +168,7 @@ def optimise(
         narrow=partial(promising, data, layout),
         choice=platform_choice(data, layout),
         relaxation=ready.relaxation,
+        content=data.scenario.study.solver.gap * CONTENT_GAP_SHARE,
     )
     timings = {"model_s": ready.model_s, "search_s": ready.relaxation_s + time.perf_counter() - begun}
     return Solved(data, model, program, objective, found, value, proven, timings)
@@ -194,6 +197,7 @@ def best(
     relaxation: Relaxation | None = None,
     bound: float | None = None,
     check: Check | None = None,
+    content: float | None = None,
 ) -> tuple[Found, float, float]:
     """Find the best point of a compiled objective.
 
@@ -208,8 +212,8 @@ def best(
         Relative distance to the bound that is near enough.
     start : (N,) array, optional
         A feasible point to begin with; a ratio does without.
-    narrow, choice, check, relaxation
-        As in `minimise`; a ratio takes a relaxation of its own.
+    narrow, choice, check, relaxation, content
+        As in `minimise`; a ratio takes a relaxation of its own, and is content with nothing less than `gap`.
     bound : float, optional
         As in `optimise`.
 
@@ -236,6 +240,7 @@ def best(
         relaxation=relaxation,
         floor=-np.inf if bound is None else sign * bound,
         check=check,
+        content=content,
     )
     return found, sign * found.objective, sign * found.bound
 

@@ -43,6 +43,8 @@ class Polished:
         Platforms, configurations, pools and candidates used, for the report.
     free, fixed : Program
         The model, and the same with the integers of the design: only its continuous part is free.
+    in_parts : float or None
+        Of a design of whole replicas, the objective of the polished one whose replicas are counted in parts.
     """
 
     data: ModelData
@@ -52,6 +54,31 @@ class Polished:
     kinds_after: dict[str, int]
     free: Program
     fixed: Program
+    in_parts: float | None = None
+
+    def proven(self, sense: int) -> float:
+        """Objective that stands against the bound: the better of replicas in parts and whole ones."""
+        return self.value if self.in_parts is None else max(self.value, self.in_parts, key=lambda v: sense * v)
+
+    def with_point(
+        self,
+        data: ModelData,
+        model: pyo.ConcreteModel,
+        program: Program,
+        values: FloatArray,
+        solved: Solved,
+        clock: Clock,
+    ) -> Polished | None:
+        """Return the design of whole replicas at a point of another model; None where its continuous part has none."""
+        fixed = with_fixed_integers(program, values)
+        cost, offset = linearised(fixed, solved, self.value)
+        best = solve_lp(fixed, cost, offset, clock)
+        if best.values is None:
+            return None
+        load_values(fixed, best.values)
+        kinds = _kinds(data, *used_parts(model, data))
+        value = value_at(fixed, best.values, solved)
+        return Polished(data, model, value, self.kinds_before, kinds, program, fixed, in_parts=self.value)
 
 
 def with_gaps(polished: Polished, solved: Solved, gaps: dict[str, float], clock: Clock) -> Polished:
@@ -113,7 +140,7 @@ def polish(solved: Solved, clock: Clock) -> Polished:
     before = _kinds(solved.data, columns, pools)
     start = point_of(solved.program)
     data = used_data(solved.data, _offered(solved.data, set(columns), set(pools)), set(pools))
-    model, program = _small(data, solved)
+    model, program = small_model(data, solved)
     target, certain = _reduce(model, program, data, solved, start, clock)
     columns, pools = used_parts(model, data)
     start = point_of(program)
@@ -126,7 +153,7 @@ def polish(solved: Solved, clock: Clock) -> Polished:
     return settle(data, solved, target, start, clock, before)
 
 
-def _small(data: ModelData, solved: Solved) -> tuple[pyo.ConcreteModel, Program]:
+def small_model(data: ModelData, solved: Solved) -> tuple[pyo.ConcreteModel, Program]:
     """The model of a cut of the data, compiled."""
     model = build_model(data)
     add_objective(model, data, solved.objective)
@@ -268,7 +295,7 @@ def settle(
     RuntimeError
         If neither the search nor the start gives a point.
     """
-    model, program = _small(data, solved)
+    model, program = small_model(data, solved)
     cost, offset = linearised(program, solved, target)
     held = np.asarray([start.get(v.name, 0.0) for v in program.variables])
     outcome = solve_mip(

@@ -98,8 +98,19 @@ def _objective(design: Design) -> list[str]:
     proof = f"{which} has {beyond} than {figure(found['bound'])}; gap {percent(found['gap'])}"
     return [
         *block("objective", f"{figure(found['value'])} {found.get('unit', '')}, {aim} {_definition(design)}", most=2),
-        *block("bound", proof + (f" of {percent(asked)} allowed" if asked else "")),
+        *block("bound", proof + (f" of {percent(asked)} allowed" if asked else "") + _whole(design)),
     ]
+
+
+def _whole(design: Design) -> str:
+    """What whole replicas cost, or that their parts were left as they are."""
+    whole = design.whole
+    if whole.get("on"):
+        count = sum(item["replicas"] for item in whole["replicas"])
+        cost = f" cost {percent(whole['loss_frac'])} more" if whole["loss_frac"] > 0 else ""
+        return f"; {count:,} whole replicas{cost}"
+    unsettled = whole and whole["loss_frac"] is None
+    return "; replicas in parts, whole ones may serve less" if unsettled else ""
 
 
 def _currency(design: Design) -> tuple[str, float]:

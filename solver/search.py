@@ -87,6 +87,7 @@ def minimise(
     relaxation: Relaxation | None = None,
     floor: float = -np.inf,
     check: Check | None = None,
+    content: float | None = None,
 ) -> Found:
     """Minimise one cost row of a program.
 
@@ -112,6 +113,8 @@ def minimise(
         A bound that is known from elsewhere: no point costs less.
     check : callable, optional
         Given the point of the narrowed program before anything is proven; may raise to end the search.
+    content : float, optional
+        Gap at which the point of the narrowed program is taken as it is; what is left of the search costs more time.
     """
     relaxation = relaxation or Relaxation(program, cost, offset, clock)
     relaxed = relaxation.solve()
@@ -123,7 +126,8 @@ def minimise(
         start = task.narrowed(narrow, choice, start)
         if check is not None and start is not None:
             check(start)
-    if start is not None and task.close(task.value(start), task.least):
+    easy = dataclasses.replace(task, gap=max(gap, content or 0.0))
+    if start is not None and easy.close(task.value(start), task.least):
         return Found(OPTIMAL, start, task.value(start), min(task.least, task.value(start)), relaxed.objective, 0)
     if choice and start is not None and over_the_limit(choice.groups, choice.limit, relaxed):
         return task.over_sets(choice, start)

@@ -49,7 +49,7 @@ def _against(work: Workload, item: Record, name: str) -> float | None:
     seconds: float | None = item[f"{name}_s"]
     if seconds is None or name == "tpot" or work.ttft_s is None:
         return seconds
-    promise = work.ttft_promise_s(work.cached_on_hit if item["cache"] == HIT else 0.0)
+    promise = work.ttft_promise_s(work.cached_on_hit if item["cache"] == HIT else work.system_tokens)
     return None if promise is None else seconds * work.ttft_s / max(promise, 1e-30)
 
 

@@ -30,6 +30,7 @@ from solver.resources import RESOURCES
 from solver.scenario import Scenario, resolve
 from solver.search import relative_gap
 from solver.study import Study
+from solver.whole import made_whole, matters
 from solver.widths import FewReplicasError, Make, Settled, check_widths, early_check, narrowed, settle_widths
 
 NOTHING = "serving nothing is best: no build is worth what it costs, or the limits leave room for none"
@@ -130,7 +131,7 @@ def _with_own(design: Design, build: Build, scenario: Scenario, clock: Clock) ->
     """Return the design with the user's build as its first baseline, wanted even where there is no design."""
     clock.report("own build", None, None, None)
     record = own_build(build, scenario, clock)
-    value, sense = design.objective["value"], design.objective.get("sense", "max")
+    value, sense = design.has_build and design.value_in_parts, design.objective.get("sense", "max")
     return design.replace(baselines=[compared(record, value, sense) if value else record, *design.baselines])
 
 
@@ -198,9 +199,13 @@ def solve_prepared(
     if not polished.kinds_after["pools"]:
         return unbuilt(scenario, candidates, INFEASIBLE, _nothing_fits(data))
     seconds |= solved.timings | {"polish_s": time.perf_counter() - begun}
+    begun, parts = time.perf_counter(), polished
+    if matters(polished) and not clock.stopped_by:
+        polished = made_whole(polished, solved, clock) or polished
+        seconds |= {"whole_s": time.perf_counter() - begun}
     design = audited(solved, polished, candidates, clock, seconds)
     if keep is not None:
-        keep(solved, polished)
+        keep(solved, parts)
     clock.report("done", design.objective["value"], design.objective["bound"], design.objective["gap"])
     return design
 
@@ -239,7 +244,9 @@ def audited(
     study, begun = solved.data.scenario.study, time.perf_counter()
     short = short or ("limits" if study.build.max_candidates_per_class_role is not None else "layout")
     for _ in range(LAYOUT_ROUNDS):
-        within = relative_gap(polished.value, solved.bound) <= study.solver.gap * (1 + 1e-6)
+        within = relative_gap(polished.proven(solved.objective.sense), solved.bound) <= study.solver.gap * (1 + 1e-6)
+        if within and matters(polished):
+            within, short = False, "quick" if short == "quick" else "whole replicas"
         design = assemble(
             solved,
             polished,

@@ -84,10 +84,13 @@ class Rows:
         return self.column("there" if beside else "x", column.index)
 
     def busy(self, column: Column) -> tuple[list[tuple[int, float]], float]:
-        """Accelerators that a column occupies: a term, or a number where replicas are whole."""
+        """Accelerators that a column occupies: a term, or a number where replicas are whole, once for all they do."""
         if self.whole is None:
             return [(self.there(column), column.candidate.charge)], 0.0
-        return [], column.candidate.charge * self.whole[column.index]
+        for mine, n in zip(engines(self.data), self.whole, strict=True):
+            if column is mine[0]:
+                return [], column.candidate.charge * n
+        return [], 0.0
 
 
 def write_rows(data: ModelData, whole: tuple[int, ...] | None, plan: Plan) -> Rows:
@@ -100,10 +103,13 @@ def write_rows(data: ModelData, whole: tuple[int, ...] | None, plan: Plan) -> Ro
     _write_tiers(rows)
     _write_appliances(rows)
     _write_carbon(rows)
-    wired = [(rows.there(c), c.candidate.ports) for c in data.columns]
+    wired, most = [(rows.there(c), c.candidate.ports) for c in data.columns], plan.most_ports
+    if whole is not None:
+        most -= sum(n * mine[0].candidate.ports for mine, n in zip(engines(data), whole, strict=True))
+        wired = []
     wired += [(k, 1.0) for name, k in rows.names.items() if name[0] == "extra"]
     own = np.asarray([ports_of_node(data, h.pool.config.platform.id) for h in data.housings])
-    rows.add(wired, plan.most_ports, -own)
+    rows.add(wired, most, -own)
     return rows
 
 
@@ -138,8 +144,20 @@ def _write_compute(rows: Rows) -> None:
     for c in data.columns:
         if rows.there(c) != rows.column("x", c.index):
             rows.add([(rows.column("x", c.index), 1.0), (rows.there(c), -1.0)])
-        if rows.whole is not None:
-            rows.add([(rows.there(c), 1.0)], float(rows.whole[c.index]))
+    if rows.whole is not None:
+        for mine, n in zip(engines(data), rows.whole, strict=True):
+            rows.add([(rows.there(c), 1.0) for c in mine], float(n))
+
+
+def engines(data: ModelData) -> list[list[Column]]:
+    """Columns that one replica can do in turn: the same weights on as many accelerators of the same nodes."""
+    found: dict[tuple[object, ...], list[Column]] = {}
+    for c in data.columns:
+        k = c.candidate
+        place = (k.platform_id, k.power_cap, c.pool.id if c.pool else None)
+        same = (k.model_id, k.precision, k.kv_precision, k.role, k.tp, k.pp, k.dp, k.ep, k.ports)
+        found.setdefault((*place, *same, c.index if k.role == "pair" else None), []).append(c)
+    return list(found.values())
 
 
 def _write_spills(rows: Rows) -> None:
@@ -341,11 +359,12 @@ def _write_carbon(rows: Rows) -> None:
 
 def whole_vectors(data: ModelData, housed: IntArray) -> Iterator[tuple[int, ...] | None]:
     """All vectors of whole replicas that nodes could hold; None where replicas may be shared."""
-    if not data.scenario.study.build.whole_replicas:
+    if data.scenario.study.build.whole_replicas is not True:
         yield None
         return
     room = []
-    for c in data.columns:
+    firsts = [mine[0] for mine in engines(data)]
+    for c in firsts:
         here = [n for h, n in zip(data.housings, housed, strict=True)
                 if (h.pool.config.platform.id, h.pool.cap) == (c.candidate.platform_id, c.candidate.power_cap)]  # fmt: skip
         size = next(
@@ -354,7 +373,7 @@ def whole_vectors(data: ModelData, housed: IntArray) -> Iterator[tuple[int, ...]
         room.append(int(size * sum(here) / c.candidate.charge + SLACK))
     for counts in itertools.product(*(range(n + 1) for n in room)):
         taken: dict[tuple[str, float], float] = {}
-        for c, n in zip(data.columns, counts, strict=True):
+        for c, n in zip(firsts, counts, strict=True):
             key = (c.candidate.platform_id, c.candidate.power_cap)
             taken[key] = taken.get(key, 0.0) + n * c.candidate.charge
         if all(

@@ -19,7 +19,7 @@ from solver.scenario import Scenario
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-MOST_BUILDS = 6_000_000
+MOST_BUILDS = 10_000_000
 SLACK = 1e-9
 """Relative room in rows that hold only whole numbers, against rounding of the data."""
 

@@ -78,6 +78,14 @@ def stated(catalog: Catalog) -> Plain:
 
 
 @pytest.fixture(scope="module")
+def whole(catalog: Catalog) -> Plain:
+    """A megawatt of three classes in whole replicas."""
+    supply = {"platform": {"gb200_nvl72": 4}, "memory": {"hdd_seagate_exosm_30tb": 200}}
+    keep, build = {"mi350x_8", "gb200_nvl72", "storage_hdd_4u90"}, {**BUILD, "menu": "full", "whole_replicas": "auto"}
+    return built(catalog, keep, workload=MIXED, supply=supply, build=build)
+
+
+@pytest.fixture(scope="module")
 def attached(catalog: Catalog) -> Plain:
     """A megawatt of two classes whose nodes share appliances of pooled memory over their own lanes, within 1%."""
     asked = [item for item in MIXED if item["id"] != "agentic_coding"]
@@ -144,7 +152,7 @@ def violations(design: Plain) -> list[str]:
 # --- designs that stand ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["site", "spilled", "stated", "attached"])
+@pytest.mark.parametrize("name", ["site", "spilled", "stated", "whole", "attached"])
 def test_solved_designs_pass(name: str, request: pytest.FixtureRequest) -> None:
     report = audit(Design(**request.getfixturevalue(name)))
     assert report["violations"] == []
@@ -547,6 +555,62 @@ def idle_without_memory_of_their_own(d: Plain) -> None:
     load(d, role="decode")["present"] *= 2.0
 
 
+@plant("whole", "whole replicas: missing in the design")
+def silence_on_whole_replicas(d: Plain) -> None:
+    d["whole"] = {}
+
+
+@plant("whole", "fewer than its entries take")
+def one_whole_replica_too_few(d: Plain) -> None:
+    d["whole"]["replicas"][0]["replicas"] -= 1
+
+
+@plant("whole", "whole replicas: counts are not whole numbers")
+def half_a_replica(d: Plain) -> None:
+    d["whole"]["replicas"][0]["replicas"] += 0.5
+
+
+@plant("whole", "whole replicas of .*: accelerators")
+def accelerators_of_whole_replicas_understated(d: Plain) -> None:
+    d["whole"]["replicas"][0]["accelerators"] *= 0.5
+
+
+@plant("whole", "missing, or not those of its kind")
+def replicas_of_nobody(d: Plain) -> None:
+    d["whole"]["replicas"].pop()
+
+
+@plant("whole", "value without their cost is better than the bound")
+def whole_replicas_cost_too_much(d: Plain) -> None:
+    d["whole"]["loss_frac"] = 0.5
+
+
+@plant("whole", "what they cost is not stated")
+def cost_of_whole_replicas_unstated(d: Plain) -> None:
+    d["whole"]["loss_frac"] = None
+
+
+@plant("whole", "they matter, and nothing is said of them")
+def parts_although_they_matter(d: Plain) -> None:
+    d["whole"] |= {"on": False, "loss_frac": 0.0}
+
+
+@plant("whole", "whose replicas are not settled is called optimal")
+def optimal_in_parts(d: Plain) -> None:
+    d["whole"] |= {"on": False, "loss_frac": None}
+    d["status"] = "optimal"
+
+
+@plant("whole", "share of one of each kind")
+def share_of_whole_replicas_understated(d: Plain) -> None:
+    d["whole"] |= {"on": False, "loss_frac": None, "share": 0.001}
+
+
+@plant("whole", "the study does not want them")
+def whole_although_parts_will_do(d: Plain) -> None:
+    d["study"]["build"]["whole_replicas"] = False
+
+
 @plant("site", "KV in flight in local memory")
 def batch_that_does_not_fit(d: Plain) -> None:
     load(d, role="mixed")["batch"] *= 64.0
@@ -657,7 +721,10 @@ def moved_without_writing(d: Plain) -> None:
 
 @plant("site", "reads from the share of the replicas that load it")
 def own_memory_slower_than_said(d: Plain) -> None:
-    row(d, "platforms", "gb200_nvl72")["host_mem_bw_gb_s"] = 100.0
+    item = placed(
+        d, kind="parked", tier=lambda name: name in ("ddr", "lpddr"), read_bytes_per_s=lambda speed: speed > 0
+    )
+    row(d, "platforms", pool(d, pool_id=item["pool_id"])["platform"])["host_mem_bw_gb_s"] = 1e-3
 
 
 @plant("site", "parked KV of .*: bytes in the share of the replicas that load it")

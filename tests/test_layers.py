@@ -18,7 +18,7 @@ RANKS = [
     {"servable", "delivery", "finance"}, {"purchasable"}, {"scenario"}, {"populations"}, {"configurations"}, {"candidate"}, {"menu", "pruning"}, {"enumeration"}, {"candidates"},
     {"model.data"}, {"resources"}, {"model"}, {"highs"}, {"relaxation"}, {"choosing", "restriction"},
     {"search"}, {"optimise"}, {"widths"}, {"reducing", "repricing"}, {"fewest"}, {"polishing"},
-    {"design"}, {"embed", "kpis", "holdings"}, {"bill", "servings", "slacks"}, {"assemble"},
+    {"design"}, {"whole"}, {"embed", "kpis", "holdings"}, {"bill", "servings", "slacks"}, {"assemble"},
     {"auditing"}, {"audit"}, {"baselines"}, {"own_build"}, {"solve"}, {"resident", "market", "quoted"}, {"pricing"}, {"quote"},
     {"versus"}, {"listing", "progress", "report", "export"}, {"commands"}, {"cli"}, {"__main__"}, {"__init__"},
 ]  # fmt: skip

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hand import optimum, proves
 from records import TB, candidate, configuration, housing, model_data, platform, scenario, tier, workload
 
-from solver.model.data import Pool
+from solver.candidate import Candidate
+from solver.model.data import ModelData, Pool
 
 POOL = Pool(configuration(), 1.0)
 
@@ -60,15 +63,28 @@ def test_a_cap_is_another_family() -> None:
     proves(data, "fit_accelerators", 2000.0, 10000.0)
 
 
-def test_a_whole_replica_is_not_shared_by_classes() -> None:
-    """Proves run_whole_replicas: two classes at 5/s each and one accelerator that could serve 10/s of either.
-
-    Whole replicas serve one class, 500 tokens/s. If work were not tied to whole replicas, both: 1,000.
-    """
+def two_classes(*second: Candidate) -> ModelData:
+    """Return a case with one accelerator that serves 10/s of either class, and two classes at 5/s each."""
     changes = {"supply.platform.node": 1, "build.whole_replicas": True}
     classes = [workload("a", demand=5.0), workload("b", demand=5.0)]
-    data = model_data(scenario(changes, classes), [(candidate("a"), None), (candidate("b"), None)], [housing(POOL)])
+    columns = [(candidate("a"), None), *((c, None) for c in second)]
+    return model_data(scenario(changes, classes), columns, [housing(POOL)])
+
+
+def test_a_whole_replica_is_of_one_kind() -> None:
+    """Proves run_whole_replicas: other weights in the same accelerator are another replica, 500 tokens/s.
+
+    If work were not tied to whole replicas, both classes were served: 1,000.
+    """
+    data = two_classes(dataclasses.replace(candidate("b"), precision="fp8"))
     proves(data, "run_whole_replicas", 500.0, 1000.0)
+
+
+def test_a_whole_replica_serves_classes_in_turn() -> None:
+    """Proves the sum in run_whole_replicas: half the time each class, 1,000 tokens/s; one replica a class: 500."""
+    assert optimum(two_classes(candidate("b"))) == pytest.approx(1000.0)
+    third = dataclasses.replace(candidate("b"), requests_per_s=5.0)
+    proves(two_classes(third), "run_whole_replicas", 750.0, 1000.0)
 
 
 def test_stranded_accelerators_are_charged() -> None:

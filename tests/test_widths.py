@@ -48,7 +48,9 @@ def study(catalog: Catalog, width: int = 1, **of_class: Any) -> Study:
 
 
 def rates(catalog: Catalog, width: int, **of_class: Any) -> dict[tuple[Any, ...], Candidate]:
-    _, made = prepare(resolve(study(catalog, width, **of_class), catalog), prune=False)
+    """Candidates by what they are; pairs apart, of which only those that may be worth it are made."""
+    alone = study(catalog, width, **of_class).with_changes({"build.scale_up_handover": False})
+    _, made = prepare(resolve(alone, catalog), prune=False)
     return {
         (c.role, c.cache, c.tier, c.precision, c.tp, c.pp, c.dp, c.ep, c.batch, c.ports): c for c in made.candidates
     }
@@ -79,6 +81,20 @@ def test_a_design_keeps_what_its_promise_binds(catalog: Catalog, promise_on: str
     assert design.audit["ok"]
     assert {item["path"]: item["value"] for item in design.assumptions}["workload.chat_short.promise_on"] == promise_on
     assert_queues_stand(design)
+
+
+def test_shared_tokens_are_not_new_ones(catalog: Catalog) -> None:
+    """By new tokens a miss is promised nothing for what all requests share: audit and stated limits say so too."""
+    design = solve(study(catalog, 8, promise_on="per_1k_new_tokens", system_tokens=500.0), catalog)
+    assert design.audit["ok"], design.audit
+    work = resolve(study(catalog, 8, promise_on="per_1k_new_tokens", system_tokens=500.0), catalog).workloads[0]
+    limit = next(item for item in design.limits if item["id"] == "promise.chat_short.ttft")
+    spent = {
+        item["ttft_s"] * 1000.0 / (work.isl - (work.cached_on_hit if item["cache"] == "hit" else 500.0))
+        for item in design.load
+        if item["ttft_s"] is not None
+    }
+    assert limit["used"] == pytest.approx(max(spent))
 
 
 def assert_queues_stand(design: Design) -> None:

@@ -20,6 +20,9 @@ from solver.workload import Workload
 HIT, MISS, NONE = "hit", "miss", "none"
 
 
+Kind = tuple[Any, ...]
+
+
 @dataclass(frozen=True)
 class Entry:
     """One load entry with what the rows say of a replica of it.
@@ -40,8 +43,8 @@ class Entry:
         What writes and loads of their sizes reach of its ports.
     slowest_bytes_per_s : float
         The least that either side of a hand-over inside a unit reaches: one accelerator whose links are free.
-    full_rate, step_s, tpot_s, prefill_s : float
-        Requests/s at full load, times of one step and of one prefill; nan where the role has none.
+    full_rate, step_s, tpot_s, prefill_s, first_token_s : float
+        Requests/s at full load, times of one step, of one prefill and until its first token; nan where the role has none.
     busy_w, idle_w : float
         Boards of the replica.
     kv_bytes, free_bytes, transfer_bytes : float
@@ -64,6 +67,7 @@ class Entry:
     step_s: float
     tpot_s: float
     prefill_s: float
+    first_token_s: float
     busy_w: float
     idle_w: float
     kv_bytes: float
@@ -101,6 +105,15 @@ class Entry:
     def present(self) -> float:
         """Replicas that stand, at work or not."""
         return float(self.record["present"])
+
+    @property
+    def kind(self) -> Kind:
+        """What its replicas are, whichever class they serve: those of one kind may do several entries in turn."""
+        if self.unit is not None:
+            return ("unit", self.unit)
+        names = ("model", "role", "precision", "kv_format", "tp", "pp", "dp", "ep")
+        ports = f"{float(self.record['ports_per_replica']):.6g}"
+        return (self.pool_id or "", *self.family, *(self.record[name] for name in names), ports)
 
     @property
     def count(self) -> int:
@@ -192,6 +205,7 @@ def read_entries(facts: Facts) -> list[Entry]:
             step_s=float(performance.decode_step_s[k]),
             tpot_s=float(performance.tpot_s[k]),
             prefill_s=float(performance.prefill_s[k]),
+            first_token_s=float(performance.first_token_s[k]),
             busy_w=float(performance.power_busy_w[k]),
             idle_w=float(performance.power_idle_w[k]),
             kv_bytes=float(performance.kv_bytes_per_request[k]),

@@ -13,6 +13,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from solver.auditing.checks import TOLERANCE, Checks
 from solver.auditing.entries import Entry
@@ -90,29 +91,51 @@ class Room:
 
 
 @dataclass(frozen=True)
-class Block:
-    """What stands together in one scale-up domain: a replica of an entry, or a whole unit of a pair."""
+class Batch:
+    """What stands together in one scale-up domain: replicas of an entry or of a kind, or whole units of a pair.
 
-    load_id: str
+    There are `amount` of them, a part counted as a part.
+    """
+
+    load_ids: tuple[str, ...]
     pool_id: str | None
     family: tuple[str, float]
     charge: float
-    present: float
+    amount: float
+
+    @property
+    def name(self) -> str:
+        """The entries that they serve."""
+        return " and ".join(self.load_ids)
 
 
-def blocks(entries: list[Entry]) -> list[Block]:
-    """Return one block for each entry, and one for all entries of a unit."""
-    alone = [Block(e.load_id, e.pool_id, e.family, e.charge, e.present) for e in entries if e.unit is None]
-    units: dict[str, list[Entry]] = defaultdict(list)
+def batches(entries: list[Entry], whole: bool) -> list[Batch]:
+    """Replicas of each entry; where replicas are whole, of each kind, which may do several entries in turn."""
+    kinds: dict[Any, list[Entry]] = defaultdict(list)
     for entry in entries:
-        if entry.unit is not None:
-            units[entry.unit].append(entry)
-    for name, mine in units.items():
-        each = [float(e.record["unit_replicas"]) for e in mine]
-        charge = sum(n * e.charge for n, e in zip(each, mine, strict=True))
-        present = max(e.present / n for n, e in zip(each, mine, strict=True))
-        alone.append(Block(name, mine[0].pool_id, mine[0].family, charge, present))
-    return alone
+        kinds[entry.kind if whole or entry.unit is not None else entry.load_id].append(entry)
+    return [_batch(mine, whole) for mine in kinds.values()]
+
+
+def _batch(mine: list[Entry], whole: bool) -> Batch:
+    first, ids = mine[0], tuple(e.load_id for e in mine)
+    if first.unit is None:
+        amount = whole_replicas(mine) if whole else sum(e.present for e in mine)
+        return Batch(ids, first.pool_id, first.family, first.charge, amount)
+    each = [float(e.record["unit_replicas"]) for e in mine]
+    charge = sum(n * e.charge for n, e in zip(each, mine, strict=True))
+    units = max(e.present / n for n, e in zip(each, mine, strict=True))
+    return Batch(ids, first.pool_id, first.family, charge, rounded_up(units) if whole else units)
+
+
+def whole_replicas(entries: list[Entry]) -> int:
+    """Whole replicas that entries of one kind need."""
+    return rounded_up(sum(e.present for e in entries))
+
+
+def rounded_up(amount: float) -> int:
+    """Whole number of replicas, with the audit's tolerance."""
+    return math.ceil(amount * (1.0 - TOLERANCE) - TOLERANCE)
 
 
 def check_replicas(nodes: dict[str, Node], entries: list[Entry], *, whole: bool, checks: Checks) -> None:
@@ -124,17 +147,17 @@ def check_replicas(nodes: dict[str, Node], entries: list[Entry], *, whole: bool,
         Nodes by pool id.
     entries : list of Entry
     whole : bool
-        The study counts whole replicas: a part of one takes all its accelerators.
+        Replicas are whole: what is left of the last one of a kind takes all its accelerators.
     checks : Checks
     """
     rooms = {pool_id: Room.of(node) for pool_id, node in nodes.items()}
-    bound: dict[str, list[Block]] = defaultdict(list)
-    free: dict[tuple[str, float], list[Block]] = defaultdict(list)
-    for entry in blocks(entries):
-        if entry.pool_id is None:
-            free[entry.family].append(entry)
+    bound: dict[str, list[Batch]] = defaultdict(list)
+    free: dict[tuple[str, float], list[Batch]] = defaultdict(list)
+    for batch in batches(entries, whole):
+        if batch.pool_id is None:
+            free[batch.family].append(batch)
         else:
-            bound[entry.pool_id].append(entry)
+            bound[batch.pool_id].append(batch)
     groups = [
         (f"pool {pool_id}", [rooms[pool_id]] if pool_id in rooms else [], [nodes[pool_id]] if pool_id in rooms else [],
          mine)
@@ -147,7 +170,7 @@ def check_replicas(nodes: dict[str, Node], entries: list[Entry], *, whole: bool,
     parts = []
     for what, where, mine_nodes, mine in groups:
         scale = max(1.0, float(sum(n.quantity * n.platform.accelerators for n in mine_nodes)))
-        left = _lay_whole(what, where, mine, scale, whole, checks)
+        left = _lay_whole(what, where, mine, scale, checks)
         parts.append((what, where, scale, left))
         if len(where) == 1:
             where[0].kept += sum(amount for amount, _ in left)
@@ -156,29 +179,28 @@ def check_replicas(nodes: dict[str, Node], entries: list[Entry], *, whole: bool,
 
 
 def _lay_whole(
-    what: str, rooms: list[Room], entries: list[Block], scale: float, whole: bool, checks: Checks
-) -> list[tuple[float, Block]]:
+    what: str, rooms: list[Room], replicas: list[Batch], scale: float, checks: Checks
+) -> list[tuple[float, Batch]]:
     """Lay whole replicas by decreasing size; what is left over is a violation. Return the parts of replicas."""
-    parts: list[tuple[float, Block]] = []
-    for entry in sorted(entries, key=lambda e: -e.charge):
-        count = math.ceil(entry.present * (1.0 - TOLERANCE)) if whole else math.floor(entry.present + _GRAIN)
-        parts.append((max(0.0, entry.present - count) * entry.charge, entry))
-        left = count
+    parts: list[tuple[float, Batch]] = []
+    for batch in sorted(replicas, key=lambda e: -e.charge):
+        left = math.floor(batch.amount + _GRAIN)
+        parts.append((max(0.0, batch.amount - left) * batch.charge, batch))
         for room in rooms:
-            left = room.put(entry.charge, left)
-        text = f"layout, {what}: accelerators without room in any node, for {entry.load_id}"
-        _check_placed(text, left * entry.charge, entry.family, scale, checks)
+            left = room.put(batch.charge, left)
+        text = f"layout, {what}: accelerators without room in any node, for {batch.name}"
+        _check_placed(text, left * batch.charge, batch.family, scale, checks)
     return parts
 
 
-def _lay_parts(what: str, rooms: list[Room], parts: list[tuple[float, Block]], scale: float, checks: Checks) -> None:
+def _lay_parts(what: str, rooms: list[Room], parts: list[tuple[float, Batch]], scale: float, checks: Checks) -> None:
     """Lay parts of replicas, the largest first; what is left over is a violation."""
-    for amount, entry in sorted(parts, key=lambda part: (part[0], part[1].load_id), reverse=True):
+    for amount, batch in sorted(parts, key=lambda part: (part[0], part[1].name), reverse=True):
         rest = amount
         for room in rooms:
             rest = room.pour(rest)
-        text = f"layout, {what}: accelerators without room in any node, for a part of {entry.load_id}"
-        _check_placed(text, rest, entry.family, scale, checks)
+        text = f"layout, {what}: accelerators without room in any node, for a part of {batch.name}"
+        _check_placed(text, rest, batch.family, scale, checks)
 
 
 def _check_placed(text: str, left: float, family: tuple[str, float], scale: float, checks: Checks) -> None:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from solver.auditing.checks import TOLERANCE, Checks
 from solver.auditing.entries import Entry
+from solver.auditing.layout import batches
 from solver.auditing.nodes import Node
 from solver.auditing.rows import Facts
+from solver.auditing.whole import is_whole
 from solver.parts import Cooling
 
 
@@ -67,7 +69,8 @@ def check_network(facts: Facts, nodes: dict[str, Node], entries: list[Entry], ch
     """Check wired ports against needs, the fabric against its ports, and the watts it states."""
     stated, found = facts.design.network, read_network(facts)
     needed = sum(n.quantity * node_ports(facts, n) for n in nodes.values())
-    needed += sum(e.present * float(e.record["ports_per_replica"]) for e in entries)
+    ports = {e.load_id: float(e.record["ports_per_replica"]) for e in entries}
+    needed += sum(b.amount * ports[b.load_ids[0]] for b in batches(entries, is_whole(facts)))
     needed += _ports_for_writes(facts, nodes, entries)
     if not checks.true("network: missing in the design", bool(stated) or not needed):
         return

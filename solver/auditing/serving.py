@@ -124,10 +124,10 @@ def _check_ttft(facts: Facts, entry: Entry, rate: float, load_s: float, what: st
         checks.at_most(f"{what}: KV handed over through a replica's own ports or links", rate * entry.transfer_bytes,
                        entry.out_bytes_per_s, "B/s")  # fmt: skip
     else:
-        after_s, busy = load_s + entry.step_s, rate * entry.prefill_s / entry.lanes
+        after_s, busy = load_s, rate * entry.prefill_s / entry.lanes
     servers = entry.lanes * entry.record["router_width"]
     wait = wait_quantile(busy, entry.prefill_s, _variation(work), work.percentile, servers) if rate > 0 else 0.0
-    ttft, stated = float(wait) + entry.prefill_s + after_s, entry.record["ttft_s"]
+    ttft, stated = float(wait) + entry.first_token_s + after_s, entry.record["ttft_s"]
     checks.at_least(f"{what}: TTFT understated", stated, ttft, "s")
     promise = _ttft_promise_s(work, entry.cached, is_hit=entry.is_hit)
     if promise is not None:
@@ -162,7 +162,8 @@ def _due_s(facts: Facts, entry: Entry) -> float:
     share = float(facts.setting("build.handover_ttft_frac", facts.study.build.handover_ttft_frac))
     work = entry.work
     hits = work.reuse_frac_max > 0
-    tightest = _ttft_promise_s(work, work.isl * work.reuse_frac_max, is_hit=hits)
+    cached = max(work.isl * work.reuse_frac_max, work.system_tokens)
+    tightest = _ttft_promise_s(work, cached, is_hit=hits)
     return share * (math.inf if tightest is None else tightest)
 
 

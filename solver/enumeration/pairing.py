@@ -67,7 +67,7 @@ def pairs(subject: Subject, prefills: list[Candidate], decodes: list[Candidate],
         if first and second:
             platform = platforms[name]
             group = _Group(first, second, platform.accelerators, domain_size(subject.scenario, platform))
-            found += _units(group, prune=prune, by_size=subject.build.whole_replicas)
+            found += _units(group, prune=prune, by_size=subject.build.whole_replicas is True)
     return found
 
 

@@ -152,7 +152,7 @@ def prefill_rate(
     The servers are the lanes of all replicas behind one router.
     """
     work, cap = subject.workload, subject.build.utilisation_cap
-    service = perf.prefill_s + extra_s
+    service = perf.first_token_s + extra_s
     slack = np.full_like(service, np.inf) if promise is None else promise - service
     quantile = None if promise is None else work.percentile
     load = max_load(perf.prefill_s, work.wait_scv, slack, quantile, cap, servers)
@@ -167,4 +167,4 @@ def _mixed_ttft(
     work = subject.workload
     load = rate * perf.prefill_s / lanes
     wait = wait_quantile(np.minimum(load, 0.999), perf.prefill_s, work.wait_scv, work.percentile, lanes * width)
-    return np.where(load < 0.999, wait + perf.prefill_s + perf.decode_step_s + load_s, np.inf)
+    return np.where(load < 0.999, wait + perf.first_token_s + load_s, np.inf)

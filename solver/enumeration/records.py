@@ -62,7 +62,7 @@ def kept(subject: Subject, rows: Rows, *, prune: bool) -> list[Candidate]:
     reads = rows.spill_bytes * read_frac / np.where(spills, rows.perf.decode_step_s, 1.0)
     wanted = np.flatnonzero(rows.good)
     if prune and len(wanted):
-        wanted = wanted[_undominated(rows, wanted, reads, by_size=subject.build.whole_replicas)]
+        wanted = wanted[_undominated(rows, wanted, reads, by_kind=subject.build.whole_replicas is True)]
     return [_record(subject, rows, reads, i) for i in wanted]
 
 
@@ -120,14 +120,14 @@ def once_for_all(records: Iterable[Candidate]) -> list[Candidate]:
     return found
 
 
-def _undominated(rows: Rows, wanted: NDArray[np.intp], reads: FloatArray, *, by_size: bool) -> NDArray[np.intp]:
+def _undominated(rows: Rows, wanted: NDArray[np.intp], reads: FloatArray, *, by_kind: bool) -> NDArray[np.intp]:
     """Rows (positions in `wanted`) that no other row of the same pool dominates in the full vector.
 
     Per request/s: accelerators, watts above idle, switch ports, KV below HBM and its reads; and per accelerator the
-    last two again, because a replica reads only through its own links and from its own node. With `by_size` replicas
-    of different sizes do not compete; of halves a smaller one is better. Replicas that load hits from their own nodes
-    may stand idle for the KV parked beside them, so theirs compete by switch ports per accelerator too: so many
-    accelerators hold so much KV, whichever replicas they belong to.
+    last two again, because a replica reads only through its own links and from its own node. With `by_kind` replicas
+    that no two classes could share do not compete; of halves a smaller one is better. Replicas that load hits from
+    their own nodes may stand idle for the KV parked beside them, so theirs compete by switch ports per accelerator too:
+    so many accelerators hold so much KV, whichever replicas they belong to.
     """
     menu, charge, rate = rows.menu, rows.menu.charge[wanted], rows.requests_per_s[wanted]
     count = menu.count[wanted]
@@ -139,5 +139,9 @@ def _undominated(rows: Rows, wanted: NDArray[np.intp], reads: FloatArray, *, by_
         cost = np.column_stack([cost, np.round(menu.ports[wanted] / charge, 9)])
     if rows.is_half:
         return undominated(labels(menu.platform[wanted], menu.points.power_cap[wanted]), np.column_stack([cost, count]))
-    pool = [menu.platform[wanted], menu.points.power_cap[wanted]]
-    return undominated(labels(*pool, *([count] if by_size else [])), cost)
+    points = menu.points
+    pool = [menu.platform[wanted], points.power_cap[wanted]]
+    if by_kind:
+        parts = (points.weight_precision, points.tp, points.pp, points.dp, points.ep, menu.ports)
+        pool += [np.asarray(part)[wanted] for part in parts]
+    return undominated(labels(*pool), cost)

@@ -38,7 +38,9 @@ def role_candidates(subject: Subject, role: str, others: Sequence[Candidate] = (
     if role == PAIR:
         for found in _pairs(subject, prune=prune):
             feasible += len(found)
-            records += undominated_pairs(found, others, by_size=subject.build.whole_replicas) if prune else found
+            records += (
+                undominated_pairs(found, others, by_size=subject.build.whole_replicas is True) if prune else found
+            )
     else:
         for rows in _rows(subject, role):
             feasible += int(rows.good.sum())

@@ -42,16 +42,18 @@ def add_compute(block: pyo.Block, data: ModelData) -> None:
     )
     block.meet_prefill = pyo.Constraint(block.CLASSES, rule=meet_prefill, doc=meet_prefill.__doc__)
     block.meet_decode = pyo.Constraint(block.CLASSES, rule=meet_decode, doc=meet_decode.__doc__)
-    block.occupied = pyo.Expression(
-        block.COLUMNS, rule=lambda b, j: columns[j].candidate.charge * b.present[j], doc="accelerators [1]"
-    )
-    if data.scenario.study.build.whole_replicas:
-        block.whole = pyo.Var(block.COLUMNS, domain=pyo.NonNegativeIntegers, doc="whole replicas [1]")
+    block.KINDS = pyo.Set(initialize=list(data.kinds), doc="kinds of replicas")
+    block.there = pyo.Expression(block.KINDS, rule=lambda b, k: _present(b, data, k), doc="replicas of a kind [1]")
+    if data.whole or data.scenario.study.build.whole_replicas is True:
+        block.whole = pyo.Var(block.KINDS, domain=pyo.NonNegativeIntegers, doc="whole replicas of a kind [1]")
         block.run_whole_replicas = pyo.Constraint(
-            block.COLUMNS, rule=run_whole_replicas, doc=run_whole_replicas.__doc__
+            block.KINDS, rule=lambda b, k: run_whole_replicas(b, data, k), doc=run_whole_replicas.__doc__
         )
-        for j in block.COLUMNS:
-            block.occupied[j] = columns[j].candidate.charge * block.whole[j]
+        for k in block.KINDS:
+            block.there[k] = block.whole[k]
+    block.occupied = pyo.Expression(
+        block.KINDS, rule=lambda b, k: data.kinds[k][0].candidate.charge * b.there[k], doc="accelerators [1]"
+    )
     block.fit_accelerators = pyo.Constraint(
         block.FAMILIES, rule=lambda b, *family: fit_accelerators(b, data, family), doc=fit_accelerators.__doc__
     )
@@ -78,24 +80,36 @@ def meet_decode(block: pyo.Block, w: str) -> object:
     return block.decoded[w] >= block.served[w]
 
 
-def run_whole_replicas(block: pyo.Block, j: int) -> object:
-    """``present_j <= N_j`` (``x_j`` where none stands idle). The dual is zero where a replica has room to spare."""
-    return block.present[j] <= block.whole[j]
+def _present(block: pyo.Block, data: ModelData, kind: str) -> object:
+    return pyo.quicksum(block.present[c.index] for c in data.kinds[kind])
+
+
+def run_whole_replicas(block: pyo.Block, data: ModelData, kind: str) -> object:
+    """``sum_j present_j <= N_k`` over what replicas of a kind do in turn.
+
+    The dual is zero where one has room to spare.
+    """
+    return _present(block, data, kind) <= block.whole[kind]
 
 
 def fit_accelerators(block: pyo.Block, data: ModelData, family: Family) -> object:
-    """``sum_j g_j present_j <= g_p sum_c n[p, c, cap]``. The dual is the value of one more accelerator there."""
-    used = pyo.quicksum(block.occupied[c.index] for c in data.columns_of_family.get(family, []))
+    """``sum_k g_k N_k <= g_p sum_c n[p, c, cap]``; where replicas are not whole, N_k is what stands of them.
+
+    The dual is the value of one more accelerator there.
+    """
+    kinds = dict.fromkeys(c.kind for c in data.columns_of_family.get(family, []))
+    used = pyo.quicksum(block.occupied[k] for k in kinds)
     size = data.pools_of_family[family][0].config.platform.accelerators
     return used <= size * pyo.quicksum(block.nodes[p.id] for p in data.pools_of_family[family])
 
 
 def fit_own_nodes(block: pyo.Block, data: ModelData, pool: str) -> object:
-    """``sum_j g_j present_j <= g_p n[pool]`` over replicas that need this pool's own memory.
+    """``sum_k g_k N_k <= g_p n[pool]`` over replicas that need this pool's own memory.
 
     The dual is what an accelerator beside that memory is worth above one without it.
     """
     columns = data.columns_of_pool[pool]
     assert columns[0].pool is not None
     size = columns[0].pool.config.platform.accelerators
-    return pyo.quicksum(block.occupied[c.index] for c in columns) <= size * block.nodes[pool]
+    kinds = dict.fromkeys(c.kind for c in columns)
+    return pyo.quicksum(block.occupied[k] for k in kinds) <= size * block.nodes[pool]

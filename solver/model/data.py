@@ -75,6 +75,19 @@ class Column:
         return (self.candidate.platform_id, self.candidate.power_cap)
 
     @property
+    def kind(self) -> str:
+        """What a replica is whichever class it serves: weights, shape, role, KV format, ports and where it stands.
+
+        Replicas of one kind serve several classes, hits and misses, and batches in turn; of two kinds they do not.
+        """
+        c = self.candidate
+        if c.role == "pair":
+            return self.id
+        where = self.pool.id if self.pool else f"{c.platform_id}@{c.power_cap:g}"
+        shape = f"tp{c.tp} pp{c.pp} dp{c.dp} ep{c.ep}"
+        return f"{c.model_id} {c.role} {c.precision}/{c.kv_precision} {shape} {c.ports:.6g} ports in {where}"
+
+    @property
     def keeps(self) -> bool:
         """True where hits load KV that is parked on the replicas' own nodes."""
         return self.candidate.cache == HIT and self.pool is not None
@@ -150,6 +163,7 @@ class ModelData:
 
     `pue_of_family` is the mean PUE charged to replicas of a platform and cap: the highest of all racks their
     nodes may stand in. It stays when the data is cut, so that a smaller model is the same model with fewer choices.
+    `whole` asks for whole replicas whatever the study says.
     `given_nodes` holds, for a build whose nodes are given, how many of each configuration there are.
     """
 
@@ -161,6 +175,7 @@ class ModelData:
     retention: dict[str, Retention]
     pue_of_family: dict[Family, float] = field(default_factory=dict)
     given_nodes: dict[str, int] | None = None
+    whole: bool = False
 
     def __post_init__(self) -> None:
         """Take the charged PUE from the racks, unless it is given."""
@@ -178,6 +193,11 @@ class ModelData:
     def fabrics(self) -> tuple[Fabric, ...]:
         """Kinds of fabric that the study's switch can make."""
         return fabrics(self.scenario.switch.ports or 1)
+
+    @cached_property
+    def kinds(self) -> dict[str, list[Column]]:
+        """Columns by the kind of their replicas."""
+        return _group(self.columns, lambda column: column.kind)
 
     @cached_property
     def columns_of_family(self) -> dict[Family, list[Column]]:

@@ -17,7 +17,7 @@ def add_network(block: pyo.Block, data: ModelData) -> None:
     Parameters
     ----------
     block : Block
-        One period with `nodes`, `present` and `extra_ports`.
+        One period with `nodes`, `there` and `extra_ports`.
     data : ModelData
     """
     fabrics = {f.id: f for f in data.fabrics}
@@ -43,11 +43,11 @@ def ports(block: pyo.Block, data: ModelData) -> object:
     scenario = data.scenario
     nodes = pyo.quicksum(node_ports(scenario, p.config) * block.nodes[p.id] for p in data.pools)
     nodes += pyo.quicksum(block.extra_ports.values())
-    return nodes + pyo.quicksum(c.candidate.ports * block.present[c.index] for c in data.columns)
+    return nodes + pyo.quicksum(k[0].candidate.ports * block.there[name] for name, k in data.kinds.items())
 
 
 def wire_ports(block: pyo.Block) -> object:
-    """``sum_k wired[k] >= sum_j ports_j present_j + sum_p ports_p n[p] + sum_w extra[w]``.
+    """``sum_k wired[k] >= sum_k ports_k N_k + sum_p ports_p n[p] + sum_w extra[w]``.
 
     The dual is the price of one more port.
     """

@@ -44,7 +44,7 @@ class Entry:
     slowest_bytes_per_s : float
         The least that either side of a hand-over inside a unit reaches: one accelerator whose links are free.
     full_rate, step_s, tpot_s, prefill_s, first_token_s : float
-        Requests/s at full load, times of one step, of one prefill and until its first token; nan where the role has none.
+        Requests/s at full load, times of one step, of one prefill, until its first token; nan where there is none.
     busy_w, idle_w : float
         Boards of the replica.
     kv_bytes, free_bytes, transfer_bytes : float

@@ -1223,7 +1223,9 @@ def test_nodes_of_several_domains(site: Plain) -> None:
 
 # --- independence ----------------------------------------------------------------------------------------
 
-ALLOWED = set("auditing catalog design errors evaluation parts performance physics points study units workload".split())
+ALLOWED = set(
+    "auditing catalog design errors estimators evaluation parts performance physics points study units workload".split()
+)
 READS_TABLES = {"draft", "schema", "settings", "tables"}
 """What the catalog and the study are read with."""
 

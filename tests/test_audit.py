@@ -33,11 +33,14 @@ Plant = Callable[[Plain], None]
 SITE = {"power_mw": 1.0, "budget_usd": 25e6, "floor_m2": 100.0, "water_l_per_s": 0.05, "co2_kg_per_s": 0.2,
         "fixed_mw": 0.02, "price_quarter": "2026Q3", "available_by": "2026-12"}  # fmt: skip
 BUILD = {"power_caps": [1.0, 0.7], "batch_points_per_octave": 4}
+QUICK = {"gap": 0.002, "time_limit_s": 60.0}
+"""Whether a design is sound does not depend on how near it is to the best one."""
 MIXED = [
     {"id": "chat_short", "requests_per_s": 55.3},
     {"id": "agentic_coding", "requests_per_s": 12.0},
     {"id": "reasoning_deep", "requests_per_s": 1.6},
 ]
+MANY = [*MIXED, {"id": "rag_qa", "requests_per_s": 12.0}]
 BOX = "cxl_box_cmmb_16tb"
 SPILLING = [{"id": "long_memory_companion", "requests_per_s": 2.0, "kv_read_frac": 0.02, "tpot_s": 1.0, "ttft_s": None}]
 
@@ -51,16 +54,16 @@ def built(catalog: Catalog, keep: set[str], **sections: Any) -> Plain:
     """Solve a study of a few platforms and return its design as plain data."""
     drives = [row.id for row in catalog.rows("memory") if row["bay"] == "nvme"] if "storage_hdd_4u90" in keep else []
     out = [row.id for row in catalog.rows("platforms") if row.id not in keep]
-    data = {"name": "audited", "site": SITE, "build": BUILD, "exclude": [*out, *drives], **sections}
+    data = {"name": "audited", "site": SITE, "build": BUILD, "solver": QUICK, "exclude": [*out, *drives], **sections}
     return dataclasses.asdict(solve(study_from_dict(data), catalog))
 
 
 @pytest.fixture(scope="module")
 def site(catalog: Catalog) -> Plain:
-    """A megawatt of three classes: all roles, hits from nodes and from storage servers, own and bought racks."""
+    """A megawatt of four classes: all roles, hits and misses, storage servers, own and bought racks."""
     supply = {"platform": {"gb200_nvl72": 4}, "memory": {"hdd_seagate_exosm_30tb": 200}}
     keep, build = {"mi350x_8", "gb200_nvl72", "storage_hdd_4u90"}, {**BUILD, "menu": "full"}
-    return built(catalog, keep, workload=MIXED, supply=supply, build=build)
+    return built(catalog, keep, workload=MANY, supply=supply, build=build)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +85,7 @@ def whole(catalog: Catalog) -> Plain:
     """A megawatt of three classes in whole replicas."""
     supply = {"platform": {"gb200_nvl72": 4}, "memory": {"hdd_seagate_exosm_30tb": 200}}
     keep, build = {"mi350x_8", "gb200_nvl72", "storage_hdd_4u90"}, {**BUILD, "menu": "full", "whole_replicas": "auto"}
-    return built(catalog, keep, workload=MIXED, supply=supply, build=build)
+    return built(catalog, keep, workload=MIXED, supply=supply, build=build, solver={**QUICK, "gap": 0.005})
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +165,8 @@ def test_solved_designs_pass(name: str, request: pytest.FixtureRequest) -> None:
 def test_designs_show_what_the_plants_need(site: Plain, spilled: Plain, attached: Plain) -> None:
     assert any(item["tier"] == "cxl_pool" for item in attached["load"])
     assert {item["role"] for item in site["load"]} == {"prefill", "decode", "mixed"}
-    assert {item["tier"].startswith("pooled_") for item in site["load"] if item["cache"] == "hit"} == {True, False}
+    assert any(item["tier"].startswith("pooled_") for item in site["load"] if item["cache"] == "hit")
+    assert any(not item["tier"].startswith("pooled_") for item in spilled["load"] if item["cache"] == "hit")
     assert {item["racks"][0]["own"] for item in site["pools"]} == {True, False}
     assert {item["kind"] for item in spilled["placement"]} == {"active", "parked"}
 
@@ -400,13 +404,13 @@ def more_memory_than_the_platform_takes(d: Plain) -> None:
     row(d, "platforms", "mi350x_8")["host_mem_max_gb"] = 1500.0
 
 
-@plant("stated", "host memory to load weights and run: .* is below")
+@plant("site", "host memory to load weights and run: .* is below")
 def less_memory_than_weights_need(d: Plain) -> None:
     """Smaller modules, in the design and in its name, in nodes that are bought without their standard memory."""
     lighter_pool(d)["devices"][0]["count"] = 4
 
 
-@plant("stated", "host memory to load weights and run: .* is below")
+@plant("site", "host memory to load weights and run: .* is below")
 def more_memory_asked_for_than_is_bought(d: Plain) -> None:
     d["study"]["build"]["host_mem_min_frac"] = 1.0
 
@@ -429,7 +433,7 @@ def idle_watts_of_standard_memory_kept(d: Plain) -> None:
     row(d, "memory", str(row(d, "platforms", "mi350x_8")["host_mem_id"]))["idle_w"] = 0.0
 
 
-@plant("stated", "nodes of mi350x_8/standard against those at work")
+@plant("site", "nodes of mi350x_8/standard against those at work")
 def smaller_memory_called_standard(d: Plain) -> None:
     item = lighter_pool(d)
     item["devices"], item["configuration"] = [], "mi350x_8/standard"
@@ -719,15 +723,13 @@ def moved_without_writing(d: Plain) -> None:
     placed(d, kind="parked", segment=lambda i: i > 0, write_bytes_per_s=lambda n: n > 1e9)["write_bytes_per_s"] *= 0.9
 
 
-@plant("site", "reads from the share of the replicas that load it")
+@plant("stated", "reads from the share of the replicas that load it")
 def own_memory_slower_than_said(d: Plain) -> None:
-    item = placed(
-        d, kind="parked", tier=lambda name: name in ("ddr", "lpddr"), read_bytes_per_s=lambda speed: speed > 0
-    )
+    item = placed(d, kind="parked", tier=lambda name: name in ("ddr", "lpddr"))
     row(d, "platforms", pool(d, pool_id=item["pool_id"])["platform"])["host_mem_bw_gb_s"] = 1e-3
 
 
-@plant("site", "parked KV of .*: bytes in the share of the replicas that load it")
+@plant("spilled", "parked KV of .*: bytes in the share of the replicas that load it")
 def parked_where_nobody_loads(d: Plain) -> None:
     tier = placed(d, kind="parked", tier=lambda name: not name.startswith("pooled_"))["tier"]
     for item in d["load"]:
@@ -821,9 +823,9 @@ def adapters_too_slow_for_hits(d: Plain) -> None:
     row(d, "links", str(row(d, "platforms", BOX)["host_link_id"]))["peak_gb_s"] = 0.001
 
 
-@plant("site", "KV loaded by a replica over its own link and share")
+@plant("spilled", "KV loaded by a replica over its own link and share")
 def host_link_too_slow_for_hits(d: Plain) -> None:
-    row(d, "links", str(row(d, "platforms", "mi350x_8")["host_link_id"]))["peak_gb_s"] = 0.01
+    row(d, "links", str(row(d, "platforms", "hgx_h100_8")["host_link_id"]))["peak_gb_s"] = 0.01
 
 
 @plant("site", "through a replica's own ports")
@@ -939,7 +941,7 @@ def queue_of_nobody(d: Plain) -> None:
     d["solver"]["queues"].append(shared_queue(d) | {"class": "nobody"})
 
 
-@plant("site", "hits in a node's own tier go to that node")
+@plant("stated", "hits in a node's own tier go to that node")
 def _(d: Plain) -> None:
     d["study"]["build"]["router_width"] = 2
     load(d, cache="hit", pool_id=lambda pool_id: pool_id is not None)["router_width"] = 2

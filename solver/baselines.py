@@ -13,7 +13,7 @@ from solver.model.data import Column, ModelData, Pool
 from solver.optimise import compiled
 from solver.performance import ROLES
 from solver.scenario import Scenario
-from solver.widths import Make, optimise_at_widths
+from solver.settling import Make, optimise_at_widths
 
 BASELINE_GAP = 0.004
 """Relative gap of these solves: wide enough to be quick, far below the differences they show."""

@@ -231,6 +231,7 @@ def solve_mip(
     relaxed: float = np.nan,
     heuristics: bool = True,
     target: float = -np.inf,
+    points_first: bool = False,
 ) -> Outcome:
     """Solve with integers; stops at the gap, the time, or on request with the best point kept.
 
@@ -260,6 +261,8 @@ def solve_mip(
         False leaves sub-MIPs out of runs with a start: only the bound is to be raised.
     target : float
         Objective at which any point will do.
+    points_first : bool
+        True where a good point is wanted and not a proof: sub-MIPs may take all the time, and no search begins anew.
     """
     limit = max(0.1, min(time_limit_s, clock.time_limit_s - clock.elapsed_s))
     ends = clock.elapsed_s + limit
@@ -276,6 +279,9 @@ def solve_mip(
         highs.setOptionValue("time_limit", max(0.1, ends - clock.elapsed_s))
         if np.isfinite(target):
             highs.setOptionValue("objective_target", target)
+        if points_first:
+            highs.setOptionValue("mip_heuristic_effort", 1.0)
+            highs.setOptionValue("mip_allow_restart", False)
         if first is not None and not heuristics:
             for option in SUB_MIPS:
                 highs.setOptionValue(option, False)

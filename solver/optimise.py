@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import pyomo.environ as pyo
@@ -57,6 +57,11 @@ class Solved:
     bound: float
     timings: dict[str, float]
 
+    @cached_property
+    def layout(self) -> Layout:
+        """Where the variables stand in the program."""
+        return Layout.of(self.data, self.model, self.program)
+
     @property
     def is_ratio(self) -> bool:
         """True where the objective has a denominator that the design decides."""
@@ -86,6 +91,11 @@ class Ready:
     relaxed: Outcome
     model_s: float
     relaxation_s: float
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where the variables stand in the program."""
+        return Layout.of(self.data, self.model, self.program)
 
 
 def compiled(data: ModelData) -> tuple[pyo.ConcreteModel, Program, Objective]:
@@ -157,7 +167,7 @@ def optimise(
     gap = data.scenario.study.solver.gap * SEARCH_GAP_SHARE
     begun = time.perf_counter()
     model, program, objective = ready.model, ready.program, ready.objective
-    layout = Layout.of(data, model, program)
+    layout = ready.layout
     found, value, proven = best(
         program,
         objective.sense,

@@ -25,8 +25,8 @@ from solver.parts import Accelerator, MemoryDevice, Platform
 from solver.physics.calibration import Calibration
 from solver.resources import RESOURCES, Resource
 from solver.scenario import Scenario, resolve
+from solver.settling import Make, optimise_at_widths
 from solver.units import si_name
-from solver.widths import Make, optimise_at_widths
 
 TOLERANCE = 1e-9
 

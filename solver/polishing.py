@@ -171,7 +171,7 @@ def _reduce(
         The target, lower where the limit on candidates costs more than the gap; True where the relaxation proves
         of every kind left that the target needs it.
     """
-    target = _target(solved)
+    target = worst_allowed(solved)
     values = np.asarray([start.get(v.name, 0.0) for v in program.variables])
     limit, upper = data.scenario.study.build.max_candidates_per_class_role, None
     if limit is not None:
@@ -246,7 +246,7 @@ def _kinds(data: ModelData, columns: dict[int, float], pools: dict[str, float]) 
     }
 
 
-def _target(solved: Solved) -> float:
+def worst_allowed(solved: Solved) -> float:
     """Worst objective (model units) that still lies within the study's gap, or what we hold if that is worse."""
     sense, bound = solved.objective.sense, solved.bound
     gap = solved.data.scenario.study.solver.gap

@@ -14,16 +14,17 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from solver.highs import OPTIMAL, Clock, Outcome, Program, solve_mip
+from solver.compression import solve_small_mip
+from solver.highs import OPTIMAL, Clock, Outcome, Program
 from solver.model.data import Column, ModelData
 from solver.relaxation import Relaxation
 from solver.restriction import Layout
 
 FloatArray = NDArray[np.float64]
 Positions = NDArray[np.intp]
-REDUCE_TIME_S = 3.0
+REDUCE_TIME_S = 1.5
 """Seconds for all searches without one kind or another."""
-TRY_TIME_S = 0.8
+TRY_TIME_S = 0.5
 """Seconds for one of them."""
 USED = 1e-6
 """Replicas or nodes below this are not there."""
@@ -202,7 +203,7 @@ class Reducer:
         self.values, self.upper = outcome.values, upper
 
     def _search(self, upper: FloatArray, time_limit_s: float, target: float) -> Outcome:
-        return solve_mip(
+        return solve_small_mip(
             self.program,
             self.cost,
             self.offset,

@@ -9,7 +9,7 @@ import numpy as np
 from solver.highs import Program
 from solver.model.data import ModelData
 from solver.model.limits import use_terms
-from solver.optimise import Solved
+from solver.optimise import Ready
 from solver.resources import RESOURCES
 
 
@@ -35,16 +35,16 @@ def same_structure(old: ModelData, new: ModelData) -> bool:
     return columns and shape(old) == shape(new)
 
 
-def repriced(solved: Solved, data: ModelData) -> Program:
-    """Return the program of a solved model with the limits and prices of data of the same structure.
+def repriced(ready: Ready, data: ModelData) -> Program:
+    """Return a compiled program with the limits and prices of data of the same structure.
 
     Parameters
     ----------
-    solved : Solved
+    ready : Ready
         With a linear objective that no resource is part of.
     data : ModelData
     """
-    program, block, scenario = solved.program, solved.model.period[0], data.scenario
+    program, block, scenario = ready.program, ready.model.period[0], data.scenario
     rows = {id(row.constraint): k for k, row in enumerate(program.rows)}
     at = {id(variable): k for k, variable in enumerate(program.variables)}
     upper = program.row_upper.copy()

@@ -22,16 +22,17 @@ from solver.catalog import Catalog
 from solver.design import Design
 from solver.highs import OPTIMAL, STOPPED, Clock
 from solver.holdings import held
-from solver.model.data import Column, ModelData
+from solver.model.data import ModelData
 from solver.model.objectives import find_objective
 from solver.model.polish import used_data
-from solver.optimise import Solved, compiled, unserved_classes
+from solver.optimise import Ready, Solved, compiled, unserved_classes
 from solver.polishing import Polished, settle
 from solver.relaxation import Relaxation
 from solver.repricing import repriced, same_structure
-from solver.restriction import PRESENT, Layout
+from solver.restriction import PRESENT
 from solver.scenario import resolve
 from solver.search import Found, relative_gap
+from solver.settling import Settled
 from solver.solve import audited, columns_of, prepare, solve_scenario
 from solver.study import Study
 from solver.widths import FewReplicasError, Queue, narrowed
@@ -48,10 +49,9 @@ FAR = 0.02
 
 @dataclasses.dataclass
 class _Warm:
-    """The last answer: its model, its relaxation, and which columns and pools it or the last full solve uses."""
+    """The last answer: its model at the widest queues with its relaxation, and what it or the last full solve uses."""
 
-    solved: Solved
-    relaxation: Relaxation
+    ready: Ready
     columns: set[tuple[object, ...]]
     pools: set[str]
 
@@ -101,47 +101,53 @@ class Resident:
         clock = Clock(study.solver.time_limit_s, study.solver.threads, on_progress, should_stop)
         scenario = resolve(study, self.catalog)
         if quick and self._warm is not None:
-            data, candidates = prepare(narrowed(scenario, self._widths), known=self._known)
+            wide = prepare(scenario, known=self._known)
+            data, candidates = prepare(narrowed(scenario, self._widths), known=self._known) if self._widths else wide
             if _can_be_quick(data):
-                design = self._quick(self._warm, data, candidates, clock, {"candidates_s": clock.elapsed_s})
+                seconds = {"candidates_s": clock.elapsed_s}
+                design = self._quick(self._warm, wide[0], data, candidates, clock, seconds)
                 if design is not None:
                     return design
         return solve_scenario(scenario, columns_of(self._known), clock, keep=self._keep)[0]
 
-    def _keep(self, solved: Solved, polished: Polished) -> None:
+    def _keep(self, settled: Settled, polished: Polished) -> None:
         """Remember an answer of a full solve."""
-        cost, offset = solved.program.costs[0], float(solved.program.offsets[0])
-        relaxation = Relaxation(solved.program, cost, offset, Clock(60.0))
-        relaxation.solve()
-        self._base, self._widths = _used(polished), solved.data.scenario.widths
-        self._warm = _Warm(solved, relaxation, *self._base)
+        assert settled.first is not None
+        self._base, self._widths = _used(polished), polished.data.scenario.widths
+        self._warm = _Warm(settled.first, *self._base)
 
     def _quick(
-        self, warm: _Warm, data: ModelData, candidates: CandidateSet, clock: Clock, seconds: dict[str, float]
+        self,
+        warm: _Warm,
+        wide: ModelData,
+        data: ModelData,
+        candidates: CandidateSet,
+        clock: Clock,
+        seconds: dict[str, float],
     ) -> Design | None:
-        """The design over what the relaxation uses and the last design used; None where there is none."""
+        """The design over what the relaxation at the widest queues uses and the last design used; None without one."""
         begun = time.perf_counter()
-        if same_structure(warm.solved.data, data) and _counts_only_service(warm.solved):
-            program = repriced(warm.solved, data)
-            model, objective, relaxation = warm.solved.model, warm.solved.objective, warm.relaxation
+        old = warm.ready
+        if same_structure(old.data, wide) and _counts_only_service(old):
+            program, model, objective, relaxation = repriced(old, wide), old.model, old.objective, old.relaxation
             relaxation.clock = clock
             relaxation.change(program, program.costs[0], float(program.offsets[0]))
         else:
-            model, program, objective = compiled(data)
+            model, program, objective = compiled(wide)
             relaxation = Relaxation(program, program.costs[0], float(program.offsets[0]), clock)
         seconds["model_s"] = time.perf_counter() - begun
         begun = time.perf_counter()
         relaxed = relaxation.solve()
         if relaxed.status != OPTIMAL or relaxed.values is None:
             return None
+        ready = Ready(wide, model, program, objective, relaxation, relaxed, 0.0, 0.0)
         sense = float(objective.sense)
         bound = -sense * relaxed.objective
         found = Found(STOPPED, relaxed.values, relaxed.objective, relaxed.objective, relaxed.objective, 0)
         solved = Solved(data, model, program, objective, found, bound, bound, {})
-        layout = Layout.of(data, model, program)
-        columns = {c.index for c in data.columns if layout.present(relaxed.values, c.index) > PRESENT}
-        columns |= {c.index for c in data.columns if _identity(c) in warm.columns}
-        pools = {p for p, at in layout.housed.items() if relaxed.values[at].sum() > PRESENT} | warm.pools
+        used = {c.identity for c in wide.columns if ready.layout.present(relaxed.values, c.index) > PRESENT}
+        columns = {c.index for c in data.columns if c.identity in used or c.identity in warm.columns}
+        pools = {p for p, at in ready.layout.housed.items() if relaxed.values[at].sum() > PRESENT} | warm.pools
         seconds["search_s"] = time.perf_counter() - begun
         begun = time.perf_counter()
         target = bound * (1.0 - sense * SLIVERS_SHARE * data.scenario.study.solver.gap)
@@ -167,7 +173,7 @@ class Resident:
         except FewReplicasError:
             return None
         used_columns, used_pools = _used(polished)
-        self._warm = _Warm(solved, relaxation, used_columns | self._base[0], used_pools | self._base[1])
+        self._warm = _Warm(ready, used_columns | self._base[0], used_pools | self._base[1])
         clock.report("done", design.objective["value"], design.objective["bound"], design.objective["gap"])
         return design
 
@@ -180,22 +186,14 @@ def _can_be_quick(data: ModelData) -> bool:
     return not counted and not ratio and not unserved_classes(data)
 
 
-def _counts_only_service(solved: Solved) -> bool:
+def _counts_only_service(ready: Ready) -> bool:
     """True where the objective is a sum over what is served, which no limit or price changes."""
-    served = {id(v) for v in solved.model.period[0].served.values()}
-    return all(id(solved.program.variables[k]) in served for k in np.flatnonzero(solved.program.costs[0]))
-
-
-def _identity(column: Column) -> tuple[object, ...]:
-    """What makes a column the same one among other candidates."""
-    c = column.candidate
-    where = column.pool.id if column.pool else ""
-    place = (c.workload, c.role, c.cache, c.tier, c.platform_id, c.power_cap, where)
-    return (*place, c.precision, c.tp, c.pp, c.dp, c.ep, c.batch)
+    served = {id(v) for v in ready.model.period[0].served.values()}
+    return all(id(ready.program.variables[k]) in served for k in np.flatnonzero(ready.program.costs[0]))
 
 
 def _used(polished: Polished) -> tuple[set[tuple[object, ...]], set[str]]:
     """Columns and pools of a design."""
     block = polished.model.period[0]
-    columns = {_identity(c) for c in polished.data.columns if held(block.present[c.index]) > PRESENT}
+    columns = {c.identity for c in polished.data.columns if held(block.present[c.index]) > PRESENT}
     return columns, {p.id for p in polished.data.pools if pyo.value(block.nodes[p.id]) > 0.5}

@@ -25,6 +25,8 @@ BEST_PER_CLASS_ROLE = 6
 """Columns of a class and role that are offered besides those in use, by reduced cost per request/s."""
 BEST_PER_POOL = 1
 """The same for each class, role, source of hits, and pool in use."""
+FREE = 1e-7
+"""Reduced cost of a node below which the relaxation is as good with it."""
 PRESENT = 1e-9
 """Values of the relaxation below this are not there."""
 
@@ -91,6 +93,8 @@ def promising(data: ModelData, layout: Layout, relaxed: Outcome) -> BoolArray:
     values, reduced = relaxed.values, relaxed.reduced_costs
     in_use = {pool for pool, at in layout.housed.items() if values[at].sum() > PRESENT}
     families = {p.family for p in data.pools if p.id in in_use}
+    at_no_cost = {pool for pool, at in layout.housed.items() if len(at) and reduced[at].min() <= FREE}
+    in_use |= {p.id for p in data.pools if p.id in at_no_cost and p.family in families}
     keep = np.ones(len(values), dtype=bool)
     ranked: dict[Hashable, list[tuple[float, int]]] = defaultdict(list)
     nearby: dict[Hashable, list[tuple[float, int]]] = defaultdict(list)

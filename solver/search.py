@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.choosing import eliminate, over_the_limit, search_sets, without
+from solver.compression import solve_small_mip
 from solver.highs import (
     IMPLAUSIBLE_GAP,
     INFEASIBLE,
@@ -25,7 +26,6 @@ from solver.highs import (
     Outcome,
     Program,
     solve_lp,
-    solve_mip,
 )
 from solver.relaxation import Relaxation
 
@@ -39,6 +39,8 @@ WORTH_NARROWING = 400
 NARROW_SHARE = 0.4
 """Share of the allowed gap that the search over the narrowed program may leave."""
 NARROW_TIME_S = 10.0
+TARGET_SHARE = 0.9
+"""Share of the allowed gap within which any point will do."""
 PROOF_WITHIN = 3.0
 """A point within so many allowed gaps of the relaxation is taken as it is; the rest is proof, without heuristics."""
 
@@ -156,8 +158,8 @@ class _Task:
 
     @property
     def target(self) -> float:
-        """Cost at which any point will do, where a bound is known from elsewhere."""
-        return self.floor + 0.9 * self.allowed(self.floor) if np.isfinite(self.floor) else -np.inf
+        """Cost at which any point will do."""
+        return self.least + TARGET_SHARE * self.allowed(self.least)
 
     def value(self, values: FloatArray) -> float:
         """Objective of a point."""
@@ -186,7 +188,7 @@ class _Task:
             return start
         upper = np.where(narrow(relaxed), upper, 0.0)
         narrow_bound = self.relaxation.solve(upper)
-        outcome = solve_mip(
+        outcome = solve_small_mip(
             self.program,
             self.cost,
             self.offset,
@@ -198,6 +200,7 @@ class _Task:
             report=lambda objective, _: self.report(objective, self.relaxed.objective),
             relaxed=narrow_bound.objective,
             target=self.target,
+            points_first=True,
         )
         if outcome.values is None or (start is not None and self.value(start) <= outcome.objective):
             return start
@@ -239,7 +242,7 @@ class _Task:
             most = np.floor(np.maximum(target - relaxed.objective, 0.0) / np.where(at_lower, priced, 1.0) + 1e-6)
             fixed = np.maximum(self.program.lower + most, np.ceil(start - 1e-6) if start is not None else 0.0)
             upper = np.where(at_lower, np.minimum(upper, fixed), upper)
-        outcome = solve_mip(
+        outcome = solve_small_mip(
             self.program,
             self.cost,
             self.offset,

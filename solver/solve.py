@@ -9,6 +9,8 @@ from functools import partial
 from itertools import count
 from typing import Any
 
+from pyomo.common.gc_manager import PauseGC
+
 from solver.assemble import assemble, unbuilt
 from solver.audit import audit
 from solver.baselines import add_baselines
@@ -22,18 +24,21 @@ from solver.highs import INFEASIBLE as NO_POINT
 from solver.highs import Clock
 from solver.model.data import ModelData, model_data
 from solver.model.objectives import find_objective
-from solver.optimise import Solved, optimise, unserved_classes
+from solver.optimise import Solved, unserved_classes
 from solver.own_build import check_build, compared, own_build
 from solver.physics.calibration import Calibration
 from solver.polishing import Polished, polish, with_gaps
 from solver.resources import RESOURCES
 from solver.scenario import Scenario, resolve
 from solver.search import relative_gap
+from solver.settling import Make, Settled, optimised, settle_widths
 from solver.study import Study
+from solver.thinning import with_queues_that_stand
 from solver.whole import made_whole, matters
-from solver.widths import FewReplicasError, Make, Settled, check_widths, early_check, narrowed, settle_widths
+from solver.widths import FewReplicasError, check_widths, narrowed
 
 NOTHING = "serving nothing is best: no build is worth what it costs, or the limits leave room for none"
+Keep = Callable[[Settled, Polished], None]
 LAYOUT_ROUNDS = 8
 """How often replicas that find no room in whole nodes may be taken off, before the design is given up."""
 
@@ -95,9 +100,7 @@ def columns_of(known: dict[str, CandidateSet], *, prune: bool = True) -> Make:
     return partial(prepare, prune=prune, known=known)
 
 
-def solve_scenario(
-    scenario: Scenario, make: Make, clock: Clock, keep: Callable[[Solved, Polished], None] | None = None
-) -> tuple[Design, Clock]:
+def solve_scenario(scenario: Scenario, make: Make, clock: Clock, keep: Keep | None = None) -> tuple[Design, Clock]:
     """Return the audited design of a scenario whose queues are no wider than what stands, and the clock at its end.
 
     Parameters
@@ -111,18 +114,20 @@ def solve_scenario(
         As in `solve_prepared`.
     """
     relaxations, bound = 0, None
-    for solves in count(1):
-        settled = settle_widths(scenario, make, clock)
-        relaxations += settled.relaxations
-        try:
-            design = solve_prepared(settled, clock, keep, bound)
-        except FewReplicasError as few:
-            bound, scenario = few.bound, narrowed(settled.data.scenario, few.widths, solves)
-            clock = dataclasses.replace(
-                clock, time_limit_s=clock.elapsed_s + scenario.study.solver.time_limit_s, stopped_by=""
-            )
-        else:
-            break
+    settled: Settled | None = None
+    with PauseGC():  # millions of objects that stay: looking at them for garbage takes a tenth of the time
+        for solves in count(1):
+            settled = settle_widths(scenario, make, clock, settled)
+            relaxations += settled.relaxations
+            try:
+                design = solve_prepared(settled, make, clock, keep, bound)
+            except FewReplicasError as few:
+                bound, scenario = few.bound, narrowed(settled.data.scenario, few.widths, solves)
+                clock = dataclasses.replace(
+                    clock, time_limit_s=clock.elapsed_s + scenario.study.solver.time_limit_s, stopped_by=""
+                )
+            else:
+                break
     rounds = {"relaxations": relaxations, "solves": solves}
     return design.replace(solver=design.solver | {"queue_rounds": rounds}), clock
 
@@ -152,8 +157,9 @@ def prepare(
 
 def solve_prepared(
     settled: Settled,
+    make: Make,
     clock: Clock,
-    keep: Callable[[Solved, Polished], None] | None = None,
+    keep: Keep | None = None,
     bound: float | None = None,
 ) -> Design:
     """Solve, polish, assemble and audit one set of columns.
@@ -161,6 +167,8 @@ def solve_prepared(
     Parameters
     ----------
     settled : Settled
+    make : callable
+        Of columns at narrower queues.
     clock : Clock
     keep : callable, optional
         Told of the parts of a design that passed.
@@ -180,7 +188,7 @@ def solve_prepared(
         thin = [f"{name}, {role}: only {width} share a router" for (name, role), width in scenario.widths.items()]
         return unbuilt(scenario, candidates, INFEASIBLE, unserved_classes(data) + thin)
     seconds = {"queues_s": settled.begun_s, "candidates_s": settled.candidates_s}
-    solved = optimise(data, clock, settled.ready, bound, early_check(settled.ready, clock))
+    solved = optimised(settled, clock, bound)
     if solved.found.values is None:
         if solved.found.status == NO_POINT:
             return unbuilt(scenario, candidates, INFEASIBLE, ["the limits and the demand clash"])
@@ -198,6 +206,7 @@ def solve_prepared(
         return unbuilt(scenario, candidates, UNKNOWN, ["stopped before a design was found"], clock.stopped_by)
     if not polished.kinds_after["pools"]:
         return unbuilt(scenario, candidates, INFEASIBLE, _nothing_fits(data))
+    polished, solved, candidates = with_queues_that_stand(polished, solved, candidates, make, clock)
     seconds |= solved.timings | {"polish_s": time.perf_counter() - begun}
     begun, parts = time.perf_counter(), polished
     if matters(polished) and not clock.stopped_by:
@@ -205,7 +214,7 @@ def solve_prepared(
         seconds |= {"whole_s": time.perf_counter() - begun}
     design = audited(solved, polished, candidates, clock, seconds)
     if keep is not None:
-        keep(solved, parts)
+        keep(settled, parts)
     clock.report("done", design.objective["value"], design.objective["bound"], design.objective["gap"])
     return design
 

@@ -6,8 +6,8 @@ queue with many servers. The approximation is that the wait of a replica is that
 kind; parts of replicas count as parts. Hits in a node's own tier go to that node, and no other.
 
 Widths begin at `build.router_width`. A class and role of which fewer replicas stand in total is lowered to the whole
-number that stands, first on the linear relaxation, which costs little, then on designs. Nothing is ever raised, so
-this ends; a lowered width only lowers rates, so a bound found at wider queues holds.
+number that stands (`solver.settling`). Nothing is ever raised, so this ends; a lowered width only lowers rates, so a
+bound found at wider queues holds.
 """
 
 from __future__ import annotations
@@ -15,27 +15,16 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from solver.candidate import PAIR, Candidate
-from solver.candidates import CandidateSet
 from solver.highs import STOPPED, Clock, Program, solve_lp
 from solver.model.data import ModelData
-from solver.optimise import (
-    Ready,
-    Solved,
-    linearised,
-    optimise,
-    relaxed_model,
-    unserved_classes,
-    value_at,
-    with_fixed_integers,
-)
-from solver.restriction import PRESENT, Layout
+from solver.optimise import Ready, Solved, linearised, value_at, with_fixed_integers
+from solver.restriction import PRESENT
 from solver.scenario import Scenario
 from solver.search import Found, relative_gap
 
@@ -43,8 +32,6 @@ FloatArray = NDArray[np.float64]
 Record = dict[str, Any]
 Queue = tuple[str, str]
 """Class id and role."""
-Make = Callable[[Scenario], tuple[ModelData, CandidateSet]]
-"""Columns of a scenario at its widths."""
 PREFILLING = ("prefill", "mixed")
 DUST = 1e-4
 """Replicas of a queue below which a point is taken not to use it; a design is not let off so."""
@@ -68,30 +55,6 @@ class FewReplicasError(Exception):
     def __init__(self, widths: dict[Queue, int], bound: float | None = None) -> None:
         self.widths, self.bound = widths, bound
         super().__init__(f"fewer replicas than share a queue: {widths}")
-
-
-@dataclass(frozen=True)
-class Settled:
-    """Columns whose widths stand in the relaxation.
-
-    Attributes
-    ----------
-    data : ModelData
-    candidates : CandidateSet
-    ready : Ready or None
-        None where a class that must be served cannot be.
-    relaxations : int
-        How many it took.
-    begun_s, candidates_s : float
-        When the clock began to make these columns, and how long that took.
-    """
-
-    data: ModelData
-    candidates: CandidateSet
-    ready: Ready | None
-    relaxations: int
-    begun_s: float
-    candidates_s: float
 
 
 def few_replicas(shares: Iterable[tuple[Queue, int, float]], least: float = 0.0) -> dict[Queue, int]:
@@ -165,34 +128,6 @@ def narrowed(scenario: Scenario, widths: Mapping[Queue, int], solves: int = 0) -
     return dataclasses.replace(scenario, widths={**scenario.widths, **lower})
 
 
-def settle_widths(scenario: Scenario, make: Make, clock: Clock) -> Settled:
-    """Lower widths until the relaxation has as many replicas as share a queue.
-
-    Parameters
-    ----------
-    scenario : Scenario
-        Its widths are where it begins.
-    make : callable
-    clock : Clock
-    """
-    relaxations = 0
-    while True:
-        begun = clock.elapsed_s
-        data, candidates = make(scenario)
-        took = clock.elapsed_s - begun
-        clock.report("candidates", None, None, None)
-        if unserved_classes(data):
-            return Settled(data, candidates, None, relaxations, begun, took)
-        ready = relaxed_model(data, clock)
-        relaxations += 1
-        few: dict[Queue, int] = {}
-        if ready.relaxed.values is not None and not clock.stop():
-            few = too_wide(data, Layout.of(data, ready.model, ready.program).replicas, ready.relaxed.values)
-        if not few:
-            return Settled(data, candidates, ready, relaxations, begun, took)
-        scenario = narrowed(data.scenario, few)
-
-
 def stand(
     program: Program,
     data: ModelData,
@@ -262,7 +197,7 @@ def standing(solved: Solved, clock: Clock) -> Solved:
     values, program = solved.found.values, solved.program
     if values is None:
         return solved
-    at = Layout.of(solved.data, solved.model, program).replicas
+    at = solved.layout.replicas
     few = too_wide(solved.data, at, values, 0.0)
     if not few:
         return solved
@@ -296,30 +231,6 @@ def early_check(ready: Ready, clock: Clock) -> Callable[[FloatArray], None]:
             raise FewReplicasError(few.widths) from None
 
     return check
-
-
-def optimise_at_widths(scenario: Scenario, make: Make, clock: Clock) -> Solved | None:
-    """Return the best point whose widths stand; None where a class that must be served cannot be.
-
-    Parameters
-    ----------
-    scenario : Scenario
-    make : callable
-    clock : Clock
-    """
-    bound: float | None = None
-    solves = 0
-    while True:
-        solves += 1
-        settled = settle_widths(scenario, make, clock)
-        if settled.ready is None:
-            return None
-        try:
-            check = early_check(settled.ready, clock)
-            return standing(optimise(settled.data, clock, settled.ready, bound, check), clock)
-        except FewReplicasError as few:
-            bound = few.bound
-            scenario = narrowed(settled.data.scenario, few.widths, SOLVES if clock.stop() else solves)
 
 
 def width_records(load: Sequence[Record]) -> list[Record]:

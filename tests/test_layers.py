@@ -16,8 +16,8 @@ RANKS = [
     {"workload", "study", "settings", "builds"},
     {"physics"}, {"points"}, {"estimators"}, {"evaluation"}, {"performance"}, {"fitting"}, {"calibrate"},
     {"servable", "delivery", "finance"}, {"purchasable"}, {"scenario"}, {"populations"}, {"configurations"}, {"candidate"}, {"menu", "pruning"}, {"enumeration"}, {"candidates"},
-    {"model.data"}, {"resources"}, {"model"}, {"highs"}, {"relaxation"}, {"choosing", "restriction"},
-    {"search"}, {"optimise"}, {"widths"}, {"reducing", "repricing"}, {"fewest"}, {"polishing"},
+    {"model.data"}, {"resources"}, {"model"}, {"highs"}, {"compression", "relaxation"}, {"choosing", "restriction"},
+    {"search"}, {"optimise"}, {"widths"}, {"settling"}, {"reducing", "repricing"}, {"fewest"}, {"polishing"}, {"thinning"},
     {"design"}, {"whole"}, {"embed", "kpis", "holdings"}, {"bill", "servings", "slacks"}, {"assemble"},
     {"auditing"}, {"audit"}, {"baselines"}, {"own_build"}, {"solve"}, {"resident", "market", "quoted"}, {"pricing"}, {"quote"},
     {"versus"}, {"listing", "progress", "report", "export"}, {"commands"}, {"cli"}, {"__main__"}, {"__init__"},
@@ -69,7 +69,7 @@ def test_audit_knows_neither_model_nor_candidates() -> None:
     """What checks a design may not share code with what made it."""
     forbidden = {
         "candidates", "candidate", "menu", "pruning", "enumeration", "configurations", "populations", "resources", "model", "highs",
-        "relaxation", "choosing", "restriction", "search", "optimise", "reducing", "fewest", "polishing", "assemble",
+        "compression", "relaxation", "choosing", "restriction", "search", "optimise", "settling", "reducing", "fewest", "polishing", "thinning", "assemble",
         "holdings", "bill", "servings", "slacks", "scenario", "servable", "purchasable",
     }  # fmt: skip
     files = [SOLVER / "audit.py", *(SOLVER / "auditing").rglob("*.py")]

@@ -26,9 +26,10 @@ from solver.report import render
 from solver.resident import Resident
 from solver.restriction import Layout
 from solver.scenario import Scenario, resolve
+from solver.settling import optimise_at_widths, settle_widths
 from solver.solve import prepare, solve
 from solver.study import Study, study_from_dict
-from solver.widths import FewReplicasError, check_widths, few_replicas, optimise_at_widths, settle_widths, stand
+from solver.widths import FewReplicasError, check_widths, few_replicas, stand
 
 KEEP = {"hgx_h100_8"}
 

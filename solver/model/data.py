@@ -93,6 +93,17 @@ class Column:
         return self.candidate.cache == HIT and self.pool is not None
 
     @property
+    def identity(self) -> tuple[object, ...]:
+        """What makes it the same one among other candidates, however many replicas share its queue."""
+        c = self.candidate
+        where = self.pool.id if self.pool else ""
+        place = (c.workload, c.role, c.cache, c.tier, c.platform_id, c.power_cap, where)
+        halves = tuple(
+            (h.replicas, h.candidate.precision, h.candidate.tp, h.candidate.pp, h.candidate.dp) for h in c.halves
+        )
+        return (*place, c.precision, c.tp, c.pp, c.dp, c.ep, c.batch, halves)
+
+    @property
     def id(self) -> str:
         """Readable and unique."""
         return f"{self.index}:{self.candidate.workload}:{self.candidate.role}:{self.candidate.platform_id}"

@@ -10,7 +10,7 @@ import numpy as np
 
 from solver.physics.arrays import FloatArray, FloatLike
 from solver.physics.coefficients import TimeCoefficients
-from solver.physics.exchange import collectives_s
+from solver.physics.exchange import collectives_s, crossings_s
 from solver.physics.rank import Rank
 from solver.physics.transformer import Architecture
 
@@ -32,10 +32,11 @@ def kernels(model: Architecture, rank: Rank, k: TimeCoefficients) -> FloatArray:
 def decode_overhead_s(model: Architecture, rank: Rank, requests: FloatLike, k: TimeCoefficients) -> FloatArray:
     """Return what a decode step takes beyond its bytes and FLOPs, with `requests` requests on a rank.
 
-    ``h (kernel_s kernels + collectives + host_step_s) + host_request_s requests``.
+    ``h (kernel_s kernels + collectives + host_step_s) + crossings + host_request_s requests``: the network between
+    domains is that of no engine and no generation.
     """
     captured = k.kernel_s * kernels(model, rank, k) + collectives_s(model, rank, k) + k.host_step_s
-    return np.asarray(k.overhead * captured + k.host_request_s * np.asarray(requests))
+    return np.asarray(k.overhead * captured + crossings_s(model, rank, k) + k.host_request_s * np.asarray(requests))
 
 
 def launches_s(model: Architecture, rank: Rank, k: TimeCoefficients) -> FloatArray:

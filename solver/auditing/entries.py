@@ -222,7 +222,7 @@ def _performance(facts: Facts, load: list[Record], chips: list[Accelerator]) -> 
     models, kinds, formats = list(facts.models), sorted({c.id for c in chips}), list(facts.precisions)
     by_id = {c.id: c for c in chips}
     cached = [_cached(w, item["cache"]) for w, item in zip(works, load, strict=True)]
-    names = ("tp", "pp", "dp", "ep", "batch", "chunk", "power_cap")
+    names = ("tp", "pp", "dp", "ep", "batch", "chunk", "power_cap", "draft_tokens")
     points: dict[str, Any] = {name: [item[name] for item in load] for name in names}
     points |= {
         "model": [models.index(w.model_id) for w in works],
@@ -236,6 +236,7 @@ def _performance(facts: Facts, load: list[Record], chips: list[Accelerator]) -> 
         "osl": [w.osl for w in works],
         "kv_read_frac": [w.kv_read_frac for w in works],
         "shared": [w.system_tokens for w in works],
+        "acceptance": [w.draft_acceptance for w in works],
     }
     made = make_points(
         tuple(facts.models.values()), tuple(by_id[kind] for kind in kinds), tuple(facts.precisions.values()), **points

@@ -29,12 +29,16 @@ def kernels(model: Architecture, rank: Rank, k: TimeCoefficients) -> FloatArray:
     return np.asarray(attention + linear + ffn + k.quantising_kernels * rank.quantised * model.layers)
 
 
-def decode_overhead_s(model: Architecture, rank: Rank, requests: FloatLike, k: TimeCoefficients) -> FloatArray:
+def decode_overhead_s(
+    model: Architecture, rank: Rank, requests: FloatLike, k: TimeCoefficients, drafts: FloatLike = 0.0
+) -> FloatArray:
     """Return what a decode step takes beyond its bytes and FLOPs, with `requests` requests on a rank.
 
-    ``h (kernel_s kernels + collectives + host_step_s) + host_request_s requests``.
+    ``h ((kernel_s kernels + collectives) (1 + drafts / layers) + host_step_s) + host_request_s requests``: each draft
+    launches the kernels of a layer, from the same captured graph.
     """
-    captured = k.kernel_s * kernels(model, rank, k) + collectives_s(model, rank, k) + k.host_step_s
+    passes = 1.0 + np.asarray(drafts) / model.layers
+    captured = (k.kernel_s * kernels(model, rank, k) + collectives_s(model, rank, k)) * passes + k.host_step_s
     return np.asarray(k.overhead * captured + k.host_request_s * np.asarray(requests))
 
 

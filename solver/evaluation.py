@@ -17,6 +17,7 @@ from solver.physics.arrays import BoolArray, FloatArray, IntArray
 from solver.physics.calibration import Calibration, generation
 from solver.physics.coefficients import TimeCoefficients
 from solver.physics.energy import board_power_w, capped_rate
+from solver.physics.exchange import crossings_s
 from solver.physics.kv import kv_shard
 from solver.physics.overhead import decode_overhead_s, first_token_wait_s, launches_s
 from solver.physics.rank import Rank, weight_bytes
@@ -105,8 +106,8 @@ def clock(at: Layout, k: TimeCoefficients) -> Clock:
     """Return the times of all points.
 
     ``tpot = (overhead + mean step + launch_share launches prefilling) / tokens of a step``: the passes that carry
-    prompts are launched kernel by kernel. ``prefill = work + launch_share launches passes``, and the first token of the
-    prompt waits for the hidden launches, for the host, and on a replica that decodes for one step.
+    prompts are launched kernel by kernel. ``prefill = work + (launch_share launches + crossings) passes``, and the
+    first token of the prompt waits for the hidden launches, for the host, and on a replica that decodes for one step.
     """
     model, rank = at.model, at.rank
     steps = step_work(model, rank, at.micro, at.reads, at.begun, at.prompt, k, at.speculation)
@@ -115,7 +116,7 @@ def clock(at: Layout, k: TimeCoefficients) -> Clock:
     launch = launches_s(model, rank, k)
     step = overhead + steps.pure.time_s
     mean = overhead + steps.mean.time_s + k.launch_share * launch * steps.prefilling
-    busy = prefill.time_s + k.launch_share * launch * at.passes
+    busy = prefill.time_s + (k.launch_share * launch + crossings_s(model, rank, k)) * at.passes
     return Clock(
         steps=steps,
         prefill=prefill,
@@ -190,6 +191,8 @@ def _rank(points: Points, gamma_prefill: float, gamma_decode: float) -> Rank:
         weight_bytes=_gather(points.precisions, points.weight_precision, "weight_bytes_per_param"),
         kv_bytes=_gather(points.precisions, points.kv_precision, "kv_bytes_per_element"),
         link=_gather(points.accelerators, points.accelerator, "scaleup_bytes_per_s"),
+        port=points.port_bytes_per_s,
+        domain=_gather(points.accelerators, points.accelerator, "scaleup_domain"),
         tp=points.tp.astype(np.float64),
         dp=points.dp.astype(np.float64),
         ep=points.ep.astype(np.float64),

@@ -200,6 +200,9 @@ def shapes(scenario: Scenario, workload: Workload, role: int, cached: float) -> 
     def full(value: float) -> FloatArray:
         return np.full(len(table), float(value))
 
+    size = np.asarray([p.accelerators for p in platforms], dtype=float)[platform]
+    nic = np.asarray([p.nic_count * p.nic_bytes_per_s for p in platforms])[platform]
+
     points = Points(
         models=(model,),
         accelerators=accelerators,
@@ -224,16 +227,15 @@ def shapes(scenario: Scenario, workload: Workload, role: int, cached: float) -> 
         shared=full(workload.system_tokens),
         draft_tokens=table[:, 7],
         acceptance=full(workload.draft_acceptance),
+        port_bytes_per_s=nic / size,
     )
-    size = np.asarray([p.accelerators for p in platforms], dtype=float)[platform]
-    nic = np.asarray([p.nic_count * p.nic_bytes_per_s for p in platforms])[platform] * (count / size)
     return Menu(
         points=points,
         platforms=platforms,
         platform=platform,
         charge=size / np.floor(size / count),
-        nic_bytes_per_s=nic,
-        ports=nic / (scenario.switch.port_bytes_per_s or 1.0),
+        nic_bytes_per_s=nic * (count / size),
+        ports=nic * (count / size) / (scenario.switch.port_bytes_per_s or 1.0),
         coarse_batch=np.ones(len(table), dtype=bool),
     )
 

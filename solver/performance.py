@@ -16,7 +16,7 @@ from solver.errors import InputError, Problem, closest
 from solver.estimators import aiconfigurator
 from solver.estimators.protocol import Estimate, Question
 from solver.evaluation import evaluate
-from solver.parts import Accelerator, Model, PartT, Precision
+from solver.parts import Accelerator, Model, PartT, Platform, Precision
 from solver.physics.calibration import Calibration
 from solver.points import (
     EVIDENCE,
@@ -27,7 +27,9 @@ from solver.points import (
     Performance,
     Points,
     make_points,
+    widest_ports,
 )
+from solver.units import SUFFIXES
 
 __all__ = [
     "EVIDENCE",
@@ -142,6 +144,7 @@ def predict(
     chunk: float = _CHUNK_TOKENS,
     draft_tokens: int = 0,
     acceptance: float | None = None,
+    port_gbit_s: float | None = None,
 ) -> Prediction:
     """Predict one operating point.
 
@@ -176,6 +179,9 @@ def predict(
         Tokens drafted before each decode step (multi-token prediction, EAGLE); 0 for no speculation.
     acceptance : float, optional
         Chance that a drafted token is accepted if the one before it was; by default the catalog's.
+    port_gbit_s : float, optional
+        Rate of each accelerator's scale-out port, which counts where ``tp * dp`` ranks span scale-up domains; by
+        default that of the platform that gives it most.
 
     Raises
     ------
@@ -200,8 +206,16 @@ def predict(
     problems += _number_problems(sizes, lengths, shares, count, cached)
     accepted = default_acceptance(catalog) if acceptance is None else acceptance
     problems += _draft_problems(draft_tokens, accepted, estimator)
+    if port_gbit_s is not None and not 0 < port_gbit_s < math.inf:
+        problems.append(Problem("predict", "", "port_gbit_s", str(port_gbit_s), "out of range", "a number above 0"))
     if problems or spec is None or part is None:
         raise InputError(problems)
+    port = (
+        widest_ports(catalog.all(Platform), (part,))[0] if port_gbit_s is None else port_gbit_s * SUFFIXES["_gbit_s"][1]
+    )
+    if port == 0.0 and ranks * dp > part.scaleup_domain:
+        message = f"{ranks * dp} ranks span scale-up domains of {part.scaleup_domain}, and no platform gives it a port"
+        raise InputError([Problem("predict", "", "port_gbit_s", "", message, "a number above 0")])
     formats = tuple(catalog.all(Precision))
     places = {fmt.id: place for place, fmt in enumerate(formats)}
     weight = places[precision]
@@ -210,7 +224,8 @@ def predict(
         **{"model": 0, "accelerator": 0, "weight_precision": weight, "kv_precision": kv},
         **{"role": ROLES.index(role), **sizes, **shares, "batch": batch, "isl_new": isl - cached},
         **{"cached": cached, "context": isl + osl / 2.0 if context is None else context},
-        **{"osl": osl, "chunk": chunk, "draft_tokens": draft_tokens, "acceptance": accepted},
+        **{"osl": osl, "chunk": chunk, "port_bytes_per_s": port},
+        **{"draft_tokens": draft_tokens, "acceptance": accepted},
     }
     points = make_points((spec,), (part,), formats, **numbers)
     fit = calibration.for_engine(engine)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.parts import Accelerator, Model, Precision
+from solver.parts import Accelerator, Model, Platform, Precision
 from solver.physics.arrays import FloatArray, IntArray
 
 ROLE_PREFILL, ROLE_DECODE, ROLE_MIXED = 0, 1, 2
@@ -53,6 +54,8 @@ class Points:
         Tokens drafted before each decode step, which verifies them all and one more; 0 for no speculation.
     acceptance : array
         Chance that a drafted token is accepted if the one before it was.
+    port_bytes_per_s : array
+        What the scale-out port of one accelerator carries in each direction, for replicas beyond a scale-up domain.
     """
 
     models: tuple[Model, ...]
@@ -78,6 +81,7 @@ class Points:
     shared: FloatArray
     draft_tokens: FloatArray
     acceptance: FloatArray
+    port_bytes_per_s: FloatArray
 
     @property
     def count(self) -> IntArray:
@@ -142,6 +146,16 @@ class Performance:
     def take(self, rows: NDArray[np.intp]) -> Performance:
         """Return some rows."""
         return Performance(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))
+
+
+def widest_ports(platforms: Iterable[Platform], accelerators: Sequence[Accelerator]) -> tuple[float, ...]:
+    """Return by accelerator the bytes/s of its scale-out port in the platform that gives it most, 0 without one."""
+    rates = dict.fromkeys((part.id for part in accelerators), 0.0)
+    for platform in platforms:
+        if platform.accelerator_id in rates and platform.accelerators > 0:
+            rate = platform.nic_count * platform.nic_bytes_per_s / platform.accelerators
+            rates[platform.accelerator_id] = max(rates[platform.accelerator_id], rate)
+    return tuple(rates.values())
 
 
 _INDICES = frozenset("model accelerator weight_precision kv_precision role tp pp dp ep".split())

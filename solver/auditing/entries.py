@@ -171,7 +171,7 @@ def read_entries(facts: Facts) -> list[Entry]:
     for item in load:
         if item["unit"] is not None:
             taken[item["unit"]] += item["tp"] * item["pp"] * item["dp"] * item["unit_replicas"]
-    performance = _performance(facts, load, [chips[p.id] for p in platforms])
+    performance = _performance(facts, load, platforms, [chips[p.id] for p in platforms])
     entries = []
     for k, (item, platform) in enumerate(zip(load, platforms, strict=True)):
         count = item["tp"] * item["pp"] * item["dp"]
@@ -216,7 +216,7 @@ def read_entries(facts: Facts) -> list[Entry]:
     return entries
 
 
-def _performance(facts: Facts, load: list[Record], chips: list[Accelerator]) -> Performance:
+def _performance(facts: Facts, load: list[Record], platforms: list[Platform], chips: list[Accelerator]) -> Performance:
     """Evaluate one point for each load entry."""
     works = [facts.workloads[item["class"]] for item in load]
     models, kinds, formats = list(facts.models), sorted({c.id for c in chips}), list(facts.precisions)
@@ -237,6 +237,7 @@ def _performance(facts: Facts, load: list[Record], chips: list[Accelerator]) -> 
         "kv_read_frac": [w.kv_read_frac for w in works],
         "shared": [w.system_tokens for w in works],
         "acceptance": [w.draft_acceptance for w in works],
+        "port_bytes_per_s": [p.nic_count * p.nic_bytes_per_s / p.accelerators for p in platforms],
     }
     made = make_points(
         tuple(facts.models.values()), tuple(by_id[kind] for kind in kinds), tuple(facts.precisions.values()), **points

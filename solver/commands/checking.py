@@ -38,6 +38,9 @@ def predict(
         float | None,
         typer.Option(metavar="A", help="Chance that a drafted token is accepted [default: the catalog's]."),
     ] = None,
+    port_gbit_s: Annotated[
+        float | None, typer.Option(metavar="R", help="Scale-out port of an accelerator [default: its platform's].")
+    ] = None,
     estimator: Annotated[
         str, typer.Option(metavar="NAME", help="roofline, or aiconfigurator where installed.")
     ] = "roofline",
@@ -68,6 +71,7 @@ def predict(
         estimator=estimator,
         draft_tokens=draft_tokens,
         acceptance=acceptance,
+        port_gbit_s=port_gbit_s,
     )
     record = {name: None if isinstance(v, float) and math.isnan(v) else v for name, v in asdict(found).items()}
     if as_json:

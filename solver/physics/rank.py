@@ -30,7 +30,9 @@ class Rank:
     weight_bytes, kv_bytes : array
         Bytes per parameter and per KV element.
     link : array
-        Bytes/s to the other ranks, one direction; all ``tp * dp`` ranks lie in one scale-up domain.
+        Bytes/s to the other ranks of its scale-up domain, one direction.
+    port, domain : array
+        Bytes/s of its scale-out port, one direction, and accelerators of a scale-up domain.
     tp, dp, ep : array
         Tensor, attention-data and expert parallelism.
     """
@@ -41,9 +43,21 @@ class Rank:
     weight_bytes: FloatArray
     kv_bytes: FloatArray
     link: FloatArray
+    port: FloatArray
+    domain: FloatArray
     tp: FloatArray
     dp: FloatArray
     ep: FloatArray
+
+    @property
+    def domains(self) -> FloatArray:
+        """Scale-up domains that the ``tp * dp`` ranks take, as few as hold them."""
+        return np.asarray(np.ceil(self.tp * self.dp / self.domain))
+
+    @property
+    def tp_domains(self) -> FloatArray:
+        """Scale-up domains that the ranks of one tensor group take."""
+        return np.asarray(np.ceil(self.tp / self.domain))
 
     @property
     def quantised(self) -> FloatArray:

@@ -154,10 +154,13 @@ def prefill_work(
     steps = np.maximum(1.0, passes / prompts)
     attention = prefill_attention(model, rank, prompt.new, prompt.cached, steps, k).times(prompts)
     whole = products.times(passes) + attention + head_product(model, rank, prompts / passes, k).times(passes)
-    return _exchanged(whole, model, rank, prompts * prompt.new, k)
+    return _exchanged(whole, model, rank, prompts * prompt.new, k, forwarded=True)
 
 
-def _exchanged(work: Work, model: Architecture, rank: Rank, tokens: FloatLike, k: TimeCoefficients) -> Work:
-    """Return the work with the exchange of its tokens."""
-    time_s = exchange_s(model, rank, tokens, k)
-    return work + Work(time_s, np.zeros_like(time_s), np.zeros_like(time_s), time_s * k.link_frac)
+def _exchanged(
+    work: Work, model: Architecture, rank: Rank, tokens: FloatLike, k: TimeCoefficients, *, forwarded: bool = False
+) -> Work:
+    """Return the work with the exchange of its tokens, over links and then over ports."""
+    found = exchange_s(model, rank, tokens, k, forwarded=forwarded)
+    none = np.zeros_like(found.links_s)
+    return work + Work(found.links_s + found.ports_s, none, none, found.links_s * k.link_frac)

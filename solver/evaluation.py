@@ -159,6 +159,7 @@ def evaluate(points: Points, calibration: Calibration) -> Performance:
         power_busy_w=_power(points, at, times, np.where(alone, times.prefill_s, times.mean_s), fit),
         power_idle_w=points.count * _gather(points.accelerators, points.accelerator, "idle_w"),
         link_busy_frac=np.where(alone, times.prefill.link_s / times.prefill_s, times.steps.mean.link_s / times.mean_s),
+        port_busy_frac=np.where(alone, times.prefill.port_s / times.prefill_s, times.steps.mean.port_s / times.mean_s),
         evidence=_evidence(points, calibration),
         **_memory(points, at, calibration),
     )

@@ -124,6 +124,8 @@ class Performance:
         KV bytes that a decode step reads over the whole replica, copies included.
     link_busy_frac : array
         Share of the peak scale-up bandwidth that activations take on average while the replica is busy.
+    port_busy_frac : array
+        The same share of the accelerators' scale-out ports, 0 inside one scale-up domain.
     evidence : int array
         Index into `EVIDENCE`.
     """
@@ -141,6 +143,7 @@ class Performance:
     kv_free_bytes: FloatArray
     kv_step_read_bytes: FloatArray
     link_busy_frac: FloatArray
+    port_busy_frac: FloatArray
     evidence: IntArray
 
     def take(self, rows: NDArray[np.intp]) -> Performance:

@@ -176,8 +176,9 @@ class BuildSpec(Spec):
     """Practical limits and the menu from which candidates are made.
 
     `menu` says how many combinations of memory and drives are offered; see `solver.configurations`. `draft_tokens`
-    are the depths of speculation that replicas which decode may have.
-    `spares_days` is how long a failed node is away; 0 keeps no spares.
+    are the depths of speculation that replicas which decode may have. `spares_days` is how long a failed node is
+    away; 0 keeps no spares. `replica_nodes` is how many whole nodes the replica of a mixture of experts may span at
+    most.
     """
 
     power_caps: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)] = [1.0, 0.85, 0.7]
@@ -200,6 +201,7 @@ class BuildSpec(Spec):
     nic_link: str | None = None
     scale_up_link: str | None = None
     scale_up_handover: bool = True
+    replica_nodes: Annotated[int, Field(ge=1, le=64)] = 1
     port_shares: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)] = [0.125, 0.25, 0.5, 1.0]
     accelerators_per_port: Positive | None = None
     handover_ttft_frac: Share | None = None

@@ -132,6 +132,13 @@ class Entry:
         return max(1, min(self.platform.accelerators, self.accelerator.scaleup_domain))
 
     @property
+    def nodes(self) -> int:
+        """Whole nodes that a replica spans, 0 where it lies inside one scale-up domain or in parts of nodes."""
+        size = self.platform.accelerators
+        spans = self.count > size and self.count % size == 0 and self.domain == size and self.unit is None
+        return self.count // size if spans else 0
+
+    @property
     def lanes(self) -> int:
         """Requests that are prefilled at the same time."""
         return int(self.record["dp"] * self.record["pp"])
@@ -176,14 +183,15 @@ def read_entries(facts: Facts) -> list[Entry]:
     for k, (item, platform) in enumerate(zip(load, platforms, strict=True)):
         count = item["tp"] * item["pp"] * item["dp"]
         chip, unit = chips[platform.id], item["unit"]
-        charge = platform.accelerators / max(1, platform.accelerators // count)
+        charge = max(count, platform.accelerators / max(1, platform.accelerators // count))
         unit_charge = charge
         if unit is not None:
             domain = max(1, min(platform.accelerators, chip.scaleup_domain))
             whole = platform.accelerators / (platform.accelerators // domain * max(1, domain // taken[unit]))
             charge, unit_charge = whole * count / taken[unit], whole / max(1, item["unit_replicas"])
         work, bytes_out = facts.workloads[item["class"]], float(performance.kv_transfer_bytes[k])
-        cards = max(1e-3, facts.port_bytes_per_s * float(item["ports_per_replica"]))
+        spare = max(0.0, 1.0 - float(performance.port_busy_frac[k]))
+        cards = max(1e-3, facts.port_bytes_per_s * float(item["ports_per_replica"]) * spare)
         loaded = bytes_out * facts.loaded_share(work)
         through_ports = cards * float(facts.nic_efficiency.at(bytes_out))
         reached = float(facts.scale_up_efficiency.at(bytes_out))

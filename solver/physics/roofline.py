@@ -163,4 +163,6 @@ def _exchanged(
     """Return the work with the exchange of its tokens, over links and then over ports."""
     found = exchange_s(model, rank, tokens, k, forwarded=forwarded)
     none = np.zeros_like(found.links_s)
-    return work + Work(found.links_s + found.ports_s, none, none, found.links_s * k.link_frac)
+    return work + Work(
+        found.links_s + found.ports_s, none, none, found.links_s * k.link_frac, found.ports_s * k.port_frac
+    )

@@ -95,6 +95,7 @@ class Menu:
         points = self.points
         ways = [f"{name} {int(getattr(points, name)[row])}" for name in ("tp", "pp", "dp", "ep")]
         shown = ", ".join(way for way in ways if not way.endswith(" 1")) or "tp 1"
+        shown += f", {drafts} drafted" if (drafts := int(points.draft_tokens[row])) else ""
         precision = points.precisions[points.weight_precision[row]].id
         return (
             f"{self.platforms[self.platform[row]].id}, {precision}, {shown}, batch {points.batch[row]:g}, "
@@ -209,14 +210,15 @@ def shapes(scenario: Scenario, workload: Workload, role: int, cached: float) -> 
     precisions = tuple(scenario.precisions.values())
     names = [p.id for p in precisions]
     rows = [
-        (index, names.index(precision), *way, cap)
+        (index, names.index(precision), *way, cap, drafts)
         for index, platform in enumerate(platforms)
         for way in _ways(scenario, model, platform)
         for precision in workload.weight_precisions
         for cap in build.power_caps
+        for drafts in ([0] if role == ROLE_PREFILL else dict.fromkeys(build.draft_tokens))
         if (model.max_context or np.inf) >= workload.isl + workload.osl
     ]
-    table = np.asarray(rows, dtype=float).reshape(-1, 7)
+    table = np.asarray(rows, dtype=float).reshape(-1, 8)
     accelerators = tuple(scenario.accelerators.values())
     order = [a.id for a in accelerators]
     platform = table[:, 0].astype(int)
@@ -250,6 +252,8 @@ def shapes(scenario: Scenario, workload: Workload, role: int, cached: float) -> 
         kv_read_frac=full(workload.kv_read_frac),
         chunk=full(build.chunk_tokens),
         shared=full(workload.system_tokens),
+        draft_tokens=table[:, 7],
+        acceptance=full(workload.draft_acceptance),
         port_bytes_per_s=nic / size,
     )
     return Menu(

@@ -50,6 +50,10 @@ class Points:
     shared : array
         Tokens at the start of every prompt that are the same (tools and system prompt): kept once by each
         attention-data group, not once a request.
+    draft_tokens : array
+        Tokens drafted before each decode step, which verifies them all and one more; 0 for no speculation.
+    acceptance : array
+        Chance that a drafted token is accepted if the one before it was.
     port_bytes_per_s : array
         What the scale-out port of one accelerator carries in each direction, for replicas beyond a scale-up domain.
     """
@@ -75,6 +79,8 @@ class Points:
     kv_read_frac: FloatArray
     chunk: FloatArray
     shared: FloatArray
+    draft_tokens: FloatArray
+    acceptance: FloatArray
     port_bytes_per_s: FloatArray
 
     @property
@@ -90,7 +96,7 @@ class Performance:
     Attributes
     ----------
     decode_step_s : array
-        Pure decode step at `batch`; nan for prefill.
+        Pure decode step at `batch`, with its drafts; nan for prefill.
     prefill_s : array
         Time that prefilling one request (one pack of requests for prefill) keeps the replica busy, while each
         attention-data group and each pipeline stage works on another.
@@ -98,7 +104,8 @@ class Performance:
         From the arrival of one request at an unloaded replica to its first token: its prefill, what goes on
         beside it on the host, and one step where the replica also decodes; nan for decode.
     tpot_s : array
-        Time per output token: the decode step, in mixed replicas with its share of prefill; nan for prefill.
+        Time per output token: the decode step, in mixed replicas with its share of prefill, over the tokens that
+        it yields; nan for prefill.
     requests_per_s : array
         At full load: ``batch / (osl * tpot)``; for prefill
         ``batch * dp * pp / prefill_s``.
@@ -156,6 +163,8 @@ def widest_ports(platforms: Iterable[Platform], accelerators: Sequence[Accelerat
 
 _INDICES = frozenset("model accelerator weight_precision kv_precision role tp pp dp ep".split())
 
+_OPTIONAL = ("shared", "draft_tokens", "acceptance")
+
 
 def make_points(
     models: tuple[Model, ...],
@@ -163,7 +172,9 @@ def make_points(
     precisions: tuple[Precision, ...],
     **columns: Any,
 ) -> Points:
-    """Return points from columns: arrays or scalars, broadcast to one length; `shared` is 0 unless given.
+    """Return points from columns: arrays or scalars, broadcast to one length.
+
+    `shared`, `draft_tokens` and `acceptance` are 0 unless given.
 
     Raises
     ------
@@ -172,7 +183,7 @@ def make_points(
     ValueError
         If the columns do not broadcast.
     """
-    columns.setdefault("shared", 0.0)
+    columns = {**dict.fromkeys(_OPTIONAL, 0.0), **columns}
     names = [field.name for field in dataclasses.fields(Points)][3:]
     arrays = [np.asarray(columns.pop(name), dtype=np.int64 if name in _INDICES else np.float64) for name in names]
     whole = [np.atleast_1d(array) for array in np.broadcast_arrays(*arrays)]

@@ -141,6 +141,7 @@ class WorkloadSpec(Spec):
     weight_precisions: list[str] | None = None
     kv_precision: str | None = None
     kv_read_frac: Annotated[float, Field(gt=0, le=1)] | None = None
+    draft_acceptance: Share | None = None
     value_per_token: Positive | None = None
     price_usd_per_million_tokens: NonNegative | None = None
     unmet_usd_per_request: NonNegative | None = None
@@ -174,9 +175,10 @@ class ObjectiveSpec(Spec):
 class BuildSpec(Spec):
     """Practical limits and the menu from which candidates are made.
 
-    `menu` says how many combinations of memory and drives are offered; see `solver.configurations`.
-    `spares_days` is how long a failed node is away; 0 keeps no spares. `replica_nodes` is how many whole nodes the
-    replica of a mixture of experts may span at most.
+    `menu` says how many combinations of memory and drives are offered; see `solver.configurations`. `draft_tokens`
+    are the depths of speculation that replicas which decode may have. `spares_days` is how long a failed node is
+    away; 0 keeps no spares. `replica_nodes` is how many whole nodes the replica of a mixture of experts may span at
+    most.
     """
 
     power_caps: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)] = [1.0, 0.85, 0.7]
@@ -185,6 +187,8 @@ class BuildSpec(Spec):
     batch_points_per_octave: Annotated[int, Field(ge=1, le=96)] = 24
     max_batch: Annotated[int, Field(ge=1, le=65536)] = 4096
     chunk_tokens: Positive = 8192.0
+    draft_tokens: Annotated[list[Annotated[int, Field(ge=0, le=8)]], Field(min_length=1)] = [0]
+    draft_acceptance: Share | None = None
     router_width: Annotated[int, Field(ge=1, le=1024)] = 8
     max_platforms: Annotated[int, Field(ge=1)] | None = None
     min_platform_mw_frac: Annotated[float, Field(gt=0, le=1)] | None = None

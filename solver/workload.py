@@ -38,6 +38,8 @@ class Workload:
         Share of the KV cache read in each decode step.
     value_per_token : float
         Weight of the class's tokens in value-weighted reports.
+    draft_acceptance : float
+        Chance that a drafted token is accepted if the one before it was; 0 where the study drafts none.
     system_tokens : float
         Tokens at the start of every prompt that all requests share: tools and system prompt. Each attention-data
         group keeps them once; they are neither prefilled, parked nor handed over with a request.
@@ -69,6 +71,7 @@ class Workload:
     unmet_usd_per_request: float | None = None
     system_tokens: float = 0.0
     promise_on: str = "all"
+    draft_acceptance: float = 0.0
 
     def ttft_promise_s(self, cached: float) -> float | None:
         """TTFT promised to a request of which some prompt tokens are cached; None where nothing is promised."""

@@ -230,7 +230,7 @@ def _performance(facts: Facts, load: list[Record], platforms: list[Platform], ch
     models, kinds, formats = list(facts.models), sorted({c.id for c in chips}), list(facts.precisions)
     by_id = {c.id: c for c in chips}
     cached = [_cached(w, item["cache"]) for w, item in zip(works, load, strict=True)]
-    names = ("tp", "pp", "dp", "ep", "batch", "chunk", "power_cap")
+    names = ("tp", "pp", "dp", "ep", "batch", "chunk", "power_cap", "draft_tokens")
     points: dict[str, Any] = {name: [item[name] for item in load] for name in names}
     points |= {
         "model": [models.index(w.model_id) for w in works],
@@ -244,6 +244,7 @@ def _performance(facts: Facts, load: list[Record], platforms: list[Platform], ch
         "osl": [w.osl for w in works],
         "kv_read_frac": [w.kv_read_frac for w in works],
         "shared": [w.system_tokens for w in works],
+        "acceptance": [w.draft_acceptance for w in works],
         "port_bytes_per_s": [p.nic_count * p.nic_bytes_per_s / p.accelerators for p in platforms],
     }
     made = make_points(

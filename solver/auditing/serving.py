@@ -64,6 +64,8 @@ def _check_shape(facts: Facts, entry: Entry, nodes: dict[str, Node], what: str, 
     checks.true(f"{what}: number formats are not those the class accepts", all(known))
     offered = (entry.role in build.roles, entry.family[1] in build.power_caps, record["chunk"] == build.chunk_tokens)
     checks.true(f"{what}: role, cap or chunk is not one the study offers", all(offered))
+    drafted = record["draft_tokens"] in ([0] if entry.role == "prefill" else build.draft_tokens)
+    checks.true(f"{what}: {record['draft_tokens']} drafted tokens are not what the study offers its role", drafted)
     checks.at_most(f"{what}: batch", record["batch"], build.max_batch)
     kinds = {"prefill": (HIT, MISS), "mixed": (HIT, MISS), "decode": (NONE,)}[entry.role]
     checks.true(f"{what}: cache {record['cache']} does not go with its role", record["cache"] in kinds)

@@ -255,6 +255,8 @@ def shapes(scenario: Scenario, workload: Workload, role: int, cached: float) -> 
         draft_tokens=table[:, 7],
         acceptance=full(workload.draft_acceptance),
         port_bytes_per_s=nic / size,
+        asked_new=full(workload.asked_isl - workload.asked_cached(cached)),
+        asked_cached=full(workload.asked_cached(cached)),
     )
     return Menu(
         points=points,

@@ -56,6 +56,8 @@ class Points:
         Chance that a drafted token is accepted if the one before it was.
     port_bytes_per_s : array
         What the scale-out port of one accelerator carries in each direction, for replicas beyond a scale-up domain.
+    asked_new, asked_cached : array
+        As `isl_new` and `cached`, of the request whose first token is asked for; it may be longer than the mean one.
     """
 
     models: tuple[Model, ...]
@@ -82,6 +84,8 @@ class Points:
     draft_tokens: FloatArray
     acceptance: FloatArray
     port_bytes_per_s: FloatArray
+    asked_new: FloatArray
+    asked_cached: FloatArray
 
     @property
     def count(self) -> IntArray:
@@ -101,8 +105,8 @@ class Performance:
         Time that prefilling one request (one pack of requests for prefill) keeps the replica busy, while each
         attention-data group and each pipeline stage works on another.
     first_token_s : array
-        From the arrival of one request at an unloaded replica to its first token: its prefill, what goes on
-        beside it on the host, and one step where the replica also decodes; nan for decode.
+        From the arrival of the request asked for at an unloaded replica to its first token: its prefill, what goes
+        on beside it on the host, and one step where the replica also decodes; nan for decode.
     tpot_s : array
         Time per output token: the decode step, in mixed replicas with its share of prefill, over the tokens that
         it yields; nan for prefill.
@@ -118,6 +122,8 @@ class Performance:
         for prefill at the length of the prompt.
     kv_transfer_bytes : array
         One copy of the prompt's KV without shared tokens, which is handed over or parked.
+    asked_transfer_bytes : array
+        The same of the request whose first token is asked for.
     kv_free_bytes : array
         Local memory left for KV on the whole replica beside weights and shared tokens; negative where they do not fit.
     kv_step_read_bytes : array
@@ -140,6 +146,7 @@ class Performance:
     weight_bytes: FloatArray
     kv_bytes_per_request: FloatArray
     kv_transfer_bytes: FloatArray
+    asked_transfer_bytes: FloatArray
     kv_free_bytes: FloatArray
     kv_step_read_bytes: FloatArray
     link_busy_frac: FloatArray
@@ -174,7 +181,7 @@ def make_points(
 ) -> Points:
     """Return points from columns: arrays or scalars, broadcast to one length.
 
-    `shared`, `draft_tokens` and `acceptance` are 0 unless given.
+    `shared`, `draft_tokens` and `acceptance` are 0, and the request asked for is the mean one, unless given.
 
     Raises
     ------
@@ -184,6 +191,9 @@ def make_points(
         If the columns do not broadcast.
     """
     columns = {**dict.fromkeys(_OPTIONAL, 0.0), **columns}
+    for asked, mean in (("asked_new", "isl_new"), ("asked_cached", "cached")):
+        if mean in columns:
+            columns.setdefault(asked, columns[mean])
     names = [field.name for field in dataclasses.fields(Points)][3:]
     arrays = [np.asarray(columns.pop(name), dtype=np.int64 if name in _INDICES else np.float64) for name in names]
     whole = [np.atleast_1d(array) for array in np.broadcast_arrays(*arrays)]

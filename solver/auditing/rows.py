@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -161,7 +162,9 @@ class Facts:
             "system_tokens": value["system_tokens"] or 0.0,
             "draft_acceptance": self._acceptance(value["draft_acceptance"]),
         }  # fmt: skip
-        return Workload(**fields)
+        most = self.row("models", fields["model_id"]).get("max_context")
+        longest = math.inf if most is None else most - value["osl_tokens"]
+        return Workload(**fields, longest_isl=max(fields["isl"], longest))
 
     def _acceptance(self, own: float | None) -> float:
         """Return the chance that a draft of a class is accepted; nothing where the study lets none be drafted."""

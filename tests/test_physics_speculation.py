@@ -84,6 +84,15 @@ def test_ranks_exchange_what_they_verify_and_what_they_draft() -> None:
     assert slow.step_s - fast.step_s == pytest.approx(moved / 4e11)
 
 
+def test_drafts_cross_domains_as_steps_do() -> None:
+    """Experts over two domains: 2 x 10 layers wait 30 us each a step, and 2 x 1 layer for each of three drafts."""
+    k = dataclasses.replace(PLAIN, port_latency_s=30e-6)
+    wide: dict[str, Any] = {"of": MOE, "dp": 16, "ep": 16, "batch": 16, "port_bytes_per_s": 5e10}
+    plain, drafted = (times(k, draft_tokens=n, **wide).step_s[0] - times(draft_tokens=n, **wide).step_s[0]
+                      for n in (0, 3))  # fmt: skip
+    assert plain == pytest.approx(600e-6) and drafted == pytest.approx(780e-6)
+
+
 def test_a_request_that_yields_more_a_step_is_prefilled_in_fewer_steps() -> None:
     """10 requests of 100 tokens, 1.5 a step: a prompt begins in 0.15 of the steps, and a rate is a rate."""
     found = clock(layout(points(batch=10, draft_tokens=1, acceptance=0.5)), PLAIN)

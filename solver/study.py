@@ -177,10 +177,8 @@ class ObjectiveSpec(Spec):
 class BuildSpec(Spec):
     """Practical limits and the menu from which candidates are made.
 
-    `menu` says how many combinations of memory and drives are offered; see `solver.configurations`. `draft_tokens`
-    are the depths of speculation that replicas which decode may have. `spares_days` is how long a failed node is
-    away; 0 keeps no spares. `replica_nodes` is how many whole nodes the replica of a mixture of experts may span at
-    most.
+    `menu`: see `solver.configurations`. `draft_tokens`: depths of speculation. `spares_days`: how long a failed node is
+    away. `replica_nodes`: whole nodes that a replica of a mixture of experts may span at most.
     """
 
     power_caps: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)] = [1.0, 0.85, 0.7]

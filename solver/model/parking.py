@@ -15,6 +15,7 @@ from solver.model.data import ModelData, Place
 from solver.model.memory import TB, by_position
 from solver.physics.kv import kv_layout
 from solver.scenario import Scenario
+from solver.units import GB
 
 
 def add_parking(block: pyo.Block, data: ModelData) -> None:
@@ -190,22 +191,24 @@ def port_bytes_per_s(scenario: Scenario) -> float:
 def write_new(block: pyo.Block, data: ModelData, w: str, p: str) -> object:
     """``wr[w,0,t] >= B f[w,0,t] - L sum_i dG_i f[w,i,t]``: a prompt of B bytes less the L bytes a hit finds there.
 
-    The dual is what a byte less to write is worth where writes or wear bind.
+    The dual is what a GB less to write is worth where writes or wear bind. In TB, as elsewhere, the solver below would
+    forgive more of what a few drives endure than the audit does.
     """
     segments = range(len(data.retention[w]))
     found = pyo.quicksum(float(data.retention[w].d_hit[i]) * block.parked[w, i, p] for i in segments)
-    whole, loaded = prompt_bytes(data, w) / TB, data.load_bytes[w] / TB
-    return block.written[w, 0, p] >= whole * block.parked[w, 0, p] - loaded * found
+    whole, loaded = prompt_bytes(data, w) / GB, data.load_bytes[w] / GB
+    return TB / GB * block.written[w, 0, p] >= whole * block.parked[w, 0, p] - loaded * found
 
 
 def write_moved(block: pyo.Block, data: ModelData, w: str, i: int, p: str) -> object:
     """``wr[w,i,t] >= B (1 - G(T_i-1)) (f[w,i,t] - f[w,i-1,t]) + out[w,i,t]``: unused KV moves in, other KV moves out.
 
     A place that keeps more than before, or as much although some was moved out, is written to. The dual is what a
-    byte less to move is worth where writes or wear bind.
+    GB less to move is worth where writes or wear bind.
     """
     more = block.parked[w, i, p] - block.parked[w, i - 1, p]
-    return block.written[w, i, p] >= waiting_bytes(data, w, i) / TB * more + block.lifted[w, i, p]
+    moved = block.written[w, i, p] - block.lifted[w, i, p]
+    return TB / GB * moved >= waiting_bytes(data, w, i) / GB * more
 
 
 def waiting_bytes(data: ModelData, w: str, i: int) -> float:

@@ -142,14 +142,15 @@ def assumption_records(scenario: Scenario) -> list[Record]:
     ]
     records += [
         {
-            "path": f"workload.{work.id}.promise_on",
-            "value": work.promise_on,
-            "default": "all",
+            "path": f"workload.{work.id}.{field}",
+            "value": getattr(work, field),
+            "default": default,
             "source": "the study's choice",
             "confidence": "datasheet",
         }
         for work in scenario.workloads
-        if work.promise_on != "all"
+        for field, default in (("promise_on", "all"), ("percentile_over", "waits"))
+        if getattr(work, field) != default
     ]
     for kind, table in (("platform", scenario.study.supply.platform), ("memory", scenario.study.supply.memory)):
         records += [

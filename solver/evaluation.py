@@ -130,22 +130,26 @@ def evaluate(points: Points, calibration: Calibration) -> Performance:
     fit, alone, apart = calibration, points.role == ROLE_PREFILL, points.role == ROLE_DECODE
     at = layout(points, fit.gamma_prefill, fit.gamma_decode)
     overhead = fit.times.overhead * _by_part(points, fit.overheads)
-    own = dataclasses.replace(fit.times, overhead=overhead)
-    times = clock(at, own)
+    fitted = dataclasses.replace(fit.times, overhead=overhead)
+    times = clock(at, fitted)
     rate = np.where(
         alone,
         at.prompts * points.dp * points.pp / times.prefill_s,
         points.batch / (points.osl * times.tpot_s),
     )
     nan = np.full(len(rate), np.nan)
-    first = times.first_token_s + np.where(alone, 0.0, times.step_s)
+    first = times.first_token_s
+    if (points.asked_new != points.isl_new).any() or (points.asked_cached != points.cached).any():
+        asked = dataclasses.replace(points, isl_new=points.asked_new, cached=points.asked_cached)
+        first = clock(layout(asked, fit.gamma_prefill, fit.gamma_decode), fitted).first_token_s
+    first = first + np.where(alone, 0.0, times.step_s)
     return Performance(
         decode_step_s=np.where(alone, nan, times.step_s),
         prefill_s=times.prefill_s,
         first_token_s=np.where(apart, nan, first),
         tpot_s=np.where(alone, nan, times.tpot_s),
         requests_per_s=rate,
-        power_busy_w=_power(points, at, times, np.where(alone, times.prefill_s, times.tpot_s), own, fit),
+        power_busy_w=_power(points, at, times, np.where(alone, times.prefill_s, times.tpot_s), fitted, fit),
         power_idle_w=points.count * _gather(points.accelerators, points.accelerator, "idle_w"),
         link_busy_frac=np.where(alone, times.prefill.link_s / times.prefill_s, times.steps.mean.link_s / times.tpot_s),
         evidence=_evidence(points, calibration),
@@ -263,6 +267,7 @@ def _memory(points: Points, at: Layout, fit: Calibration) -> dict[str, FloatArra
         "weight_bytes": weights,
         "kv_bytes_per_request": (growing * copies + kv.state_bytes) * (1.0 + fit.kv_paging_frac),
         "kv_transfer_bytes": kv.private_bytes(prompt, points.shared, width),
+        "asked_transfer_bytes": kv.private_bytes(points.asked_new + points.asked_cached, points.shared, width),
         "kv_free_bytes": points.count * (spare - weights - activations) - shared,
         "kv_step_read_bytes": points.batch * read,
     }

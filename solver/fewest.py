@@ -18,7 +18,7 @@ from solver.optimise import Solved, add_objective
 from solver.reducing import USED
 
 FloatArray = NDArray[np.float64]
-SEARCH_TIME_S = 1.0
+SEARCH_TIME_S = 0.7
 SLIVER_SHARE = 0.005
 """A column that carries less than this share of its class and role is dropped if the objective allows."""
 ROOM = 1.25

@@ -220,6 +220,8 @@ def shapes(scenario: Scenario, workload: Workload, role: int, cached: float) -> 
         kv_read_frac=full(workload.kv_read_frac),
         chunk=full(build.chunk_tokens),
         shared=full(workload.system_tokens),
+        asked_new=full(workload.asked_isl - workload.asked_cached(cached)),
+        asked_cached=full(workload.asked_cached(cached)),
     )
     size = np.asarray([p.accelerators for p in platforms], dtype=float)[platform]
     nic = np.asarray([p.nic_count * p.nic_bytes_per_s for p in platforms])[platform] * (count / size)

@@ -49,6 +49,8 @@ class Points:
     shared : array
         Tokens at the start of every prompt that are the same (tools and system prompt): kept once by each
         attention-data group, not once a request.
+    asked_new, asked_cached : array
+        As `isl_new` and `cached`, of the request whose first token is asked for; it may be longer than the mean one.
     """
 
     models: tuple[Model, ...]
@@ -72,6 +74,8 @@ class Points:
     kv_read_frac: FloatArray
     chunk: FloatArray
     shared: FloatArray
+    asked_new: FloatArray
+    asked_cached: FloatArray
 
     @property
     def count(self) -> IntArray:
@@ -91,8 +95,8 @@ class Performance:
         Time that prefilling one request (one pack of requests for prefill) keeps the replica busy, while each
         attention-data group and each pipeline stage works on another.
     first_token_s : array
-        From the arrival of one request at an unloaded replica to its first token: its prefill, what goes on
-        beside it on the host, and one step where the replica also decodes; nan for decode.
+        From the arrival of the request asked for at an unloaded replica to its first token: its prefill, what goes
+        on beside it on the host, and one step where the replica also decodes; nan for decode.
     tpot_s : array
         Time per output token: the decode step, in mixed replicas with its share of prefill; nan for prefill.
     requests_per_s : array
@@ -107,6 +111,8 @@ class Performance:
         for prefill at the length of the prompt.
     kv_transfer_bytes : array
         One copy of the prompt's KV without shared tokens, which is handed over or parked.
+    asked_transfer_bytes : array
+        The same of the request whose first token is asked for.
     kv_free_bytes : array
         Local memory left for KV on the whole replica beside weights and shared tokens; negative where they do not fit.
     kv_step_read_bytes : array
@@ -127,6 +133,7 @@ class Performance:
     weight_bytes: FloatArray
     kv_bytes_per_request: FloatArray
     kv_transfer_bytes: FloatArray
+    asked_transfer_bytes: FloatArray
     kv_free_bytes: FloatArray
     kv_step_read_bytes: FloatArray
     link_busy_frac: FloatArray
@@ -146,7 +153,9 @@ def make_points(
     precisions: tuple[Precision, ...],
     **columns: Any,
 ) -> Points:
-    """Return points from columns: arrays or scalars, broadcast to one length; `shared` is 0 unless given.
+    """Return points from columns: arrays or scalars, broadcast to one length.
+
+    `shared` is 0 and the request asked for is the mean one unless given.
 
     Raises
     ------
@@ -156,6 +165,9 @@ def make_points(
         If the columns do not broadcast.
     """
     columns.setdefault("shared", 0.0)
+    for asked, mean in (("asked_new", "isl_new"), ("asked_cached", "cached")):
+        if mean in columns:
+            columns.setdefault(asked, columns[mean])
     names = [field.name for field in dataclasses.fields(Points)][3:]
     arrays = [np.asarray(columns.pop(name), dtype=np.int64 if name in _INDICES else np.float64) for name in names]
     whole = [np.atleast_1d(array) for array in np.broadcast_arrays(*arrays)]

@@ -22,9 +22,9 @@ from solver.restriction import Layout
 
 FloatArray = NDArray[np.float64]
 Positions = NDArray[np.intp]
-REDUCE_TIME_S = 1.5
+REDUCE_TIME_S = 1.0
 """Seconds for all searches without one kind or another."""
-TRY_TIME_S = 0.5
+TRY_TIME_S = 0.35
 """Seconds for one of them."""
 USED = 1e-6
 """Replicas or nodes below this are not there."""

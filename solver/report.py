@@ -277,6 +277,8 @@ def _promises(design: Design) -> list[str]:
     ranked = sorted(worst.items(), key=lambda pair: pair[1])
     words = {"hit": " (hits only)", "per_1k_new_tokens": " (per 1k new tokens)"}
     bound = {w["id"]: words.get(w.get("promise_on", "all"), "") for w in design.study["workload"]}
+    long = {w["id"] for w in design.study["workload"] if w.get("percentile_over") == "lengths"}
+    bound |= {name: f"{bound[name]} (long prompts too)" for name in long}
     kept = all(margin > -KEPT_FRAC for margin, _ in worst.values())
     cells = [
         f"{name} {kind}{bound.get(name, '') if kind == 'TTFT' else ''} {max(margin, 0.0) if kept else margin:.1%}"

@@ -6,6 +6,7 @@ came from a default is kept as an assumption.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -437,6 +438,13 @@ def _workload(todo: _Resolver, spec: WorkloadSpec, total_share: float) -> Worklo
         todo.problems.append(
             Problem(todo.study.name, f"workload {spec.id}", "promise_on", spec.promise_on, lack, "all")
         )
+    if spec.percentile_over == "lengths" and (value["ttft_s"] is None or spec.promise_on == "per_1k_new_tokens"):
+        lack = "has no TTFT promise" if value["ttft_s"] is None else "is promised by its new tokens already"
+        todo.problems.append(
+            Problem(todo.study.name, f"workload {spec.id}", "percentile_over", spec.percentile_over, lack, "waits")
+        )
+    most = next((m.get("max_context") for m in todo.catalog.rows("models") if m["id"] == value["model_id"]), None)
+    longest = (math.inf if most is None else float(most)) - value["osl_tokens"]
     return Workload(
         id=spec.id,
         name=str(row["name"]),
@@ -452,6 +460,8 @@ def _workload(todo: _Resolver, spec: WorkloadSpec, total_share: float) -> Worklo
         tpot_s=value["tpot_s"],
         percentile=value["percentile"] or 0.5,
         promise_on=spec.promise_on,
+        percentile_over=spec.percentile_over,
+        longest_isl=max(longest, value["isl_tokens"]),
         weight_precisions=tuple(value["weight_precisions"]),
         kv_precision=value["kv_precision"],
         kv_read_frac=value["kv_read_frac"] or 1.0,

@@ -119,7 +119,8 @@ class WorkloadSpec(Spec):
     """One class: a catalog id, its demand, and whatever the study changes of the catalog's row.
 
     `promise_on` says which requests the TTFT promise binds: hits and misses each, hits alone, or every request by
-    its new tokens (`ttft_s` for each thousand).
+    its new tokens (`ttft_s` for each thousand). `percentile_over` says of what its percentile is: of waits, for a
+    prompt of mean length, or of requests, whose lengths spread.
     """
 
     id: str
@@ -138,6 +139,7 @@ class WorkloadSpec(Spec):
     tpot_s: Positive | None = None
     percentile: Annotated[float, Field(gt=0, lt=1)] | None = None
     promise_on: Literal["all", "hit", "per_1k_new_tokens"] = "all"
+    percentile_over: Literal["waits", "lengths"] = "waits"
     weight_precisions: list[str] | None = None
     kv_precision: str | None = None
     kv_read_frac: Annotated[float, Field(gt=0, le=1)] | None = None

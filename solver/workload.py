@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,11 @@ class Workload:
     promise_on : str
         Which requests the TTFT promise binds: ``all``, ``hit``, or ``per_1k_new_tokens``, where `ttft_s` is for
         each thousand new tokens of the mean prompt.
+    percentile_over : str
+        ``waits``: the percentile is of waits, for a prompt of mean length. ``lengths``: of requests, some of which
+        are long.
+    longest_isl : float
+        Longest prompt that the model takes.
     weight_precisions : tuple of str
         Precisions of weights that the class accepts.
     kv_precision : str
@@ -69,12 +76,46 @@ class Workload:
     unmet_usd_per_request: float | None = None
     system_tokens: float = 0.0
     promise_on: str = "all"
+    percentile_over: str = "waits"
+    longest_isl: float = math.inf
 
     def ttft_promise_s(self, cached: float) -> float | None:
         """TTFT promised to a request of which some prompt tokens are cached; None where nothing is promised."""
         if self.ttft_s is None or (self.promise_on == "hit" and cached <= self.system_tokens):
             return None
         return self.ttft_s * (self.isl - cached) / 1e3 if self.promise_on == "per_1k_new_tokens" else self.ttft_s
+
+    @property
+    def _halved(self) -> bool:
+        """True where half of the requests that may be late are late by their length, the other half by their wait."""
+        return self.percentile_over == "lengths" and self.isl_cv > 0
+
+    @property
+    def wait_percentile(self) -> float:
+        """Share of the waits that must leave room for the first token.
+
+        By the union bound a request is late with no more than the probability that its wait is above its quantile
+        plus that its prompt is: each gets half of ``1 - percentile``.
+        """
+        return (1.0 + self.percentile) / 2.0 if self._halved else self.percentile
+
+    @property
+    def asked_isl(self) -> float:
+        """Prompt tokens of the request whose TTFT is promised: the mean, or that quantile of a log-normal length."""
+        if not self._halved:
+            return self.isl
+        variance = math.log1p(self.isl_cv**2)
+        z = NormalDist().inv_cdf(self.wait_percentile)
+        return min(max(self.isl, self.isl * math.exp(math.sqrt(variance) * z - variance / 2.0)), self.longest_isl)
+
+    def asked_cached(self, cached: float) -> float:
+        """Cached tokens of that request, where the mean one has so many: the same share, or what all requests share."""
+        return cached if cached <= self.system_tokens else max(cached * self.asked_isl / self.isl, self.system_tokens)
+
+    @property
+    def asked_load_share(self) -> float:
+        """As `load_share`, of that request."""
+        return (self.asked_cached(self.cached_on_hit) - self.system_tokens) / (self.asked_isl - self.system_tokens)
 
     @property
     def tightest_ttft_s(self) -> float | None:

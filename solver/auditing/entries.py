@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -47,8 +49,9 @@ class Entry:
         Requests/s at full load, times of one step, of one prefill, until its first token; nan where the role has none.
     busy_w, idle_w : float
         Boards of the replica.
-    kv_bytes, free_bytes, transfer_bytes : float
-        KV of one request in place, local memory left for KV, one copy of the prompt's KV.
+    kv_bytes, free_bytes, transfer_bytes, asked_bytes : float
+        KV of one request in place, local memory left for KV, one copy of the prompt's KV, and of that of the request
+        whose TTFT is promised.
     evidence : str
     """
 
@@ -73,6 +76,7 @@ class Entry:
     kv_bytes: float
     free_bytes: float
     transfer_bytes: float
+    asked_bytes: float
     evidence: str
 
     @property
@@ -153,6 +157,12 @@ class Entry:
         return self.transfer_bytes * max(0.0, self.cached - shared) / (self.work.isl - shared)
 
     @property
+    def asked_load_bytes(self) -> float:
+        """KV that a hit of the request whose TTFT is promised loads."""
+        shared, (prompt, cached) = self.work.system_tokens, asked_tokens(self.work, str(self.record["cache"]))
+        return self.asked_bytes * max(0.0, cached - shared) / (prompt - shared)
+
+    @property
     def spill_bytes(self) -> float:
         """Active KV of a decoding replica that local memory does not hold."""
         held = self.kv_bytes * float(self.record["batch"])
@@ -211,6 +221,7 @@ def read_entries(facts: Facts) -> list[Entry]:
             kv_bytes=float(performance.kv_bytes_per_request[k]),
             free_bytes=float(performance.kv_free_bytes[k]),
             transfer_bytes=float(performance.kv_transfer_bytes[k]),
+            asked_bytes=float(performance.asked_transfer_bytes[k]),
             evidence=EVIDENCE[int(performance.evidence[k])],
         ))  # fmt: skip
     return entries
@@ -237,6 +248,8 @@ def _performance(facts: Facts, load: list[Record], chips: list[Accelerator]) -> 
         "kv_read_frac": [w.kv_read_frac for w in works],
         "shared": [w.system_tokens for w in works],
     }
+    asked = [asked_tokens(w, item["cache"]) for w, item in zip(works, load, strict=True)]
+    points |= {"asked_new": [whole - hit for whole, hit in asked], "asked_cached": [hit for _, hit in asked]}
     made = make_points(
         tuple(facts.models.values()), tuple(by_id[kind] for kind in kinds), tuple(facts.precisions.values()), **points
     )
@@ -248,6 +261,23 @@ def _cached(work: Workload, cache: str) -> float:
     """Prompt tokens that need no prefill: shared by all requests, or found where the prompt was kept; 0 for decode."""
     found = work.isl * work.reuse_frac_max if cache == HIT else 0.0
     return 0.0 if cache == NONE else max(found, work.system_tokens)
+
+
+def wait_share(work: Workload) -> float:
+    """Share of waits that must leave room: all late ones are long waits, or half of them and half long prompts."""
+    spread = work.percentile_over == "lengths" and work.isl_cv > 0
+    return 1.0 - (1.0 - work.percentile) / 2.0 if spread else work.percentile
+
+
+def asked_tokens(work: Workload, cache: str) -> tuple[float, float]:
+    """Prompt tokens of the request whose TTFT is promised, and those of them that need no prefill."""
+    prompt, cached = work.isl, _cached(work, cache)
+    if work.percentile_over == "lengths" and work.isl_cv > 0:
+        sigma = math.sqrt(math.log(1.0 + work.isl_cv**2))
+        normal = NormalDist(math.log(work.isl) - sigma**2 / 2.0, sigma)
+        prompt = min(max(work.isl, math.exp(normal.inv_cdf(wait_share(work)))), work.longest_isl)
+    grown = cached * prompt / work.isl if cached > work.system_tokens else cached
+    return prompt, grown
 
 
 def _readable(facts: Facts, load: list[Record]) -> None:

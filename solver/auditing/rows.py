@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -160,7 +161,9 @@ class Facts:
             "reuse_frac_max": (value["reuse_frac_max"] or 0.0) if value["reuse_curve"] else 0.0,
             "system_tokens": value["system_tokens"] or 0.0,
         }  # fmt: skip
-        return Workload(**fields)
+        most = self.row("models", fields["model_id"]).get("max_context")
+        longest = math.inf if most is None else most - value["osl_tokens"]
+        return Workload(**fields, longest_isl=max(fields["isl"], longest))
 
     @cached_property
     def models(self) -> dict[str, Model]:

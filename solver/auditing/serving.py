@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from solver.auditing.checks import TOLERANCE, Checks
-from solver.auditing.entries import HIT, MISS, NONE, Entry
+from solver.auditing.entries import HIT, MISS, NONE, Entry, wait_share
 from solver.auditing.network import check_wiring
 from solver.auditing.nodes import Node, Tier
 from solver.auditing.queues import check_width
@@ -27,7 +27,7 @@ def check_entry(facts: Facts, entry: Entry, nodes: dict[str, Node], checks: Chec
                    facts.study.build.utilisation_cap * entry.full_rate, "1/s")  # fmt: skip
     if entry.role != "decode":
         speed, latency = _load_path(entry, nodes, what, checks)
-        load_s = latency + (entry.load_bytes / speed if entry.load_bytes else 0.0)
+        load_s = latency + (entry.asked_load_bytes / speed if entry.load_bytes else 0.0)
         if entry.is_hit:
             loaded = rate * entry.load_bytes
             checks.at_most(f"{what}: KV loaded by a replica over its own link and share", loaded, speed, "B/s")
@@ -36,7 +36,7 @@ def check_entry(facts: Facts, entry: Entry, nodes: dict[str, Node], checks: Chec
     if entry.role != "prefill":
         _check_tpot(entry, rate, what, checks)
     if entry.role == "decode" and (work.ttft_s is not None or entry.unit is not None):
-        took_s = entry.transfer_bytes / entry.out_bytes_per_s
+        took_s = entry.asked_bytes / entry.out_bytes_per_s
         checks.at_most(f"{what}: seconds to take over a prompt's KV", took_s, _received_s(facts, entry), "s")
     check_wiring(facts, entry, what, checks)
     _check_flows(entry, what, checks)
@@ -119,14 +119,14 @@ def _check_ttft(facts: Facts, entry: Entry, rate: float, load_s: float, what: st
     if entry.role == "prefill":
         link = facts.nic_link if entry.unit is None else facts.scale_up_link
         received_s = _received_s(facts, entry)
-        handover_s = max(entry.transfer_bytes / entry.out_bytes_per_s, received_s) + link.latency_s
+        handover_s = max(entry.asked_bytes / entry.out_bytes_per_s, received_s) + link.latency_s
         after_s, busy = load_s + handover_s, rate / entry.full_rate
         checks.at_most(f"{what}: KV handed over through a replica's own ports or links", rate * entry.transfer_bytes,
                        entry.out_bytes_per_s, "B/s")  # fmt: skip
     else:
         after_s, busy = load_s, rate * entry.prefill_s / entry.lanes
     servers = entry.lanes * entry.record["router_width"]
-    wait = wait_quantile(busy, entry.prefill_s, _variation(work), work.percentile, servers) if rate > 0 else 0.0
+    wait = wait_quantile(busy, entry.prefill_s, _variation(work), wait_share(work), servers) if rate > 0 else 0.0
     ttft, stated = float(wait) + entry.first_token_s + after_s, entry.record["ttft_s"]
     checks.at_least(f"{what}: TTFT understated", stated, ttft, "s")
     promise = _ttft_promise_s(work, entry.cached, is_hit=entry.is_hit)
@@ -153,7 +153,7 @@ def _variation(work: Workload) -> float:
 def _received_s(facts: Facts, entry: Entry) -> float:
     """Seconds that taking over a prompt's KV may last: inside a unit no longer than one accelerator takes."""
     if entry.unit is not None:
-        return entry.transfer_bytes / entry.slowest_bytes_per_s
+        return entry.asked_bytes / entry.slowest_bytes_per_s
     return _due_s(facts, entry) if entry.work.ttft_s is not None else 0.0
 
 

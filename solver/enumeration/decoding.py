@@ -29,7 +29,7 @@ def decoding(subject: Subject) -> Iterator[Rows]:
     rate = perf.requests_per_s * subject.build.utilisation_cap
     rate = np.minimum(rate, menu.nic_bytes_per_s * subject.handover_frac / perf.kv_transfer_bytes)
     good &= takes_over_in_time(subject, menu, perf, good)
-    need = perf.kv_transfer_bytes / subject.handover_frac * np.maximum(rate, 1.0 / subject.due_s)
+    need = np.maximum(perf.kv_transfer_bytes * rate, perf.asked_transfer_bytes / subject.due_s) / subject.handover_frac
     menu = menu.wired_for(need * (1.0 - 1e-9), subject.build.port_shares)
     yield Rows(
         menu=menu,

@@ -26,20 +26,22 @@ BoolArray = NDArray[np.bool_]
 def prefill_halves(subject: Subject, source: Source | None) -> list[Candidate]:
     """Return undominated prefill replicas that hand over inside their domain, of hits from a source or of misses."""
     quiet, work = subject.quiet(), subject.workload
-    cached, loaded = (work.cached_on_hit, work.load_share) if source else (work.system_tokens, 0.0)
+    cached = work.cached_on_hit if source else work.system_tokens
+    loaded, asked_loaded = (work.load_share, work.asked_load_share) if source else (0.0, 0.0)
     menu, perf = quiet.evaluated(ROLE_PREFILL, cached)
     if not len(menu):
         return []
     menu, lanes, out = menu.packed(), lanes_of(menu), perf.kv_transfer_bytes
-    load_bytes = out * loaded
-    per_s = np.maximum(perf.requests_per_s * quiet.build.utilisation_cap, 1.0 / max(quiet.due_s, 1e-9))
-    need = load_bytes / max(quiet.load_frac, 1e-9) * per_s * float(source is not None and source.pooled)
+    load_bytes, asked = out * loaded, perf.asked_transfer_bytes
+    flow = perf.requests_per_s * quiet.build.utilisation_cap * load_bytes
+    need = np.maximum(flow, asked * asked_loaded / max(quiet.due_s, 1e-9)) / max(quiet.load_frac, 1e-9)
+    need = need * float(source is not None and source.pooled)
     menu = menu.wired_for(need, quiet.build.port_shares)
     good = fits_in_flight(quiet, menu, perf, lanes) & _leaves_room(quiet, menu)
     speed, latency = load_path(quiet, menu, source)
     one, mine = _speeds(quiet, menu, perf)
-    handover_s = np.maximum(out / mine, out / one) + quiet.scenario.scale_up_link.latency_s
-    load_s = latency + load_bytes / np.maximum(speed, 1e-3)
+    handover_s = np.maximum(asked / mine, asked / one) + quiet.scenario.scale_up_link.latency_s
+    load_s = latency + asked * asked_loaded / np.maximum(speed, 1e-3)
     width, promise = quiet.width("prefill", source, cached), work.ttft_promise_s(cached)
     rate, ttft = prefill_rate(quiet, perf, load_s + handover_s, lanes * width, promise)
     rate = np.minimum(np.minimum(rate, mine / out), speed / np.maximum(load_bytes, 1.0))

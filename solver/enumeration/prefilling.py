@@ -62,9 +62,9 @@ def _queue(subject: Subject, role: str, cache: str, source: Source | None) -> tu
     return subject.width(role, source, cached), subject.workload.ttft_promise_s(cached)
 
 
-def _load_share(subject: Subject, cache: str) -> float:
-    """Share of a prompt's own KV that is loaded."""
-    return subject.workload.load_share if cache == HIT else 0.0
+def _load_shares(subject: Subject, cache: str) -> tuple[float, float]:
+    """Shares of a prompt's own KV that are loaded: of the mean request, and of the one whose TTFT is promised."""
+    return (subject.workload.load_share, subject.workload.asked_load_share) if cache == HIT else (0.0, 0.0)
 
 
 def fits_in_flight(subject: Subject, menu: Menu, perf: Performance, inflight: FloatArray) -> NDArray[np.bool_]:
@@ -80,13 +80,14 @@ def _alone(subject: Subject, menu: Menu, perf: Performance, cache: str, source: 
     lanes, out = lanes_of(menu), perf.kv_transfer_bytes
     width, promise = _queue(subject, "prefill", cache, source)
     good = fits_in_flight(subject, menu, perf, lanes)
-    load_bytes = out * _load_share(subject, cache)
+    loaded, asked_loaded = _load_shares(subject, cache)
+    load_bytes, asked = out * loaded, perf.asked_transfer_bytes
     speed, latency = load_path(subject, menu, source)
     good &= speed > 0
-    load_s = latency + load_bytes / np.maximum(speed, 1e-3)
+    load_s = latency + asked * asked_loaded / np.maximum(speed, 1e-3)
     out_speed = np.maximum(menu.nic_bytes_per_s * subject.handover_frac, 1e-3)
     slower_side_s = min(subject.due_s, 1e6) if subject.workload.ttft_s else 0.0
-    handover_s = np.maximum(out / out_speed, slower_side_s) + subject.scenario.nic_link.latency_s
+    handover_s = np.maximum(asked / out_speed, slower_side_s) + subject.scenario.nic_link.latency_s
     rate, ttft = prefill_rate(subject, perf, load_s + handover_s, lanes * width, promise)
     rate = np.minimum(rate, out_speed / np.maximum(out, 1.0))
     rate = np.minimum(rate, speed / np.maximum(load_bytes, 1.0))
@@ -115,14 +116,14 @@ def _mixed(subject: Subject, menu: Menu, perf: Performance, cache: str, source: 
     width, promise = _queue(subject, "mixed", cache, source)
     good = fits_in_flight(subject, menu, perf, menu.batch)
     rate = perf.requests_per_s * subject.build.utilisation_cap
-    load_bytes = perf.kv_transfer_bytes * _load_share(subject, cache)
-    per_s = np.maximum(rate, 1.0 / max(subject.due_s, 1e-9))
-    need = load_bytes / max(subject.load_frac, 1e-9) * per_s
+    loaded, asked_loaded = _load_shares(subject, cache)
+    load_bytes, asked = perf.kv_transfer_bytes * loaded, perf.asked_transfer_bytes * asked_loaded
+    need = np.maximum(rate * load_bytes, asked / max(subject.due_s, 1e-9)) / max(subject.load_frac, 1e-9)
     need = need if source and source.pooled else np.zeros(len(menu))
     menu = menu.wired_for(need, subject.build.port_shares)
     speed, latency = load_path(subject, menu, source)
     good &= speed > 0
-    load_s = latency + load_bytes / np.maximum(speed, 1e-3)
+    load_s = latency + asked / np.maximum(speed, 1e-3)
     ttft = _mixed_ttft(subject, perf, rate, load_s, lanes_of(menu), width)
     good &= keeps_ttft(subject, menu, ttft, promise, good) & (rate > 0)
     good &= loads_in_time(subject, menu, rate * load_bytes, speed, good)
@@ -154,9 +155,9 @@ def prefill_rate(
     work, cap = subject.workload, subject.build.utilisation_cap
     service = perf.first_token_s + extra_s
     slack = np.full_like(service, np.inf) if promise is None else promise - service
-    quantile = None if promise is None else work.percentile
+    quantile = None if promise is None else work.wait_percentile
     load = max_load(perf.prefill_s, work.wait_scv, slack, quantile, cap, servers)
-    wait = wait_quantile(load, perf.prefill_s, work.wait_scv, work.percentile, servers)
+    wait = wait_quantile(load, perf.prefill_s, work.wait_scv, work.wait_percentile, servers)
     return load * perf.requests_per_s, np.where(load > 0, wait, 0.0) + service
 
 
@@ -166,5 +167,5 @@ def _mixed_ttft(
     """TTFT beside decoding: prefill goes first and waits for the step under way."""
     work = subject.workload
     load = rate * perf.prefill_s / lanes
-    wait = wait_quantile(np.minimum(load, 0.999), perf.prefill_s, work.wait_scv, work.percentile, lanes * width)
+    wait = wait_quantile(np.minimum(load, 0.999), perf.prefill_s, work.wait_scv, work.wait_percentile, lanes * width)
     return np.where(load < 0.999, wait + perf.first_token_s + load_s, np.inf)

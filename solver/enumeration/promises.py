@@ -19,7 +19,7 @@ def takes_over_in_time(subject: Subject, menu: Menu, perf: Performance, so_far: 
     if subject.workload.ttft_s is None:
         return np.ones(len(menu), dtype=bool)
     due_s = subject.due_s
-    seconds = perf.kv_transfer_bytes / np.maximum(menu.nic_bytes_per_s * subject.handover_frac, 1e-3)
+    seconds = perf.asked_transfer_bytes / np.maximum(menu.nic_bytes_per_s * subject.handover_frac, 1e-3)
     late = so_far & (seconds > due_s)
     subject.account.drop(HANDOVER, menu, late, seconds, np.full_like(seconds, due_s))
     return np.asarray(~late)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -103,15 +104,19 @@ def _record(subject: Subject, rows: Rows, reads: FloatArray, i: np.intp) -> Cand
     )
 
 
+# What was never decoded has no TPOT and no step, and not-a-number equals nothing.
+_FIGURES = operator.attrgetter(
+    *(f.name for f in dataclasses.fields(Candidate) if f.name not in ("configurations", "tpot_s", "step_s"))
+)
+
+
 def once_for_all(records: Iterable[Candidate]) -> list[Candidate]:
     """Return the records with those that are the same on faster and on slower nodes as one."""
     found: list[Candidate] = []
-    places: dict[Candidate, int] = {}
+    places: dict[tuple[object, ...], int] = {}
     for made in records:
         if made.configurations:
-            # What was never decoded has no TPOT, and not-a-number equals nothing.
-            figures = dataclasses.replace(made, configurations=(), tpot_s=0.0, step_s=0.0)
-            place = places.setdefault(figures, len(found))
+            place = places.setdefault(_FIGURES(made), len(found))
             if place < len(found):
                 both = (*found[place].configurations, *made.configurations)
                 found[place] = dataclasses.replace(made, configurations=both)

@@ -162,20 +162,24 @@ def push_over_ports(block: pyo.Block, data: ModelData, w: str) -> object:
     """
     scenario, pooled = data.scenario, {p.id for p in data.places if p.stock.pooled}
     written = pyo.quicksum(block.written[k] for k in block.PARKED if k[0] == w and k[2] in pooled)
+    each = port_speed(data, w)
     spare = pyo.quicksum(
-        spare_bytes_per_s(data, c.candidate) / TB * block.replicas[c.index]
+        spare_bytes_per_s(c.candidate, each) / TB * block.replicas[c.index]
         for c in data.columns
         if c.candidate.workload == w and c.candidate.role != "decode" and c.candidate.ports > 0
     )
     return written <= spare + port_bytes_per_s(scenario) / TB * block.extra_ports[w]
 
 
-def spare_bytes_per_s(data: ModelData, candidate: Candidate) -> float:
-    """Bytes/s that the wired ports of a replica that prefills carry beyond its hand-over."""
-    prompt = prompt_bytes(data, candidate.workload)
-    speed = candidate.ports * (data.scenario.switch.port_bytes_per_s or 1.0)
-    reached = speed * float(data.scenario.nic_efficiency.at(prompt))
-    return max(0.0, reached - candidate.requests_per_s * candidate.handover_bytes)
+def port_speed(data: ModelData, w: str) -> float:
+    """Bytes/s that prompts of a class reach over one switch port."""
+    reached = float(data.scenario.nic_efficiency.at(prompt_bytes(data, w)))
+    return reached * (data.scenario.switch.port_bytes_per_s or 1.0)
+
+
+def spare_bytes_per_s(candidate: Candidate, each: float) -> float:
+    """Bytes/s that the wired ports of a replica that prefills carry beyond its hand-over, `each` of one port."""
+    return max(0.0, candidate.ports * each - candidate.requests_per_s * candidate.handover_bytes)
 
 
 def port_bytes_per_s(scenario: Scenario) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 from solver.boundaries import BoardWatts, WallWatts, at_wall, beside_boards
 from solver.errors import InputError, Problem
 from solver.fitting.data import Library, PartSource, read_table
-from solver.fitting.robust import errors
+from solver.fitting.robust import errors, folds
 from solver.parts import Accelerator, Platform
 from solver.performance import ROLE_MIXED, default_kv_precision, evaluate
 from solver.physics.arrays import FloatArray
@@ -22,8 +23,12 @@ from solver.physics.calibration import Calibration, generation
 TABLE = "mlperf_power.csv"
 COLUMNS = "system model scenario tokens_per_s wall_w".split()
 
-_LIMITED = "MaxQ"
-"""Word of systems whose boards run below their rating, at watts that are not published."""
+_LIMIT_W = {"MaxQ": 500.0}
+"""Word of a system's mode -> power limit of each board.
+
+``power_limit`` of eight H200 in closed/NVIDIA/configs of llama2-70b and mixtral-8x7b,
+github.com/mlcommons/inference_results_v4.1 (Apache-2.0), whose expected rates are those of the metered runs.
+"""
 
 _LENGTHS = ((250.0, 250.0), (9000.0, 700.0))
 """(Prompt, output) tokens: the table has none, MLPerf's sets of these models lie between."""
@@ -46,8 +51,10 @@ class WallRun:
         System, model and scenario.
     wall : WallWatts
         Measured.
-    limited : bool
-        Boards run below their rating, nobody says how far.
+    system : str
+        What is left out in turn.
+    cap : float
+        Power limit of the boards as a share of their rating.
     platform : Platform
         First server of the catalog with as many of the accelerator.
     model, part : int
@@ -55,8 +62,9 @@ class WallRun:
     """
 
     label: str
+    system: str
     wall: WallWatts
-    limited: bool
+    cap: float
     platform: Platform
     model: int
     part: int
@@ -95,7 +103,9 @@ def _runs(
         model, server = models.get(_plain(str(row["model"]))), _server(catalog, library.accelerators[part], count)
         if model is not None and server is not None:
             label = f"{row['system']} {row['model']} {row['scenario']}"
-            yield WallRun(label, WallWatts(float(str(row["wall_w"]))), _LIMITED in mode, server, model, part)
+            cap = min(1.0, _LIMIT_W.get(mode.strip(), math.inf) / library.accelerators[part].tdp_w)
+            wall = WallWatts(float(str(row["wall_w"])))
+            yield WallRun(label, str(row["system"]), wall, cap, server, model, part)
 
 
 def _plain(name: str) -> str:
@@ -123,7 +133,7 @@ def boards_of(runs: tuple[WallRun, ...], library: Library, fitted: Calibration, 
         "model": [run.model for run in runs], "accelerator": [run.part for run in runs],
         "weight_precision": formats, "kv_precision": [default_kv_precision(library.precisions, f) for f in formats],
         "role": ROLE_MIXED, "tp": ranks, "isl_new": isl, "context": isl + osl / 2.0, "osl": osl,
-        "chunk": _CHUNK_TOKENS,
+        "chunk": _CHUNK_TOKENS, "power_cap": [run.cap for run in runs],
     }  # fmt: skip
     room = evaluate(library.points(batch=np.ones(len(runs)), **columns), fitted)
     batch = np.clip(np.floor(room.kv_free_bytes / room.kv_bytes_per_request), 1.0, _BATCH)
@@ -141,25 +151,46 @@ def _ranks(run: WallRun, library: Library, precision: int) -> int:
     return ranks
 
 
+def _host_w(runs: tuple[WallRun, ...]) -> FloatArray:
+    return np.array([run.platform.host_w for run in runs])
+
+
+def host_shares(runs: tuple[WallRun, ...], boards_w: FloatArray) -> FloatArray:
+    """Return what each node drew beside its predicted boards, as a share of its peak beside their ratings."""
+    pairs = zip(runs, boards_w.tolist(), strict=True)
+    return np.array([beside_boards(run.wall, BoardWatts(watts)).watts for run, watts in pairs]) / _host_w(runs)
+
+
+def walls_w(runs: tuple[WallRun, ...], boards_w: FloatArray, share: float | FloatArray) -> FloatArray:
+    """Return the predicted watts of each node: its boards, and a share of its peak beside their ratings."""
+    pairs = zip(boards_w.tolist(), (share * _host_w(runs)).tolist(), strict=True)
+    return np.array([at_wall(BoardWatts(boards), WallWatts(beside)).watts for boards, beside in pairs])
+
+
+def others_shares(runs: tuple[WallRun, ...], shares: FloatArray) -> FloatArray:
+    """Return for each node the median share of the other systems, nan where there is no other."""
+    system, found = np.array([run.system for run in runs]), np.full(len(runs), np.nan)
+    for _, mask in folds(system):
+        if not mask.all():
+            found[mask] = np.median(shares[~mask])
+    return found
+
+
 def wall_table(runs: tuple[WallRun, ...], library: Library, catalog: PartSource, fitted: Calibration) -> str:
-    """Return measured and predicted node-wall watts as text; boards below their rating are listed, not judged."""
-    frac = host_draw_frac(catalog)
-    found = [boards_of(runs, library, fitted, isl, osl) for isl, osl in _LENGTHS]
-    head = f"{'node at the wall, W':40s} measured  predicted, short to long   off      host drawn, share of its peak"
-    lines, ratios, shares = [head], [], []
+    """Return measured and predicted node-wall watts as text: the host drawing the default, and as other systems'."""
+    frac, measured = host_draw_frac(catalog), np.array([run.wall.watts for run in runs])
+    short, long = (boards_of(runs, library, fitted, *lengths) for lengths in _LENGTHS)
+    boards = 0.5 * (short + long)
+    shares = host_shares(runs, boards)
+    usual, other = walls_w(runs, boards, frac), walls_w(runs, boards, others_shares(runs, shares))
+    hosts = f"host drew  wall, host at {frac:.2f}  as other systems'"
+    lines = [f"{'node at the wall, W':40s} measured  boards, short to long  {hosts}"]
     for i, run in enumerate(runs):
-        boards = [BoardWatts(float(each[i])) for each in found]
-        walls = [at_wall(of, WallWatts(frac * run.platform.host_w)).watts for of in boards]
-        ratio = 0.5 * sum(walls) / run.wall.watts
-        share = beside_boards(run.wall, 0.5 * BoardWatts.total(boards)).watts / run.platform.host_w
-        told = f"{100.0 * (ratio - 1.0):+5.0f}%  {share:8.2f}"
-        if run.limited:
-            told = "rated boards: no verdict"
-        else:
-            ratios.append(ratio)
-            shares.append(share)
-        lines.append(f"{run.label:40s} {run.wall.watts:8.0f}  {walls[0]:9.0f} {walls[1]:9.0f}        {told}")
-    if ratios:
-        of = errors(np.array(ratios), np.ones(len(ratios)))
-        lines.append(f"{of}; host drawn {frac:.2f} assumed, {float(np.median(shares)):.2f} fits (median)")
+        told = f"{shares[i]:9.2f}  {usual[i]:9.0f} {100.0 * (usual[i] / measured[i] - 1.0):+5.0f}%"
+        if np.isfinite(other[i]):
+            told += f"   {other[i]:9.0f} {100.0 * (other[i] / measured[i] - 1.0):+5.0f}%"
+        lines.append(f"{run.label:40s} {measured[i]:8.0f}   {short[i]:9.0f} {long[i]:9.0f}  {told}")
+    lines.append(f"{f'host at {frac:.2f}':40s} {errors(usual, measured)}")
+    if np.isfinite(other).all():
+        lines.append(f"{'host as other systems':40s} {errors(other, measured)}")
     return "\n".join(lines) + "\n"

@@ -10,11 +10,14 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from solver.highs import Outcome, Program
+from solver.highs import Outcome, Program, compile_model
+from solver.model.build import build_model
 from solver.model.data import Family, ModelData
 from solver.model.polish import used_data
+from solver.optimise import Solved, add_objective
 from solver.polishing import Polished
 from solver.restriction import PRESENT, Layout
+from solver.widths import Queue, behind, queue_of
 
 FloatArray = NDArray[np.float64]
 FILLERS = 8.0
@@ -29,7 +32,8 @@ def offered(data: ModelData, polished: Polished) -> ModelData:
     """Return the data of whole replicas cut to what is in use and, by size of replica, the best of each group.
 
     A group is a class, role, source of hits and place; replicas of all sizes fill what others leave of a node. Where
-    the study limits how many candidates a class and role may have, there are only those in use.
+    the study limits how many candidates a class and role may have, there are only those in use. Replicas that share a
+    queue are offered for queues in use only, since a lone one would wait longer than it was rated for.
 
     Parameters
     ----------
@@ -40,13 +44,47 @@ def offered(data: ModelData, polished: Polished) -> ModelData:
     used, build = {c.index for c in polished.data.columns}, data.scenario.study.build
     pools, families = {p.id for p in polished.data.pools}, {p.family for p in polished.data.pools}
     around = {p.id for p in data.pools if p.family in families}
-    best = _best_of_sizes(data, around, families)
+    there = set(queues(polished))
+    open_to = dataclasses.replace(
+        data, columns=tuple(c for c in data.columns if c.candidate.router_width == 1 or queue_of(c.candidate) in there)
+    )
+    best = _best_of_sizes(open_to, around, families)
     if len(best) > MANY_COLUMNS:
-        best, around = _best_of_sizes(data, pools, families), pools
+        best, around = _best_of_sizes(open_to, pools, families), pools
     if build.max_candidates_per_class_role is not None:
         best, around = set(), pools
     cut = used_data(data, used | best, around)
     return dataclasses.replace(cut, whole=True, pue_of_family=polished.data.pue_of_family)
+
+
+def queues(polished: Polished) -> dict[Queue, int]:
+    """Queues of a polished design that several replicas share, with how many share one."""
+    replicas = polished.model.period[0].replicas
+    widths: dict[Queue, int] = {}
+    for c in polished.data.columns:
+        k = c.candidate
+        if k.router_width > 1 and float(pyo.value(replicas[c.index], exception=False) or 0.0) > PRESENT:
+            widths[queue_of(k)] = max(k.router_width, widths.get(queue_of(k), 1))
+    return widths
+
+
+def whole_model(data: ModelData, solved: Solved, polished: Polished) -> tuple[pyo.ConcreteModel, Program]:
+    """Return the model of whole replicas, compiled, in which queues keep as many replicas at work as share them."""
+    model, widths = build_model(data), queues(polished)
+    add_objective(model, data, solved.objective)
+    block = model.period[0]
+
+    def keep_queue(m: pyo.ConcreteModel, workload: str, role: str) -> object:
+        queue = (workload, role)
+        mine = [c for c in data.columns if c.candidate.router_width > 1 and queue_of(c.candidate) == queue]
+        return pyo.quicksum(behind(c.candidate) * block.replicas[c.index] for c in mine) >= widths[queue]
+
+    model.keep_queues = pyo.Constraint(
+        list(widths),
+        rule=keep_queue,
+        doc="``sum_j x_j >= width`` of a queue; the dual is the price of its width",
+    )
+    return model, compile_model(model)
 
 
 def _best_of_sizes(data: ModelData, pools: set[str], families: set[Family]) -> set[int]:

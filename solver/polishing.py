@@ -10,6 +10,7 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
+from solver.compression import solve_small_mip
 from solver.errors import InputError, Problem
 from solver.fewest import SLIVER_SHARE, FewestKinds, load_values, point_of, used_parts
 from solver.highs import GRACE_S, Clock, Program, compile_model, solve_lp, solve_mip
@@ -22,6 +23,8 @@ from solver.widths import stand
 
 FloatArray = NDArray[np.float64]
 SETTLE_TIME_S = 1.5
+WHOLE_SETTLE_TIME_S = 4.0
+"""The same where replicas are whole and some found no room: few counts can move, and the point is lost."""
 SETTLE_GAP = 1e-4
 ALTERNATIVES = 1
 """Columns offered to the polish per class, role, source of hits and pool, beside those in use."""
@@ -106,7 +109,11 @@ def with_gaps(polished: Polished, solved: Solved, gaps: dict[str, float], clock:
     cost, offset = linearised(fixed, solved, polished.value)
     best = solve_lp(fixed, cost, offset, clock)
     if best.values is None:
-        found = solve_mip(free, cost, offset, clock, upper=free.upper, gap=1e-5, time_limit_s=SETTLE_TIME_S)
+        whole = polished.in_parts is not None
+        found = solve_small_mip(
+            free, cost, offset, clock, upper=free.upper, gap=1e-5, points_first=whole,
+            time_limit_s=WHOLE_SETTLE_TIME_S if whole else SETTLE_TIME_S,
+        )  # fmt: skip
         if found.values is None:
             return polished
         fixed = with_fixed_integers(free, found.values)

@@ -19,9 +19,9 @@ from solver.compression import solve_small_mip
 from solver.design import Record
 from solver.highs import OPTIMAL, Clock, Program, solve_lp
 from solver.model.data import Column
-from solver.nearby import Counts, offered
+from solver.nearby import Counts, offered, whole_model
 from solver.optimise import Solved, linearised, value_at
-from solver.polishing import Polished, small_model
+from solver.polishing import Polished
 from solver.restriction import PRESENT
 
 FloatArray = NDArray[np.float64]
@@ -91,7 +91,7 @@ def made_whole(polished: Polished, solved: Solved, clock: Clock) -> Polished | N
     """
     clock.report("whole replicas", None, None, None)
     data = offered(solved.data, polished)
-    model, program = small_model(data, solved)
+    model, program = whole_model(data, solved, polished)
     counts = Counts.of(data, model, program, polished)
     relaxed = solve_lp(program, *linearised(program, solved, polished.value), clock)
     if relaxed.values is None:

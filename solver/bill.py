@@ -68,7 +68,10 @@ def bill_of_materials(data: ModelData, model: pyo.ConcreteModel) -> list[Record]
             in_use = sum(round(held(model.period[0].racks[h.id])) for h in mine)
             _add(lines, scenario, Line(rack_id, "rack", rack, count, in_use, rack.price_central_usd))
     switches = net["leaves"] + net["spines"]
-    watts = {switch.id: (switch_w(scenario), switch_drawn_w(scenario)), optic.id: (0.0, optic_drawn_w(scenario))}
+    watts = {
+        switch.id: (switch_w(scenario).watts, switch_drawn_w(scenario).watts),
+        optic.id: (0.0, optic_drawn_w(scenario).watts),
+    }
     for item, in_use in ((switch, switches), (optic, net["optics"])):
         count, usd = in_use + loose.get(item.id, 0), item.price_central_usd or 0.0
         _add(lines, scenario, Line(item.id, "network", item, count, in_use, usd, *watts[item.id]))

@@ -18,7 +18,7 @@ from typing import Any
 
 from solver.catalog import Catalog, default_folder, load_catalog
 from solver.errors import InputError
-from solver.fitting import power, profiles, serving, times
+from solver.fitting import capping, power, profiles, serving, times, wall
 from solver.fitting.data import Library
 from solver.fitting.joint import observations
 from solver.fitting.prior import centred, read_priors
@@ -58,6 +58,8 @@ class Fit:
         Predictions of the served runs.
     skipped : str
         What was left out, in words.
+    power_tables : str
+        Capped over uncapped times and power at the wall of nodes, measured and predicted; empty where not measured.
     """
 
     rows: tuple[dict[str, Any], ...]
@@ -65,9 +67,10 @@ class Fit:
     oracle: dict[str, Errors]
     served: Served
     skipped: str
+    power_tables: str = ""
 
 
-def calibrate(folder: Path, catalog: Catalog, own: bool = False) -> Fit:
+def calibrate(folder: Path, catalog: Catalog, own: bool = False, anchors: Path | None = None) -> Fit:
     """Fit everything to the measurements in a folder: served runs, and whatever else of them it has.
 
     Parameters
@@ -79,6 +82,8 @@ def calibrate(folder: Path, catalog: Catalog, own: bool = False) -> Fit:
     own : bool
         Start from the table's fit in place of the priors, and keep every row that the folder says nothing of:
         for a few measurements of one's own.
+    anchors : Path, optional
+        Folder with metered nodes; without it, the data folder and ``anchors`` beside it are looked at.
 
     Raises
     ------
@@ -88,7 +93,7 @@ def calibrate(folder: Path, catalog: Catalog, own: bool = False) -> Fit:
     library, committed = Library.from_catalog(catalog), catalog.rows("calibration")
     runs, unknown = serving.read_runs(folder, library)
     apart = serving.read_apart(folder, library) if (folder / serving.APART_TABLE).is_file() else None
-    watts, inconsistent, nameless = None, 0, 0
+    caps, watts, inconsistent, nameless = capping.read_caps(folder, library), None, 0, 0
     if (folder / power.TABLE).is_file():
         watts, inconsistent, nameless = power.read_power(folder, library)
     priors = read_priors(committed)
@@ -103,10 +108,9 @@ def calibrate(folder: Path, catalog: Catalog, own: bool = False) -> Fit:
         rows += [dict(row) for row in committed if row["group"] in _POWER_GROUPS or _of_power(str(row["id"]))]
     else:
         base = _base(committed)
-        unseen = {name: held.applied(base) for name, held in time_fit.by_family.items()}
-        caps = power.capped_times(folder)
+        unseen = {name: held.applied(base, power.SETUP) for name, held in time_fit.by_family.items()}
         steps_s = time_fit.left_out_s(time_fit.by_family, seen.family)[seen.source == "energy"]
-        power_fit = power.fit_power(watts, caps, time_fit.whole.applied(base), priors, unseen, steps_s)
+        power_fit = power.fit_power(watts, caps, time_fit.whole.applied(base, power.SETUP), priors, unseen, steps_s)
         errors |= power_fit.errors
         rows += power_rows(power_fit)
         if caps is None:
@@ -121,7 +125,22 @@ def calibrate(folder: Path, catalog: Catalog, own: bool = False) -> Fit:
         f"{inconsistent} power runs whose throughput and latency disagree, "
         f"{nameless} power runs of models without a catalog row"
     )
-    return Fit(tuple(rows), errors, oracle_errors(runs), found, skipped)
+    shown = _power_tables(caps, [anchors] if anchors else [folder, folder.parent / "anchors"], library, catalog, rows)
+    return Fit(tuple(rows), errors, oracle_errors(runs), found, skipped, shown)
+
+
+def _power_tables(
+    caps: capping.CapRuns | None, places: Sequence[Path], library: Library, catalog: Catalog,
+    rows: Sequence[Mapping[str, Any]],
+) -> str:  # fmt: skip
+    """Return capped times and node-wall watts, measured and as the rows of a table predict them; empty without any."""
+    nodes = wall.read_wall(places, library, catalog)
+    if caps is None and not nodes:
+        return ""
+    fitted = Calibration.from_rows(rows)
+    shown = [capping.cap_table(caps, fitted)] if caps else []
+    shown += [wall.wall_table(nodes, library, catalog, fitted)] if nodes else []
+    return "\n".join(shown)
 
 
 def _base(committed: Sequence[Mapping[str, Any]]) -> Calibration:
@@ -131,8 +150,8 @@ def _base(committed: Sequence[Mapping[str, Any]]) -> Calibration:
 
 
 def _of_power(name: str) -> bool:
-    """Return whether a row is a spread or an error of power."""
-    return name.startswith(("power_", "tokens_per_joule", "spread:power"))
+    """Return whether a row is a spread or an error of power or caps."""
+    return name.startswith(("power_", "tokens_per_joule", "spread:power", "cap_"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -143,10 +162,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="table to write (default: calibration.csv of the catalog)")
     parser.add_argument("--own", action="store_true", help="few runs of your own: start from the table's fit")
     parser.add_argument("--tables", action="store_true", help="print the error tables of the validation page as well")
+    parser.add_argument("--anchors", type=Path, help="folder with mlperf_power.csv (default: anchors beside the data)")
     parser.add_argument("--plot", type=Path, help="SVG of the validation page to write")
     options = parser.parse_args(arguments)
     try:
-        fit = calibrate(options.data, load_catalog(options.catalog), options.own)
+        fit = calibrate(options.data, load_catalog(options.catalog), options.own, options.anchors)
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
@@ -169,6 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.tables:
         print()
         print(tables(fit.served))
+        print(fit.power_tables, end="")
     return 0
 
 

@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from solver.boundaries import BoardWatts, WallWatts, capped_wall
 from solver.errors import InputError, Problem, closest
 from solver.parts import Accelerator, MemoryDevice, Platform
 from solver.physics.cost import memory_usd_per_byte, platform_usd
@@ -103,11 +104,16 @@ class Configuration:
         """True where nothing is added to the platform and nothing exchanged."""
         return not self.bought and not self.attached
 
-    def capped_w(self, cap: float) -> float:
-        """Provisioned watts of a node whose accelerators are capped at a share of TDP."""
+    def capped(self, cap: float) -> WallWatts:
+        """Provisioned power of a node whose accelerators are capped at a share of TDP."""
+        peak = WallWatts(self.provisioned_w)
         if self.accelerator is None:
-            return self.provisioned_w
-        return self.provisioned_w - (1.0 - cap) * self.accelerator.tdp_w * self.platform.accelerators
+            return peak
+        return capped_wall(peak, BoardWatts((1.0 - cap) * self.accelerator.tdp_w * self.platform.accelerators))
+
+    def capped_w(self, cap: float) -> float:
+        """Return `capped` as plain watts at the wall of the node, for rows of the model."""
+        return self.capped(cap).watts
 
     def tier(self, name: str) -> TierStock | None:
         """Return a tier by name, None where the node lacks it."""

@@ -16,9 +16,9 @@ from solver.parts import Accelerator, Part, Precision
 from solver.physics.arrays import BoolArray, FloatArray, IntArray
 from solver.physics.calibration import Calibration, generation
 from solver.physics.coefficients import TimeCoefficients
-from solver.physics.energy import board_power_w, capped_rate
+from solver.physics.energy import Use, board_power_w, capped_rate
 from solver.physics.kv import kv_shard
-from solver.physics.overhead import decode_overhead_s, first_token_wait_s, launches_s
+from solver.physics.overhead import decode_overhead_s, first_token_wait_s, launches_s, running_s
 from solver.physics.rank import Rank, weight_bytes
 from solver.physics.roofline import Prompt, Reads, Steps, Work, prefill_work, step_work
 from solver.physics.transformer import Architecture, architecture
@@ -149,7 +149,7 @@ def evaluate(points: Points, calibration: Calibration) -> Performance:
         first_token_s=np.where(apart, nan, first),
         tpot_s=np.where(alone, nan, times.tpot_s),
         requests_per_s=rate,
-        power_busy_w=_power(points, at, times, np.where(alone, times.prefill_s, times.tpot_s), fit),
+        power_busy_w=_power(points, at, times, np.where(alone, times.prefill_s, times.tpot_s), fitted, fit),
         power_idle_w=points.count * _gather(points.accelerators, points.accelerator, "idle_w"),
         link_busy_frac=np.where(alone, times.prefill.link_s / times.prefill_s, times.steps.mean.link_s / times.tpot_s),
         evidence=_evidence(points, calibration),
@@ -199,8 +199,8 @@ def _native_rate(accelerator: Accelerator, precision: Precision) -> float:
     return float(accelerator.bf16_dense_flop_per_s)
 
 
-def busy_use(points: Points, at: Layout, times: Clock, time_s: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the share of memory bandwidth and of the compute rate in use while a point is busy, uncapped.
+def busy_use(points: Points, at: Layout, times: Clock, time_s: FloatArray, k: TimeCoefficients) -> Use:
+    """Return the use of memory bandwidth, compute rate and time while a point is busy, against uncapped peaks.
 
     Parameters
     ----------
@@ -210,24 +210,38 @@ def busy_use(points: Points, at: Layout, times: Clock, time_s: FloatArray) -> tu
         Theirs.
     time_s : array (N,)
         Time of one prefill for the prefill role, of one output token for the others.
+    k : TimeCoefficients
+        What the times come from.
     """
     alone = points.role == ROLE_PREFILL
-    moved = np.where(alone, times.prefill.bytes, times.steps.mean.bytes)
-    flops = np.where(alone, times.prefill.flops, times.steps.mean.flops)
+    prompt, step = times.prefill, times.steps.mean
+    moved, flops = np.where(alone, prompt.bytes, step.bytes), np.where(alone, prompt.flops, step.flops)
+    requests = np.maximum(1.0, at.micro / at.rank.dp)
+    running = np.where(
+        alone,
+        prompt.time_s - prompt.link_s / k.link_frac,
+        step.time_s - step.link_s / k.link_frac + running_s(at.model, at.rank, requests, k),
+    )
     stages = np.where(alone, 1.0, np.minimum(1.0, points.batch / points.pp))
     peak = _rank(points, 0.0, 0.0)
-    return stages * moved / (time_s * peak.bandwidth), stages * flops / (time_s * peak.weight_rate)
+    return Use(
+        memory=stages * moved / (time_s * peak.bandwidth),
+        compute=stages * flops / (time_s * peak.weight_rate),
+        running=stages * np.minimum(1.0, running / time_s),
+    )
 
 
-def _power(points: Points, at: Layout, times: Clock, time_s: FloatArray, fit: Calibration) -> FloatArray:
-    """Return the power of all boards while busy: bytes and FLOPs over the real time they take."""
+def _power(
+    points: Points, at: Layout, times: Clock, time_s: FloatArray, k: TimeCoefficients, fit: Calibration
+) -> FloatArray:
+    """Return the power of all boards while busy: bytes, FLOPs and running kernels over the real time they take."""
     activity = _by_part(points, fit.activities)
-    shares = (fit.power_floor * activity, fit.power_memory * activity, fit.power_compute * activity)
+    shares = (fit.power_floor, fit.power_memory, fit.power_compute, fit.power_busy)
     board = board_power_w(
         _gather(points.accelerators, points.accelerator, "idle_w"),
         _gather(points.accelerators, points.accelerator, "tdp_w"),
-        *busy_use(points, at, times, time_s),
-        (*shares, fit.power_compute_exponent),
+        busy_use(points, at, times, time_s, k),
+        (shares[0] * activity, shares[1] * activity, shares[2] * activity, shares[3] * activity),
         points.power_cap,
     )
     return np.asarray(points.count * board)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyomo.environ as pyo
 
+from solver.boundaries import BoardWatts, ItWatts, MeterWatts, at_meter
 from solver.design import Record
 from solver.model.data import Housing, ModelData, Pool
 from solver.model.memory import TB
@@ -172,7 +173,7 @@ def network_record(data: ModelData, block: pyo.Block) -> Record:
     leaves, spines = round(held(block.leaves)), round(held(block.spines))
     optics = round(held(block.optics))
     drawn = (leaves + spines) * switch_drawn_w(scenario) + optics * optic_drawn_w(scenario)
-    watts = (leaves + spines) * switch_w(scenario)
+    provisioned = (leaves + spines) * switch_w(scenario)
     return {
         "switch": scenario.switch.id,
         "optic": scenario.optic.id,
@@ -182,9 +183,9 @@ def network_record(data: ModelData, block: pyo.Block) -> Record:
         "spines": spines,
         "optics": optics,
         "cooling": cooling.id,
-        "it_w": watts,
-        "meter_w": watts * cooling.pue_peak,
-        "drawn_meter_w": drawn * cooling.pue_central,
+        "it_w": provisioned.watts,
+        "meter_w": at_meter(provisioned, cooling.pue_peak).watts,
+        "drawn_meter_w": at_meter(drawn, cooling.pue_central).watts,
     }
 
 
@@ -206,7 +207,7 @@ def pool_record(scenario: Scenario, data: ModelData, pool: Pool, block: pyo.Bloc
     housed = [(h, n) for h, n in housed if n > 0]
     nodes = sum(n for _, n in housed)
     accelerator, config, shares = pool.config.accelerator, pool.config, _role_shares(load, pool)
-    board = accelerator.tdp_w * pool.cap * config.platform.accelerators if accelerator else 0.0
+    board = BoardWatts(accelerator.tdp_w * pool.cap * config.platform.accelerators if accelerator else 0.0)
     return {
         "pool_id": pool.id,
         "platform": config.platform.id,
@@ -219,11 +220,13 @@ def pool_record(scenario: Scenario, data: ModelData, pool: Pool, block: pyo.Bloc
         "quantity": nodes,
         "accelerators": nodes * config.platform.accelerators,
         "racks": [_rack_record(block, h, n) for h, n in housed],
-        "board_w": nodes * board,
-        "node_w": nodes * config.capped_w(pool.cap),
-        "it_w": sum(n * it_w(scenario, h) for h, n in housed),
-        "meter_w": sum(n * it_w(scenario, h) * h.pue_peak for h, n in housed),
-        "standing_meter_w": sum(n * standing_w(scenario, h) * h.pue_mean for h, n in housed),
+        "board_w": (nodes * board).watts,
+        "node_w": (nodes * config.capped(pool.cap)).watts,
+        "it_w": ItWatts.total(n * it_w(scenario, h) for h, n in housed).watts,
+        "meter_w": MeterWatts.total(at_meter(n * it_w(scenario, h), h.pue_peak) for h, n in housed).watts,
+        "standing_meter_w": MeterWatts.total(
+            at_meter(n * standing_w(scenario, h), h.pue_mean) for h, n in housed
+        ).watts,
     }
 
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from solver.boundaries import BoardWatts, ItWatts, MeterWatts, WallWatts
 from solver.design import Design, Record
 from solver.model.objectives import revenue_per_request, seconds_of_load, tokens_per_request
 from solver.physics.calibration import Calibration
@@ -178,26 +179,32 @@ def accelerators(design: Design, scenario: Scenario) -> float:
 @kpi("accelerator_board_w", "Accelerator boards, provisioned", "W", "TDP x cap, boundary: accelerator board")
 def accelerator_board_w(design: Design, scenario: Scenario) -> float:
     """Watts of accelerator boards at their caps."""
-    return float(sum(pool["board_w"] for pool in design.pools))
+    return BoardWatts.total(BoardWatts(pool["board_w"]) for pool in design.pools).watts
 
 
 @kpi("node_wall_w", "Nodes, provisioned", "W", "node peak less caps, with memory and drives, boundary: node wall")
 def node_wall_w(design: Design, scenario: Scenario) -> float:
     """Watts of nodes at their walls."""
-    return float(sum(pool["node_w"] for pool in design.pools))
+    return WallWatts.total(WallWatts(pool["node_w"]) for pool in design.pools).watts
 
 
 @kpi("it_w", "IT, provisioned", "W", "nodes and network outside nodes, boundary: IT")
 def it_provisioned_w(design: Design, scenario: Scenario) -> float:
     """Watts of all IT."""
-    return float(sum(pool["it_w"] for pool in design.pools)) + float(design.network.get("it_w", 0.0))
+    nodes = ItWatts.total(ItWatts(pool["it_w"]) for pool in design.pools)
+    return (nodes + ItWatts(design.network.get("it_w", 0.0))).watts
 
 
 @kpi("utility_meter_w", "Site, provisioned", "W", "IT x design-day PUE + fixed loads, boundary: utility meter")
 def utility_meter_w(design: Design, scenario: Scenario) -> float:
     """Watts at the meter that the site must be able to deliver."""
-    nodes = float(sum(pool["meter_w"] for pool in design.pools))
-    return nodes + float(design.network.get("meter_w", 0.0)) + scenario.site.fixed_w
+    nodes = MeterWatts.total(MeterWatts(pool["meter_w"]) for pool in design.pools)
+    return (nodes + MeterWatts(design.network.get("meter_w", 0.0)) + MeterWatts(scenario.site.fixed_w)).watts
+
+
+def _working(design: Design) -> MeterWatts:
+    """Mean power of all replicas above idle."""
+    return MeterWatts.total(MeterWatts(item["drawn_above_idle_meter_w"]) for item in design.load)
 
 
 @kpi(
@@ -205,8 +212,9 @@ def utility_meter_w(design: Design, scenario: Scenario) -> float:
 )
 def drawn_meter_w(design: Design, scenario: Scenario) -> float:
     """Mean watts at the meter."""
-    standing = sum(pool["standing_meter_w"] for pool in design.pools) + design.network.get("drawn_meter_w", 0.0)
-    return float(standing + sum(item["drawn_above_idle_meter_w"] for item in design.load)) + scenario.site.fixed_w
+    standing = MeterWatts.total(MeterWatts(pool["standing_meter_w"]) for pool in design.pools)
+    network = MeterWatts(design.network.get("drawn_meter_w", 0.0))
+    return (standing + network + _working(design) + MeterWatts(scenario.site.fixed_w)).watts
 
 
 @kpi("capex_usd", "Capital outlay", "USD", "platforms, memory, racks, network, with tax; no building")
@@ -224,9 +232,9 @@ def capex_usd(design: Design, scenario: Scenario) -> float:
 def tco_usd_per_year(design: Design, scenario: Scenario) -> float:
     """Dollars a year to own and run the build."""
     finance, site = scenario.finance, scenario.site
-    working = sum(item["drawn_above_idle_meter_w"] for item in design.load)
-    mean_w = drawn_meter_w(design, scenario) - (1.0 - finance.load_factor) * working
-    total: float = mean_w * site.electricity_usd_per_j * SECONDS_PER_YEAR
+    spared = (1.0 - finance.load_factor) * _working(design)
+    mean = MeterWatts(drawn_meter_w(design, scenario)) - spared
+    total: float = mean.watts * site.electricity_usd_per_j * SECONDS_PER_YEAR
     total += it_provisioned_w(design, scenario) * finance.rent_usd_per_w_year
     for line in design.bill_of_materials:
         total += line["capex_usd"] * finance.yearly(line["kind"])

@@ -10,6 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from solver.boundaries import (
+    BoardWatts,
+    ItWatts,
+    MeterWatts,
+    WallWatts,
+    at_meter,
+    at_wall,
+    extra_as_it,
+    nodes_as_it,
+)
 from solver.candidates import Candidate
 from solver.configurations import Configuration
 from solver.model.data import Housing
@@ -79,36 +89,41 @@ def register(resource: Resource) -> Resource:
     return resource
 
 
-def it_w(scenario: Scenario, housing: Housing) -> float:
-    """Provisioned IT watts of a node: its peak less what the cap takes off."""
-    return housing.pool.config.capped_w(housing.pool.cap)
+def it_w(scenario: Scenario, housing: Housing) -> ItWatts:
+    """Provisioned IT power of a node: its peak at the wall less what the cap takes off its boards."""
+    return nodes_as_it(housing.pool.config.capped(housing.pool.cap))
 
 
-def standing_w(scenario: Scenario, housing: Housing) -> float:
-    """IT watts a node draws on average while its accelerators idle."""
+def standing_w(scenario: Scenario, housing: Housing) -> ItWatts:
+    """IT power a node draws on average while its accelerators idle."""
     config = housing.pool.config
     idle = config.accelerator.idle_w * config.platform.accelerators if config.accelerator else 0.0
-    return config.host_drawn_w + idle
+    return nodes_as_it(at_wall(BoardWatts(idle), WallWatts(config.host_drawn_w)))
 
 
-def working_w(candidate: Candidate) -> float:
-    """IT watts a replica draws on average above its idle accelerators."""
-    return candidate.drawn_w - candidate.idle_w
+def working_w(candidate: Candidate) -> BoardWatts:
+    """Board power a replica draws on average above its idle accelerators."""
+    return BoardWatts(candidate.drawn_w) - BoardWatts(candidate.idle_w)
 
 
-def switch_w(scenario: Scenario) -> float:
-    """Provisioned IT watts of a switch, all its ports with optics."""
-    return scenario.switch.power_max_w or 0.0
+def working_meter_w(candidate: Candidate, pue: float) -> MeterWatts:
+    """Return what the meter shows of a working replica, above its idle accelerators."""
+    return at_meter(extra_as_it(working_w(candidate)), pue)
 
 
-def switch_drawn_w(scenario: Scenario) -> float:
-    """IT watts a switch draws on average, without optics."""
-    return scenario.switch.power_typ_w or 0.0
+def switch_w(scenario: Scenario) -> ItWatts:
+    """Provisioned power of a switch, all its ports with optics."""
+    return ItWatts(scenario.switch.power_max_w or 0.0)
 
 
-def optic_drawn_w(scenario: Scenario) -> float:
-    """IT watts the optic of a switch port in use draws on average; its peak is part of the switch's."""
-    return scenario.optic.power_typ_w or 0.0
+def switch_drawn_w(scenario: Scenario) -> ItWatts:
+    """Power a switch draws on average, without optics."""
+    return ItWatts(scenario.switch.power_typ_w or 0.0)
+
+
+def optic_drawn_w(scenario: Scenario) -> ItWatts:
+    """Power the optic of a switch port in use draws on average; its peak is part of the switch's."""
+    return ItWatts(scenario.optic.power_typ_w or 0.0)
 
 
 def switch_usd(scenario: Scenario) -> float:
@@ -138,26 +153,41 @@ def _energy_usd_per_w(scenario: Scenario) -> float:
     return scenario.site.electricity_usd_per_j * SECONDS_PER_YEAR
 
 
+def _provisioned(s: Scenario, h: Housing) -> float:
+    """Watts at the meter of a node at its peak, on the design day."""
+    return at_meter(it_w(s, h), h.pue_peak).watts
+
+
+def _standing(s: Scenario, h: Housing) -> float:
+    """Mean watts at the meter of a node that stands."""
+    return at_meter(standing_w(s, h), h.pue_mean).watts
+
+
+def _networked(s: Scenario, it: ItWatts) -> float:
+    """Mean watts at the meter of a part of the network."""
+    return at_meter(it, s.network_cooling.pue_central).watts
+
+
 register(Resource(
     id="power", name="Provisioned power at the utility meter", unit="W", scale=1e3,
     limit_path="site.power_mw",
     limit=lambda s: None if s.site.power_w is None else s.site.power_w * s.site.usable_power_frac,
     fixed=lambda s: s.site.fixed_w,
-    per_switch=lambda s: switch_w(s) * s.network_cooling.pue_peak,
-    per_node=lambda s, h: it_w(s, h) * h.pue_peak,
+    per_switch=lambda s: at_meter(switch_w(s), s.network_cooling.pue_peak).watts,
+    per_node=_provisioned,
 ))  # fmt: skip
 register(Resource(
     id="it_power", name="Provisioned IT power", unit="W", scale=1e3,
-    per_switch=switch_w,
-    per_node=it_w,
+    per_switch=lambda s: switch_w(s).watts,
+    per_node=lambda s, h: it_w(s, h).watts,
 ))  # fmt: skip
 register(Resource(
     id="drawn", name="Mean drawn power at the utility meter", unit="W", scale=1e3,
     fixed=lambda s: s.site.fixed_w,
-    per_switch=lambda s: switch_drawn_w(s) * s.network_cooling.pue_central,
-    per_optic=lambda s: optic_drawn_w(s) * s.network_cooling.pue_central,
-    per_node=lambda s, h: standing_w(s, h) * h.pue_mean,
-    per_replica=lambda s, c, pue: working_w(c) * pue,
+    per_switch=lambda s: _networked(s, switch_drawn_w(s)),
+    per_optic=lambda s: _networked(s, optic_drawn_w(s)),
+    per_node=_standing,
+    per_replica=lambda s, c, pue: working_meter_w(c, pue).watts,
 ))  # fmt: skip
 register(Resource(
     id="capex", name="Capital outlay for IT, racks and network, with tax", unit="USD", scale=1e3,
@@ -180,18 +210,18 @@ register(Resource(
     id="water", name="Water for cooling", unit="L/s", scale=1e-3,
     limit_path="site.water_l_per_s",
     limit=lambda s: s.site.water_l_per_s,
-    per_switch=lambda s: switch_w(s) * s.network_cooling.wue_l_per_j,
-    per_node=lambda s, h: it_w(s, h) * h.wue_l_per_j,
+    per_switch=lambda s: switch_w(s).watts * s.network_cooling.wue_l_per_j,
+    per_node=lambda s, h: it_w(s, h).watts * h.wue_l_per_j,
 ))  # fmt: skip
 register(Resource(
     id="co2", name="Carbon dioxide of the energy drawn", unit="kg/s", scale=1e-3,
     limit_path="site.co2_kg_per_s",
     limit=lambda s: s.site.co2_kg_per_s,
     fixed=lambda s: s.site.fixed_w * s.site.carbon_kg_per_j,
-    per_switch=lambda s: switch_drawn_w(s) * s.network_cooling.pue_central * s.site.carbon_kg_per_j,
-    per_optic=lambda s: optic_drawn_w(s) * s.network_cooling.pue_central * s.site.carbon_kg_per_j,
-    per_node=lambda s, h: standing_w(s, h) * h.pue_mean * s.site.carbon_kg_per_j,
-    per_replica=lambda s, c, pue: working_w(c) * pue * s.site.carbon_kg_per_j,
+    per_switch=lambda s: _networked(s, switch_drawn_w(s)) * s.site.carbon_kg_per_j,
+    per_optic=lambda s: _networked(s, optic_drawn_w(s)) * s.site.carbon_kg_per_j,
+    per_node=lambda s, h: _standing(s, h) * s.site.carbon_kg_per_j,
+    per_replica=lambda s, c, pue: working_meter_w(c, pue).watts * s.site.carbon_kg_per_j,
 ))  # fmt: skip
 register(Resource(
     id="tco", name="Yearly cost of owning and running", unit="USD/year", scale=1e3,
@@ -201,15 +231,15 @@ register(Resource(
     per_loose_bought=lambda s, part: loose_usd(s, part) * s.finance.yearly(part.TABLE),
     per_switch=lambda s: (
         switch_usd(s) * s.finance.yearly("network")
-        + switch_drawn_w(s) * s.network_cooling.pue_central * _energy_usd_per_w(s)
-        + switch_w(s) * s.finance.rent_usd_per_w_year
+        + _networked(s, switch_drawn_w(s)) * _energy_usd_per_w(s)
+        + switch_w(s).watts * s.finance.rent_usd_per_w_year
     ),
     per_optic=lambda s: (
         optic_usd(s) * s.finance.yearly("network")
-        + optic_drawn_w(s) * s.network_cooling.pue_central * _energy_usd_per_w(s)
+        + _networked(s, optic_drawn_w(s)) * _energy_usd_per_w(s)
     ),
     per_node=lambda s, h: (
-        standing_w(s, h) * h.pue_mean * _energy_usd_per_w(s) + it_w(s, h) * s.finance.rent_usd_per_w_year
+        _standing(s, h) * _energy_usd_per_w(s) + it_w(s, h).watts * s.finance.rent_usd_per_w_year
     ),
-    per_replica=lambda s, c, pue: working_w(c) * pue * _energy_usd_per_w(s) * s.finance.load_factor,
+    per_replica=lambda s, c, pue: working_meter_w(c, pue).watts * _energy_usd_per_w(s) * s.finance.load_factor,
 ))  # fmt: skip

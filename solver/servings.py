@@ -11,7 +11,7 @@ from solver.model.data import Column, ModelData
 from solver.model.memory import TB
 from solver.model.parking import resident_bytes
 from solver.performance import EVIDENCE
-from solver.resources import working_w
+from solver.resources import working_meter_w, working_w
 from solver.workload import Workload
 
 PRESENT = 1e-9
@@ -89,8 +89,8 @@ def _load_record(
         else 0.0,
         "ttft_s": c.ttft_s if prefills else None,
         "tpot_s": c.tpot_s if decodes else None,
-        "drawn_above_idle_w": replicas * working_w(c),
-        "drawn_above_idle_meter_w": replicas * working_w(c) * data.pue_of_family[column.family],
+        "drawn_above_idle_w": replicas * working_w(c).watts,
+        "drawn_above_idle_meter_w": replicas * working_meter_w(c, data.pue_of_family[column.family]).watts,
         "spill_bytes": replicas * c.spill_bytes,
         "load_bytes": c.load_bytes,
         "handover_bytes": c.handover_bytes,

@@ -58,7 +58,7 @@ PLAIN = TimeCoefficients(
 """No overheads, and all of every peak."""
 
 ROOFLINE_ONLY = Calibration(
-    times=PLAIN, power_floor=0.2, power_memory=0.5, power_compute=1.0, power_compute_exponent=0.5,
+    times=PLAIN, power_floor=0.2, power_memory=0.5, power_compute=1.0, power_busy=0.1,
     gamma_prefill=1.0, gamma_decode=0.0, hbm_usable_frac=0.9, graph_buffers_bytes=5e9,
     activation_bytes_per_value=20.0, kv_paging_frac=0.0, tpot_error_low=0.8, tpot_error_high=1.25,
     ttft_error_low=0.5, ttft_error_high=0.9,

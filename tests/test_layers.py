@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 SOLVER = ROOT / "solver"
 
 RANKS = [
-    {"units", "errors", "words"},
+    {"units", "boundaries", "errors", "words"},
     {"schema"}, {"tables"}, {"draft"}, {"parts"}, {"catalog"}, {"quoting"}, {"quotes"},
     {"workload", "study", "settings", "builds"},
     {"physics"}, {"points"}, {"estimators"}, {"evaluation"}, {"performance"}, {"fitting"}, {"calibrate"},

@@ -42,23 +42,27 @@ def shipped_calibration() -> Calibration:
 def test_a_decode_point_by_hand() -> None:
     """One request: 1.004 ms a token, 100 tokens, so 9.96 requests/s.
 
-    Memory fully used draws 0.2 + 0.5 of the range.
+    Kernels run all the time: 0.2 + 0.1 of the range, and 0.5 for memory fully used, bent by the knee at the rating.
     """
     found = evaluate(points(role=ROLE_DECODE), ROOFLINE_ONLY)
     assert found.decode_step_s[0] == found.tpot_s[0] == pytest.approx(STEP_S)
     assert found.requests_per_s[0] == pytest.approx(1 / (100 * STEP_S))
     compute = (2e9 + 3200 * 10 * 1000) / STEP_S / 1e15
     memory = (2e9 + 8e6) / STEP_S / 2e12
-    assert found.power_busy_w[0] == pytest.approx(100 + 900 * (0.2 + 0.5 * memory + math.sqrt(compute)))
+    wanted = 0.2 + 0.5 * memory + compute + 0.1
+    assert found.power_busy_w[0] == pytest.approx(100 + 900 * wanted / (1 + wanted**4) ** 0.25)
     assert found.power_idle_w[0] == 100.0
 
 
 def test_a_prefill_point_has_no_tokens_to_time() -> None:
-    """Prefill has a rate of one over its time, no step, no time per token."""
+    """Prefill has a rate of one over its time, no step, no time per token.
+
+    Compute units used to 97-100% want about 0.2 + 0.1 + 1 of the range and some for memory, of which 0.928 or more is drawn.
+    """
     found = evaluate(points(role=ROLE_PREFILL), ROOFLINE_ONLY)
     assert math.isnan(found.decode_step_s[0]) and math.isnan(found.tpot_s[0])
     assert found.requests_per_s[0] == pytest.approx(1 / found.prefill_s[0])
-    assert found.power_busy_w[0] == pytest.approx(1000.0)
+    assert 100 + 900 * 0.92 < found.power_busy_w[0] < 1000.0
 
 
 def test_packed_prompts_share_the_weights() -> None:

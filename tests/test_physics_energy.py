@@ -9,22 +9,49 @@ import pytest
 from operating_points import DENSE, LATENT, MOE, PLAIN, points
 
 from solver.evaluation import layout
-from solver.physics.energy import board_power_w, capped_rate
-from solver.physics.overhead import decode_overhead_s, first_token_wait_s, kernels, launches_s
+from solver.physics.energy import Use, board_power_w, capped_rate
+from solver.physics.overhead import decode_overhead_s, first_token_wait_s, kernels, launches_s, running_s
 
-COEFFICIENTS = (0.3, 0.4, 1.0, 0.5)
+COEFFICIENTS = (0.1, 0.4, 2.0, 0.2)
 
 
-def test_power_by_hand_and_clipped() -> None:
-    """100 + 900 x (0.3 + 0.4 x 0.5) = 550 W; full use saturates at the rating; a cap clips.
+def knee(wanted: float) -> float:
+    """Return what is drawn of a wanted share of the range."""
+    return wanted / (1.0 + wanted**4) ** 0.25
 
-    A compute use of 0.04 counts by its root: 100 + 900 x (0.3 + 0.2).
+
+def test_power_by_hand() -> None:
+    """Between kernels 0.1 of the range; a kernel all the time 0.2 more, half the bandwidth 0.2, 5% of the rate 0.1.
+
+    Three tenths are drawn as 0.2994, six as 0.5820, twice the range as 0.9850: ratings are neared, not passed.
     """
-    assert board_power_w(100.0, 1000.0, 0.0, 0.04, COEFFICIENTS) == pytest.approx(550.0)
-    assert board_power_w(100.0, 1000.0, 0.5, 0.0, COEFFICIENTS) == pytest.approx(550.0)
-    assert board_power_w(100.0, 1000.0, 1.0, 0.9, COEFFICIENTS) == pytest.approx(1000.0)
-    assert board_power_w(100.0, 1000.0, 1.0, 0.9, COEFFICIENTS, 0.7) == pytest.approx(700.0)
-    assert board_power_w(100.0, 1000.0, 0.1, 0.0, COEFFICIENTS, 0.7) == pytest.approx(406.0)
+    assert board_power_w(100.0, 1000.0, Use(0.0, 0.0, 0.0), COEFFICIENTS) == pytest.approx(100 + 900 * knee(0.1))
+    assert board_power_w(100.0, 1000.0, Use(0.0, 0.0, 1.0), COEFFICIENTS) == pytest.approx(
+        100 + 900 * 0.299394, rel=1e-5
+    )
+    busy = board_power_w(100.0, 1000.0, Use(0.5, 0.05, 1.0), COEFFICIENTS)
+    assert busy == pytest.approx(100 + 900 * knee(0.6)) == pytest.approx(100 + 900 * 0.58200, rel=1e-4)
+    full = board_power_w(100.0, 1000.0, Use(1.0, 0.65, 1.0), COEFFICIENTS)
+    assert full == pytest.approx(100 + 900 * 0.98495, rel=1e-4)
+
+
+def test_a_cap_clips_and_time_counts_once() -> None:
+    """A cap of 0.7 holds 700 W and touches nothing below; a running share above 1 is 1."""
+    full, light = Use(1.0, 0.65, 1.0), Use(0.1, 0.0, 0.5)
+    assert board_power_w(100.0, 1000.0, full, COEFFICIENTS, 0.7) == pytest.approx(700.0)
+    assert board_power_w(100.0, 1000.0, light, COEFFICIENTS, 0.7) == board_power_w(100.0, 1000.0, light, COEFFICIENTS)
+    assert board_power_w(0.0, 1.0, Use(0.0, 0.0, 1.5), COEFFICIENTS) == pytest.approx(knee(0.3))
+
+
+@pytest.mark.parametrize("field", ["memory", "compute", "running"])
+def test_more_use_never_draws_less(field: str) -> None:
+    """Power grows with each use and stays at or below its cap."""
+    rng = np.random.default_rng(0)
+    cap = rng.uniform(0.3, 1.0, 2000)
+    use = Use(*rng.uniform(0.0, 1.0, (3, 2000)))
+    more = dataclasses.replace(use, **{field: getattr(use, field) + 0.1})
+    before, after = (board_power_w(70.0, 700.0, of, COEFFICIENTS, cap) for of in (use, more))
+    assert (after >= before).all() and (after <= 700.0 * cap).all() and (before >= 70.0).all()
 
 
 def test_a_cap_slows_by_a_power_of_itself() -> None:
@@ -69,6 +96,14 @@ def test_overheads_by_hand() -> None:
     assert found == pytest.approx([0.3e-3 + 0.16e-3 + 1e-3 + 0.32e-3, 0.48e-3 + 0.42e-3 + 1e-3 + 0.32e-3])
     slow = decode_overhead_s(at.model, at.rank, 32.0, dataclasses.replace(COUNTED, overhead=2.0))
     assert slow[0] == pytest.approx(2 * 1.46e-3 + 0.32e-3)
+
+
+def test_boards_wait_for_the_host_and_for_each_other() -> None:
+    """Of those overheads kernels and the work by request run on the board; collectives and the host step do not."""
+    at = layout(points(DENSE, tp=[8]))
+    assert running_s(at.model, at.rank, 32.0, COUNTED) == pytest.approx([0.3e-3 + 0.32e-3])
+    twice = dataclasses.replace(COUNTED, overhead=2.0)
+    assert running_s(at.model, at.rank, 32.0, twice) == pytest.approx([0.6e-3 + 0.32e-3])
 
 
 def test_a_first_token_waits_for_hidden_launches_and_routing() -> None:

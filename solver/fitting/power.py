@@ -1,4 +1,4 @@
-"""Fit of board power to measured serving power, and of a power cap's cost to capped runs."""
+"""Fit of board power to measured serving power."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ from typing import Any
 import numpy as np
 
 from solver.evaluation import busy_use, clock, layout
+from solver.fitting.capping import CapRuns, cap_errors, gammas, median_gammas
 from solver.fitting.data import Library, generations_of, read_table
 from solver.fitting.prior import POWER, Prior
 from solver.fitting.robust import Errors, Labels, equal_weights, errors, fit, folds
 from solver.performance import ROLE_MIXED, Points
 from solver.physics.arrays import BoolArray, FloatArray
 from solver.physics.calibration import Calibration
-from solver.physics.energy import board_power_w
+from solver.physics.energy import Use, board_power_w
 
 TABLE = "measured_mlenergy_v3.csv"
 COLUMNS = (
     "task model_id weight_precision gpu_model num_gpus expert_parallel data_parallel avg_batch_size "
     "avg_output_len output_throughput_tokens_per_sec gpu_power_w_per_gpu median_itl_ms"
 ).split()
-CAP_TABLE = "measured_splitwise.csv"
-CAP_COLUMNS = "hardware tensor_parallel prompt_size batch_size token_size prompt_time_ms token_time_ms".split()
 _PROMPT_TOKENS = {"gpqa": 250.0, "lm-arena-chat": 100.0}
 """Text tasks whose prompt lengths are known, roughly: they are not in the table."""
 
@@ -37,14 +36,11 @@ _CHUNK_TOKENS = 8192.0
 _ENGINE = "vllm"
 """What the runs were served with."""
 
+SETUP = "energy"
+"""Name of how the runs were measured, among the setups of the fit of times."""
+
 _EFFECTIVE = 100.0
 """Independent measurements that all power runs count as: batches of one model on one node are alike."""
-
-_CAPPED = "-pcap"
-"""Ending of the hardware label of capped rows."""
-
-_CAP_SHARE = 0.70
-"""Share of rated power of the capped rows."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +130,7 @@ def read_power(folder: Path, library: Library) -> tuple[PowerRuns, int, int]:
 
 
 def fit_power(
-    runs: PowerRuns, caps: tuple[FloatArray, FloatArray] | None, base: Calibration, priors: Mapping[str, Prior],
+    runs: PowerRuns, caps: CapRuns | None, base: Calibration, priors: Mapping[str, Prior],
     unseen: Mapping[str, Calibration], unseen_s: FloatArray,
 ) -> PowerFit:  # fmt: skip
     """Fit the power form at measured step times, and the cap exponents; measure errors on families left out.
@@ -146,24 +142,24 @@ def fit_power(
     ----------
     runs : PowerRuns
         Measured power.
-    caps : (array, array), optional
-        Capped over uncapped times of prompts and of steps.
+    caps : CapRuns, optional
+        Runs with a cap and without.
     base : Calibration
-        With fitted times.
+        With fitted times, the host being that of `SETUP`.
     priors : mapping
         Of the coefficients of power.
     unseen : mapping
-        Family -> times fitted without it.
+        Family -> times fitted without it, for the same host.
     unseen_s : array
         Step times of the runs predicted without their family.
     """
     everything = np.ones(len(runs.step_s), dtype=np.bool_)
     whole, activities = _fitted(runs, base, priors, everything)
     held = {name: _fitted(runs, unseen.get(name, base), priors, ~mask)[0] for name, mask in folds(runs.family)}
-    gammas = {"gamma_prefill": _gamma(caps[0]), "gamma_decode": _gamma(caps[1])} if caps else {}
-    medians: dict[str, Any] = {name: max(0.0, float(np.median(values))) for name, values in gammas.items()}
+    exponents = gammas(caps) if caps else {}
+    medians: dict[str, Any] = median_gammas(caps) if caps else {}
     whole = dataclasses.replace(whole, **medians)
-    spread = {name: np.array([getattr(one, name) for one in held.values()]) for name in POWER} | gammas
+    spread = {name: np.array([getattr(one, name) for one in held.values()]) for name in POWER} | exponents
     predicted, ideal = np.zeros(len(runs.step_s)), np.zeros(len(runs.step_s))
     for name, mask in folds(runs.family):
         predicted[mask] = _Uses.of(runs, held[name], unseen_s).board_w(held[name])[mask]
@@ -176,13 +172,14 @@ def fit_power(
         calibration=whole,
         low={name: max(0.0, float(values.min())) for name, values in spread.items()},
         high={name: max(0.0, float(values.max())) for name, values in spread.items()},
-        points={**dict.fromkeys(POWER, len(runs.step_s)), **{name: len(of) for name, of in gammas.items()}},
+        points={**dict.fromkeys(POWER, len(runs.step_s)), **{name: len(of) for name, of in exponents.items()}},
         activities=activities,
         errors={
             "power_in_sample": errors(_Uses.of(runs, whole, runs.step_s).board_w(whole), runs.board_w),
             "power_measured_time_left_out": errors(ideal, runs.board_w),
             "power_left_out": errors(predicted, runs.board_w),
             **by_part,
+            **(cap_errors(caps, whole) if caps else {}),
             "tokens_per_joule_left_out": errors(
                 1.0 / (predicted * unseen_s * per_token), 1.0 / (runs.board_w * runs.step_s * per_token)
             ),
@@ -190,32 +187,13 @@ def fit_power(
     )
 
 
-def capped_times(folder: Path) -> tuple[FloatArray, FloatArray] | None:
-    """Return capped over uncapped times of the same (prompts, token steps), None without such a table."""
-    if not (folder / CAP_TABLE).is_file():
-        return None
-    frame = read_table(folder, CAP_TABLE, CAP_COLUMNS)
-    keys = CAP_COLUMNS[:5]
-    capped = frame[frame["hardware"].str.endswith(_CAPPED)].copy()
-    capped["hardware"] = capped["hardware"].str.removesuffix(_CAPPED)
-    both = capped.merge(frame, on=keys, suffixes=("_capped", ""))
-    ratios = [both[f"{name}_capped"] / both[name] for name in ("prompt_time_ms", "token_time_ms")]
-    return ratios[0].to_numpy(dtype=np.float64), ratios[1].to_numpy(dtype=np.float64)
-
-
-def _gamma(ratio: FloatArray) -> FloatArray:
-    """Return the exponents with which speed falls with the cap."""
-    return np.asarray(np.log(ratio) / -np.log(_CAP_SHARE))
-
-
 @dataclass(frozen=True)
 class _Uses:
-    """Idle and rated power of the boards of some runs, and their use of memory and compute."""
+    """Idle and rated power of the boards of some runs, and what the boards do."""
 
     idle_w: FloatArray
     rated_w: FloatArray
-    memory: FloatArray
-    compute: FloatArray
+    use: Use
     generation: Labels
 
     @classmethod
@@ -224,9 +202,10 @@ class _Uses:
         parts = runs.points.accelerators
         idle = np.array([part.idle_w for part in parts], dtype=np.float64)[runs.points.accelerator]
         rated = np.array([part.tdp_w for part in parts], dtype=np.float64)[runs.points.accelerator]
-        at = layout(runs.points)
-        memory, compute = busy_use(runs.points, at, clock(at, fitted.times), step_s)
-        return cls(idle, rated, memory, compute, generations_of(runs.points))
+        at, generation = layout(runs.points), generations_of(runs.points)
+        own = np.array([fitted.overheads.get(name, 1.0) for name in generation])
+        times = dataclasses.replace(fitted.times, overhead=own * fitted.engines.get(_ENGINE, 1.0))
+        return cls(idle, rated, busy_use(runs.points, at, clock(at, times), step_s, times), generation)
 
     def board_w(self, fitted: Calibration) -> FloatArray:
         """Return the power of each board."""
@@ -237,9 +216,8 @@ class _Uses:
         active = np.ones(len(self.idle_w))
         for name, factor in activities.items():
             active = np.where(self.generation == name, factor, active)
-        floor, memory, compute, exponent = (named[name] for name in POWER)
-        shares = (floor * active, memory * active, compute * active, exponent)
-        return board_power_w(self.idle_w, self.rated_w, self.memory, self.compute, shares)
+        floor, memory, compute, busy = (named[name] * active for name in POWER)
+        return board_power_w(self.idle_w, self.rated_w, self.use, (floor, memory, compute, busy))
 
     def fit(self, measured_w: FloatArray, weights: FloatArray, priors: Mapping[str, Prior]) -> dict[str, float]:
         """Return the coefficients and the ``activity:`` factors of the generations."""

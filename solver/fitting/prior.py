@@ -18,7 +18,7 @@ SETUPS = (
     "distserve_overhead", "distserve_request",
 )  # fmt: skip
 """How the measuring differed by source: factors on overheads and host work that predictions do not use."""
-POWER = ("power_floor", "power_memory", "power_compute", "power_compute_exponent")
+POWER = ("power_floor", "power_memory", "power_compute", "power_busy")
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ SOURCES = {
     "distserve": "DistServe latency fits of OPT on A100 (github.com/LLMServe/DistServe, Apache-2.0)",
 }
 _TIME_SOURCE = "fit to served, disaggregated, ML.ENERGY, Splitwise and DistServe times (sources: group evidence)"
-_SUBJECT_SOURCES = {"apart": "apart", "power": "energy", "tokens": "energy", "energy": "energy",
+_SUBJECT_SOURCES = {"apart": "apart", "power": "energy", "tokens": "energy", "energy": "energy", "cap": "splitwise",
                     "splitwise": "splitwise", "distserve": "distserve", "ttft": "first"}  # fmt: skip
 _SPREADS = {
     "tpot": ("tpot_model_left_out", "tpot_left_out"),

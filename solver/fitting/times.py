@@ -33,10 +33,13 @@ class Fitted:
     numbers: dict[str, float]
     predicted_s: FloatArray
 
-    def applied(self, base: Calibration) -> Calibration:
-        """Return a calibration with these times, engines and accelerators."""
+    def applied(self, base: Calibration, setup: str = "") -> Calibration:
+        """Return a calibration with these times, engines and accelerators, with the host of a setup if one is named."""
         named = {kind: self._factors(kind) for kind in ("engine", "overhead")}
-        times = TimeCoefficients(**{name: self.numbers[name] for name in FITTED})
+        own = {name: self.numbers[name] for name in FITTED}
+        for of in ("step", "request"):
+            own[f"host_{of}_s"] *= self.numbers.get(f"setup:{setup}_{of}", 1.0)
+        times = TimeCoefficients(**own)
         return dataclasses.replace(base, times=times, engines=named["engine"], overheads=named["overhead"])
 
     def _factors(self, kind: str) -> dict[str, float]:

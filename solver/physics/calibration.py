@@ -59,8 +59,8 @@ class Calibration:
     ----------
     times : TimeCoefficients
         Overheads and attained shares of peaks; a row of the table each.
-    power_floor, power_memory, power_compute, power_compute_exponent : float
-        p0, p_mem, p_flop and x of the board power.
+    power_floor, power_memory, power_compute, power_busy : float
+        p0, p_mem, p_flop and p_busy of the board power.
     gamma_prefill, gamma_decode : float
         Exponents of a power cap for compute and memory.
     hbm_usable_frac, graph_buffers_bytes, activation_bytes_per_value, kv_paging_frac : float
@@ -86,7 +86,7 @@ class Calibration:
     power_floor: float
     power_memory: float
     power_compute: float
-    power_compute_exponent: float
+    power_busy: float
     gamma_prefill: float
     gamma_decode: float
     hbm_usable_frac: float

@@ -38,6 +38,16 @@ def decode_overhead_s(model: Architecture, rank: Rank, requests: FloatLike, k: T
     return np.asarray(k.overhead * captured + k.host_request_s * np.asarray(requests))
 
 
+def running_s(model: Architecture, rank: Rank, requests: FloatLike, k: TimeCoefficients) -> FloatArray:
+    """Return the part of `decode_overhead_s` in which a kernel runs: starts and tails, and the work by request.
+
+    What grows with the requests of a step is passed-on activations and sampling, on the board. Collectives and the
+    work of the host by step leave the board waiting.
+    """
+    captured = k.overhead * np.asarray(k.kernel_s) * kernels(model, rank, k)
+    return np.asarray(captured + k.host_request_s * np.asarray(requests))
+
+
 def launches_s(model: Architecture, rank: Rank, k: TimeCoefficients) -> FloatArray:
     """Return the launches of one prefill pass, hidden or not."""
     return np.asarray(k.launch_s * kernels(model, rank, k))

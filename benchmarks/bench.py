@@ -73,6 +73,7 @@ def points() -> Timed:
         context=2250.0,
         osl=500.0,
         chunk=8192.0,
+        port_bytes_per_s=5e10,
     )
     fit = Calibration.from_catalog(parts)
 

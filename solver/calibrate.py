@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from solver.catalog import Catalog, default_folder, load_catalog
-from solver.errors import InputError
+from solver.errors import InputError, Problem
 from solver.fitting import capping, power, profiles, serving, times, wall
 from solver.fitting.data import Library
 from solver.fitting.joint import observations
@@ -37,7 +37,7 @@ from solver.fitting.table import (
 )
 from solver.fitting.validation import tables
 from solver.physics.calibration import Calibration
-from solver.physics.coefficients import FITTED
+from solver.physics.coefficients import FITTED, PLANNED
 
 __all__ = ["HEADER", "Fit", "calibrate", "main", "write_table"]
 
@@ -100,7 +100,7 @@ def calibrate(folder: Path, catalog: Catalog, own: bool = False, anchors: Path |
     if own:
         priors = centred(priors, committed)
     seen = observations(runs, apart, watts, profiles.read_profiles(folder, library))
-    time_fit = times.fit_times(seen, priors)
+    time_fit = times.fit_times(seen, priors, planned(committed))
     found = served(time_fit, runs)
     errors = time_errors(time_fit, found)
     rows = coefficient_rows(time_fit)
@@ -143,10 +143,26 @@ def _power_tables(
     return "\n".join(shown)
 
 
+def planned(committed: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return the coefficients of time that a table takes from sources, in SI units.
+
+    Raises
+    ------
+    InputError
+        Naming every one that the table lacks.
+    """
+    found = {str(row["id"]): float(row["value"]) for row in committed if row["id"] in PLANNED}
+    absent = [name for name in PLANNED if name not in found]
+    if absent:
+        message, hint = "planning figure missing from the calibration table", "copy the row of the shipped table"
+        raise InputError([Problem("calibration", name, "value", "", message, "a number", hint) for name in absent])
+    return found
+
+
 def _base(committed: Sequence[Mapping[str, Any]]) -> Calibration:
     """Return the calibration of a table that may lack what is about to be fitted."""
     own = [field.name for field in dataclasses.fields(Calibration) if field.type == "float"]
-    return Calibration.from_rows([*({"id": name, "value": 0.0} for name in (*FITTED, *own)), *committed])
+    return Calibration.from_rows([*({"id": name, "value": 0.0} for name in (*FITTED, *PLANNED, *own)), *committed])
 
 
 def _of_power(name: str) -> bool:

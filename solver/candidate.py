@@ -60,6 +60,8 @@ class Candidate:
         0 measured regime, 1 extrapolated, 2 none.
     router_width : int
         Replicas that must share one queue for that load; 1 where requests go to the node that holds their prefix.
+    draft_tokens : int
+        Tokens drafted before each decode step.
     configurations : tuple of str
         Of its platform, those whose own tier hits are loaded from as fast as these figures say; empty where none is.
     halves : tuple of Half
@@ -94,6 +96,7 @@ class Candidate:
     ports: float
     evidence: int
     router_width: int = 1
+    draft_tokens: int = 0
     configurations: tuple[str, ...] = ()
     halves: tuple[Half, ...] = ()
 

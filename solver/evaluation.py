@@ -17,10 +17,11 @@ from solver.physics.arrays import BoolArray, FloatArray, IntArray
 from solver.physics.calibration import Calibration, generation
 from solver.physics.coefficients import TimeCoefficients
 from solver.physics.energy import Use, board_power_w, capped_rate
+from solver.physics.exchange import crossings_s
 from solver.physics.kv import kv_shard
 from solver.physics.overhead import decode_overhead_s, first_token_wait_s, launches_s, running_s
 from solver.physics.rank import Rank, weight_bytes
-from solver.physics.roofline import Prompt, Reads, Steps, Work, prefill_work, step_work
+from solver.physics.roofline import Prompt, Reads, Speculation, Steps, Work, prefill_work, step_work
 from solver.physics.transformer import Architecture, architecture
 from solver.points import EVIDENCE, ROLE_DECODE, ROLE_MIXED, ROLE_PREFILL, Performance, Points
 
@@ -41,6 +42,8 @@ class Layout:
         What a request attends to, and what is prefilled for it.
     prompts, passes : array
         Prompts packed on each group, and passes they take.
+    speculation : Speculation
+        Tokens drafted, and tokens that a step yields.
     """
 
     model: Architecture
@@ -51,6 +54,7 @@ class Layout:
     prompt: Prompt
     prompts: FloatArray
     passes: FloatArray
+    speculation: Speculation
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,15 @@ class Clock:
         Decode steps of one microbatch, without overhead.
     prefill : Work
         The packed prompts, without overhead.
+    mean_s : array
+        The mean step, prefill beside it included.
     step_s, tpot_s, prefill_s, first_token_s : array
         As in `Performance`, whatever the role.
     """
 
     steps: Steps
     prefill: Work
+    mean_s: FloatArray
     step_s: FloatArray
     tpot_s: FloatArray
     prefill_s: FloatArray
@@ -80,37 +87,42 @@ def layout(points: Points, gamma_prefill: float = 0.0, gamma_decode: float = 0.0
     new = np.maximum(points.isl_new, 1.0)
     prompts = np.where(points.role == ROLE_PREFILL, np.maximum(points.batch, 1.0), 1.0)
     micro = np.maximum(1.0, points.batch / points.pp)
+    speculation = Speculation.of(points.draft_tokens, points.acceptance)
+    begun = micro * speculation.tokens / (points.dp * points.osl)
     return Layout(
         model=architecture(points.models).take(points.model),
         rank=_rank(points, gamma_prefill, gamma_decode),
         micro=micro,
-        begun=np.where(points.role == ROLE_MIXED, micro / (points.dp * points.osl), 0.0),
+        begun=np.where(points.role == ROLE_MIXED, begun, 0.0),
         reads=Reads(points.context, points.kv_read_frac),
         prompt=Prompt(new, points.cached, points.chunk),
         prompts=prompts,
         passes=np.ceil(prompts * new / points.chunk),
+        speculation=speculation,
     )
 
 
 def clock(at: Layout, k: TimeCoefficients) -> Clock:
     """Return the times of all points.
 
-    ``tpot = overhead + mean step + launch_share launches prefilling``: the passes that carry prompts are
-    launched kernel by kernel. ``prefill = work + launch_share launches passes``, and the first token of the
-    prompt waits for the hidden launches, for the host, and on a replica that decodes for one step.
+    ``tpot = (overhead + mean step + launch_share launches prefilling) / tokens of a step``: the passes that carry
+    prompts are launched kernel by kernel. ``prefill = work + (launch_share launches + crossings) passes``, and the
+    first token of the prompt waits for the hidden launches, for the host, and on a replica that decodes for one step.
     """
     model, rank = at.model, at.rank
-    steps = step_work(model, rank, at.micro, at.reads, at.begun, at.prompt, k)
+    steps = step_work(model, rank, at.micro, at.reads, at.begun, at.prompt, k, at.speculation)
     prefill = prefill_work(model, rank, at.prompts, at.prompt, at.passes, k)
-    overhead = decode_overhead_s(model, rank, np.maximum(1.0, at.micro / rank.dp), k)
+    overhead = decode_overhead_s(model, rank, np.maximum(1.0, at.micro / rank.dp), k, at.speculation.drafts)
     launch = launches_s(model, rank, k)
     step = overhead + steps.pure.time_s
-    busy = prefill.time_s + k.launch_share * launch * at.passes
+    mean = overhead + steps.mean.time_s + k.launch_share * launch * steps.prefilling
+    busy = prefill.time_s + (k.launch_share * launch + crossings_s(model, rank, k)) * at.passes
     return Clock(
         steps=steps,
         prefill=prefill,
         step_s=step,
-        tpot_s=overhead + steps.mean.time_s + k.launch_share * launch * steps.prefilling,
+        mean_s=mean,
+        tpot_s=mean / at.speculation.tokens,
         prefill_s=busy,
         first_token_s=busy + first_token_wait_s(model, launch * at.passes, k),
     )
@@ -149,9 +161,10 @@ def evaluate(points: Points, calibration: Calibration) -> Performance:
         first_token_s=np.where(apart, nan, first),
         tpot_s=np.where(alone, nan, times.tpot_s),
         requests_per_s=rate,
-        power_busy_w=_power(points, at, times, np.where(alone, times.prefill_s, times.tpot_s), fitted, fit),
+        power_busy_w=_power(points, at, times, np.where(alone, times.prefill_s, times.mean_s), fitted, fit),
         power_idle_w=points.count * _gather(points.accelerators, points.accelerator, "idle_w"),
-        link_busy_frac=np.where(alone, times.prefill.link_s / times.prefill_s, times.steps.mean.link_s / times.tpot_s),
+        link_busy_frac=np.where(alone, times.prefill.link_s / times.prefill_s, times.steps.mean.link_s / times.mean_s),
+        port_busy_frac=np.where(alone, times.prefill.port_s / times.prefill_s, times.steps.mean.port_s / times.mean_s),
         evidence=_evidence(points, calibration),
         **_memory(points, at, calibration),
     )
@@ -184,6 +197,8 @@ def _rank(points: Points, gamma_prefill: float, gamma_decode: float) -> Rank:
         weight_bytes=_gather(points.precisions, points.weight_precision, "weight_bytes_per_param"),
         kv_bytes=_gather(points.precisions, points.kv_precision, "kv_bytes_per_element"),
         link=_gather(points.accelerators, points.accelerator, "scaleup_bytes_per_s"),
+        port=points.port_bytes_per_s,
+        domain=_gather(points.accelerators, points.accelerator, "scaleup_domain"),
         tp=points.tp.astype(np.float64),
         dp=points.dp.astype(np.float64),
         ep=points.ep.astype(np.float64),
@@ -209,7 +224,7 @@ def busy_use(points: Points, at: Layout, times: Clock, time_s: FloatArray, k: Ti
     at, times : Layout, Clock
         Theirs.
     time_s : array (N,)
-        Time of one prefill for the prefill role, of one output token for the others.
+        Time of one prefill for the prefill role, of one step for the others.
     k : TimeCoefficients
         What the times come from.
     """
@@ -254,11 +269,12 @@ def _memory(points: Points, at: Layout, fit: Calibration) -> dict[str, FloatArra
     prompt = points.isl_new + points.cached
     copies = kv_shard(points.tp, at.model.kv_heads) * points.tp
     held = np.where(prefilling, prompt, points.context)
-    growing = kv.private_bytes(held, points.shared, width) - kv.state_bytes
-    shared = kv.copy_bytes(points.shared, width) * copies * points.dp * (1.0 + fit.kv_paging_frac)
-    weights = weight_bytes(at.model, at.rank) / points.pp
+    drafting = at.speculation.kept_share(at.model.layers)
+    growing = (kv.private_bytes(held, points.shared, width) - kv.state_bytes) * (1.0 + drafting)
+    shared = (1.0 + drafting) * kv.copy_bytes(points.shared, width) * copies * points.dp * (1.0 + fit.kv_paging_frac)
+    weights = weight_bytes(at.model, at.rank, drafting) / points.pp
     chunk = np.where(points.role == ROLE_DECODE, 0.0, np.minimum(points.chunk, at.prompts * points.isl_new))
-    tokens = chunk + np.where(prefilling, 0.0, at.micro / points.dp)
+    tokens = chunk + np.where(prefilling, 0.0, at.micro / points.dp * at.speculation.rows)
     hbm = np.array([accelerator.hbm_bytes for accelerator in points.accelerators])[points.accelerator]
     spare = hbm * fit.hbm_usable_frac - fit.graph_buffers_bytes
     activations = tokens * at.model.hidden * fit.activation_bytes_per_value
@@ -274,10 +290,10 @@ def _memory(points: Points, at: Layout, fit: Calibration) -> dict[str, FloatArra
 
 
 def _evidence(points: Points, fit: Calibration) -> IntArray:
-    """Return how far each point lies from the measurements: family, part, and length or size."""
+    """Return how far each point lies from the measurements: family, part, length or size, and drafts."""
     families = np.array([model.family in fit.families for model in points.models])[points.model]
     parts = np.array([part.id in fit.accelerators for part in points.accelerators])[points.accelerator]
     within: BoolArray = points.isl_new + points.cached <= fit.evidence_isl
     within &= (points.count <= fit.evidence_count) & (points.batch <= fit.evidence_batch)
-    outside = (~families).astype(np.int64) + ~parts + ~within
+    outside = (~families).astype(np.int64) + ~parts + ~within + (points.draft_tokens > 0)
     return np.asarray(np.minimum(outside, len(EVIDENCE) - 1), dtype=np.int64)

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from solver.bands import Band, errors_of, regime_shares
 from solver.boundaries import BoardWatts, ItWatts, MeterWatts, WallWatts
 from solver.design import Design, Record
 from solver.model.objectives import revenue_per_request, seconds_of_load, tokens_per_request
@@ -23,8 +24,8 @@ Figure = Callable[[Design, Scenario], float]
 class Kpi:
     """A key figure: id, name, unit, what it counts, and how it is computed.
 
-    `rate` marks figures that scale with throughput and so carry the error of the performance model; a figure
-    that a study gives nothing for (`applies`) is left out.
+    `band` says how the figure goes with throughput and power, whose error it then carries; a figure that a study
+    gives nothing for (`applies`) is left out.
     """
 
     id: str
@@ -32,7 +33,7 @@ class Kpi:
     unit: str
     basis: str
     compute: Figure
-    rate: bool = False
+    band: Band = ""
     applies: Callable[[Scenario], bool] = lambda _: True
 
 
@@ -45,7 +46,7 @@ def kpi(
     unit: str,
     basis: str,
     *,
-    rate: bool = False,
+    band: Band = "",
     applies: Callable[[Scenario], bool] = lambda _: True,
 ) -> Callable[[Figure], Figure]:
     """Register a function as a key figure."""
@@ -53,7 +54,7 @@ def kpi(
     def add(function: Figure) -> Figure:
         if kpi_id in KPIS:
             raise ValueError(f"KPI {kpi_id} is registered twice")
-        KPIS[kpi_id] = Kpi(kpi_id, name, unit, basis, function, rate, applies)
+        KPIS[kpi_id] = Kpi(kpi_id, name, unit, basis, function, band, applies)
         return function
 
     return add
@@ -62,27 +63,25 @@ def kpi(
 def compute_kpis(design: Design, scenario: Scenario) -> tuple[dict[str, Record], dict[str, float]]:
     """Return all key figures of a design and its output tokens/s by model.
 
-    Low and high of throughput figures come from the error of the performance model on families it had not
-    seen; other figures carry no band.
+    Low and high come from the errors of the regimes of evidence that the load sits in (`solver.bands`), and `evidence`
+    names the regime of most of its accelerators; other figures carry no band.
     """
-    fit = Calibration.from_catalog(scenario.catalog)
-    measured = measured_share(design, scenario)
-    evidence = "measured" if measured > 0.5 else "extrapolated"
+    shares = regime_shares(design.load)
+    errors = errors_of(shares, Calibration.from_catalog(scenario.catalog))
+    evidence = max(shares, key=lambda word: shares[word])
     records = {}
     for item in KPIS.values():
         if not item.applies(scenario):
             continue
         value = item.compute(design, scenario)
-        low, high = (
-            (value / fit.throughput_error_high, value / fit.throughput_error_low) if item.rate else (value, value)
-        )
+        low, high = errors.ends(value, item.band)
         records[item.id] = {
             "value": value,
             "unit": item.unit,
             "basis": item.basis,
             "low": low,
             "high": high,
-            "evidence": evidence if item.rate else "datasheet",
+            "evidence": evidence if item.band else "datasheet",
         }
     by_model: dict[str, float] = defaultdict(float)
     for entry in design.load:
@@ -100,13 +99,13 @@ def _served(design: Design) -> dict[str, float]:
     return served
 
 
-@kpi("requests_per_s", "Requests per second", "1/s", "requests served, all classes", rate=True)
+@kpi("requests_per_s", "Requests per second", "1/s", "requests served, all classes", band="rate")
 def requests_per_s(design: Design, scenario: Scenario) -> float:
     """Requests served a second, all classes together."""
     return sum(_served(design).values())
 
 
-@kpi("output_tokens_per_s", "Output tokens per second", "tokens/s", "output tokens, reasoning included", rate=True)
+@kpi("output_tokens_per_s", "Output tokens per second", "tokens/s", "output tokens, reasoning included", band="rate")
 def output_tokens_per_s(design: Design, scenario: Scenario) -> float:
     """Output tokens a second."""
     return float(sum(item["output_tokens_per_s"] for item in design.load))
@@ -117,14 +116,14 @@ def output_tokens_per_s(design: Design, scenario: Scenario) -> float:
     "New input tokens per second",
     "tokens/s",
     "input tokens prefilled, cached ones not",
-    rate=True,
+    band="rate",
 )
 def new_input_tokens_per_s(design: Design, scenario: Scenario) -> float:
     """Input tokens prefilled a second."""
     return float(sum(item["input_tokens_per_s"] for item in design.load))
 
 
-@kpi("tokens_per_s", "Tokens per second", "tokens/s", "as the study counts tokens (objective.tokens)", rate=True)
+@kpi("tokens_per_s", "Tokens per second", "tokens/s", "as the study counts tokens (objective.tokens)", band="rate")
 def tokens_per_s(design: Design, scenario: Scenario) -> float:
     """Tokens a second that the objective counts."""
     tokens = tokens_per_request(scenario)
@@ -136,7 +135,7 @@ def tokens_per_s(design: Design, scenario: Scenario) -> float:
     "Value-weighted tokens per second",
     "tokens/s",
     "output tokens x value_per_token of the class",
-    rate=True,
+    band="rate",
 )
 def value_tokens_per_s(design: Design, scenario: Scenario) -> float:
     """Output tokens a second, weighted with the value of the class."""
@@ -149,7 +148,7 @@ def value_tokens_per_s(design: Design, scenario: Scenario) -> float:
     "Tokens per second per contracted MW",
     "tokens/s/MW",
     "tokens_per_s over the contracted MW at the meter",
-    rate=True,
+    band="rate",
 )
 def tokens_per_mw(design: Design, scenario: Scenario) -> float:
     """Tokens a second per contracted megawatt; per used megawatt where nothing is contracted."""
@@ -162,7 +161,7 @@ def tokens_per_mw(design: Design, scenario: Scenario) -> float:
     "Tokens per second per used MW",
     "tokens/s/MW",
     "tokens_per_s over provisioned MW at the meter",
-    rate=True,
+    band="rate",
 )
 def tokens_per_used_mw(design: Design, scenario: Scenario) -> float:
     """Tokens a second per provisioned megawatt at the meter."""
@@ -208,7 +207,11 @@ def _working(design: Design) -> MeterWatts:
 
 
 @kpi(
-    "drawn_meter_w", "Site, drawn on average", "W", "mean draw x mean PUE at the promised load, boundary: utility meter"
+    "drawn_meter_w",
+    "Site, drawn on average",
+    "W",
+    "mean draw x mean PUE at the promised load, boundary: utility meter",
+    band="draw",
 )
 def drawn_meter_w(design: Design, scenario: Scenario) -> float:
     """Mean watts at the meter."""
@@ -246,7 +249,7 @@ def tco_usd_per_year(design: Design, scenario: Scenario) -> float:
     "Cost of a million tokens",
     "USD/1e6 tokens",
     "yearly cost over the tokens of a year at the load factor",
-    rate=False,
+    band="per_rate",
 )
 def usd_per_million_tokens(design: Design, scenario: Scenario) -> float:
     """Dollars per million tokens of a year."""
@@ -259,7 +262,7 @@ def usd_per_million_tokens(design: Design, scenario: Scenario) -> float:
     "Tokens per dollar of yearly cost",
     "tokens/USD",
     "tokens_per_s of a year over the yearly cost",
-    rate=True,
+    band="rate",
 )
 def tokens_per_tco_dollar(design: Design, scenario: Scenario) -> float:
     """Tokens of a year per dollar of that year."""
@@ -277,7 +280,7 @@ def _priced(scenario: Scenario) -> bool:
     "Yearly revenue",
     "USD/year",
     "tokens as the study counts them x price of the class",
-    rate=True,
+    band="rate",
     applies=_priced,
 )
 def revenue_usd_per_year(design: Design, scenario: Scenario) -> float:
@@ -305,7 +308,13 @@ def profit_usd_per_year(design: Design, scenario: Scenario) -> float:
     )
 
 
-@kpi("joules_per_token", "Energy of a token", "J/token", "drawn watts at the meter over tokens_per_s")
+@kpi(
+    "joules_per_token",
+    "Energy of a token",
+    "J/token",
+    "drawn watts at the meter over tokens_per_s",
+    band="draw_per_rate",
+)
 def joules_per_token(design: Design, scenario: Scenario) -> float:
     """Joules at the meter per token."""
     rate = tokens_per_s(design, scenario)
@@ -329,7 +338,7 @@ def water_l_per_s(design: Design, scenario: Scenario) -> float:
     return total
 
 
-@kpi("co2_kg_per_s", "Carbon dioxide", "kg/s", "drawn energy x carbon of the grid")
+@kpi("co2_kg_per_s", "Carbon dioxide", "kg/s", "drawn energy x carbon of the grid", band="draw")
 def co2_kg_per_s(design: Design, scenario: Scenario) -> float:
     """Kilograms of carbon dioxide a second."""
     return drawn_meter_w(design, scenario) * scenario.site.carbon_kg_per_j
@@ -370,3 +379,22 @@ def measured_share(design: Design, scenario: Scenario) -> float:
     total = output_tokens_per_s(design, scenario)
     inside = sum(item["output_tokens_per_s"] for item in design.load if item["evidence"] == "measured")
     return inside / total if total else 0.0
+
+
+def _share_of(regime: str) -> Figure:
+    """Return the figure of one regime."""
+
+    def share(design: Design, scenario: Scenario) -> float:
+        """Share of the accelerators at work in one regime of evidence."""
+        return regime_shares(design.load)[regime]
+
+    return share
+
+
+for _regime, _id, _where in (
+    ("measured", "measured_load_share", "inside the measurements"),
+    ("extrapolated", "extrapolated_load_share", "one step outside the measurements"),
+    ("none", "unmeasured_load_share", "further outside the measurements"),
+):
+    _basis = f"accelerators at work with evidence {_regime}, over all at work"
+    kpi(_id, f"Load {_where}", "share", _basis)(_share_of(_regime))

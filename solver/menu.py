@@ -95,6 +95,7 @@ class Menu:
         points = self.points
         ways = [f"{name} {int(getattr(points, name)[row])}" for name in ("tp", "pp", "dp", "ep")]
         shown = ", ".join(way for way in ways if not way.endswith(" 1")) or "tp 1"
+        shown += f", {drafts} drafted" if (drafts := int(points.draft_tokens[row])) else ""
         precision = points.precisions[points.weight_precision[row]].id
         return (
             f"{self.platforms[self.platform[row]].id}, {precision}, {shown}, batch {points.batch[row]:g}, "
@@ -105,14 +106,27 @@ class Menu:
         """Return the rows with a share of their ports wired."""
         return dataclasses.replace(self, nic_bytes_per_s=self.nic_bytes_per_s * share, ports=self.ports * share)
 
+    def beside(self, busy_frac: FloatArray) -> Menu:
+        """Return the rows with what the replicas' own exchange leaves of their ports."""
+        return dataclasses.replace(self, nic_bytes_per_s=self.nic_bytes_per_s * np.maximum(0.0, 1.0 - busy_frac))
+
+    @property
+    def spans_nodes(self) -> NDArray[np.bool_]:
+        """Which rows' replicas are larger than a node."""
+        size = np.asarray([p.accelerators for p in self.platforms], dtype=float)[self.platform]
+        return np.asarray(self.count > size)
+
     def packed(self) -> Menu:
         """Return the rows charged their own accelerators only: others of their unit fill what is left of a node."""
         return dataclasses.replace(self, charge=self.count)
 
     def wirable(self, share: float) -> NDArray[np.bool_]:
-        """Return which rows' nodes can wire a share of their ports: a node has whole ports."""
+        """Return which rows' nodes can wire a share of their ports: a node has whole ports.
+
+        A replica that spans nodes exchanges through all of them.
+        """
         cards = np.asarray([p.nic_count for p in self.platforms])[self.platform] * share
-        return np.asarray(cards == np.rint(cards))
+        return np.asarray((cards == np.rint(cards)) & ((share == 1.0) | ~self.spans_nodes))
 
     def wired_for(self, need_bytes_per_s: FloatArray, shares: Sequence[float]) -> Menu:
         """Return the rows with the smallest share wired that carries what a replica needs; all of it if none does.
@@ -123,7 +137,7 @@ class Menu:
             Per direction; nothing is wired where it is zero.
         shares : sequence of float
         """
-        chosen = np.where(need_bytes_per_s > 0.0, 1.0, 0.0)
+        chosen = np.where((need_bytes_per_s > 0.0) | self.spans_nodes, 1.0, 0.0)
         for share in sorted(shares, reverse=True):
             enough = self.wirable(share) & (self.nic_bytes_per_s * share >= need_bytes_per_s)
             chosen = np.where(enough & (chosen > 0.0), share, chosen)
@@ -164,6 +178,20 @@ def parallelisms(model: Model, domain: int) -> list[tuple[int, int, int, int]]:
     return ways
 
 
+def wide_parallelisms(model: Model, platform: Platform, domain: int, nodes: int) -> list[tuple[int, int, int, int]]:
+    """Ways (tp, pp, dp, ep) to lay a mixture of experts over 2, 4, 8 ... whole nodes, each of one scale-up domain.
+
+    Experts are spread over all accelerators, attention is data-parallel over groups that a domain holds: a tensor group
+    that crosses domains waits for the network twice a layer, which no promise that it could keep is worth.
+    """
+    if not model.n_experts or platform.accelerators > domain:
+        return []
+    sizes = [platform.accelerators * 2**k for k in range(1, int(np.log2(nodes)) + 1)]
+    heads = model.n_heads or 1
+    groups = [t for t in (1, 2, 4, 8) if platform.accelerators % t == 0 and heads % t == 0]
+    return [(t, 1, g // t, g) for g in sizes for t in groups]
+
+
 def shapes(scenario: Scenario, workload: Workload, role: int, cached: float) -> Menu:
     """Build the menu of one class and role at a batch of one request per attention-data group.
 
@@ -182,14 +210,15 @@ def shapes(scenario: Scenario, workload: Workload, role: int, cached: float) -> 
     precisions = tuple(scenario.precisions.values())
     names = [p.id for p in precisions]
     rows = [
-        (index, names.index(precision), *way, cap)
+        (index, names.index(precision), *way, cap, drafts)
         for index, platform in enumerate(platforms)
-        for way in parallelisms(model, domain_size(scenario, platform))
+        for way in _ways(scenario, model, platform)
         for precision in workload.weight_precisions
         for cap in build.power_caps
+        for drafts in ([0] if role == ROLE_PREFILL else dict.fromkeys(build.draft_tokens))
         if (model.max_context or np.inf) >= workload.isl + workload.osl
     ]
-    table = np.asarray(rows, dtype=float).reshape(-1, 7)
+    table = np.asarray(rows, dtype=float).reshape(-1, 8)
     accelerators = tuple(scenario.accelerators.values())
     order = [a.id for a in accelerators]
     platform = table[:, 0].astype(int)
@@ -197,6 +226,9 @@ def shapes(scenario: Scenario, workload: Workload, role: int, cached: float) -> 
 
     def full(value: float) -> FloatArray:
         return np.full(len(table), float(value))
+
+    size = np.asarray([p.accelerators for p in platforms], dtype=float)[platform]
+    nic = np.asarray([p.nic_count * p.nic_bytes_per_s for p in platforms])[platform]
 
     points = Points(
         models=(model,),
@@ -220,20 +252,28 @@ def shapes(scenario: Scenario, workload: Workload, role: int, cached: float) -> 
         kv_read_frac=full(workload.kv_read_frac),
         chunk=full(build.chunk_tokens),
         shared=full(workload.system_tokens),
+        draft_tokens=table[:, 7],
+        acceptance=full(workload.draft_acceptance),
+        port_bytes_per_s=nic / size,
         asked_new=full(workload.asked_isl - workload.asked_cached(cached)),
         asked_cached=full(workload.asked_cached(cached)),
     )
-    size = np.asarray([p.accelerators for p in platforms], dtype=float)[platform]
-    nic = np.asarray([p.nic_count * p.nic_bytes_per_s for p in platforms])[platform] * (count / size)
     return Menu(
         points=points,
         platforms=platforms,
         platform=platform,
-        charge=size / np.floor(size / count),
-        nic_bytes_per_s=nic,
-        ports=nic / (scenario.switch.port_bytes_per_s or 1.0),
+        charge=np.where(count > size, count, size / np.maximum(1.0, np.floor(size / count))),
+        nic_bytes_per_s=nic * (count / size),
+        ports=nic * (count / size) / (scenario.switch.port_bytes_per_s or 1.0),
         coarse_batch=np.ones(len(table), dtype=bool),
     )
+
+
+def _ways(scenario: Scenario, model: Model, platform: Platform) -> list[tuple[int, int, int, int]]:
+    """Ways to lay a replica over one domain, and over several nodes where the study allows it."""
+    domain = domain_size(scenario, platform)
+    nodes = scenario.study.build.replica_nodes
+    return parallelisms(model, domain) + wide_parallelisms(model, platform, domain, nodes)
 
 
 def domain_size(scenario: Scenario, platform: Platform) -> int:

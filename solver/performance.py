@@ -16,7 +16,7 @@ from solver.errors import InputError, Problem, closest
 from solver.estimators import aiconfigurator
 from solver.estimators.protocol import Estimate, Question
 from solver.evaluation import evaluate
-from solver.parts import Accelerator, Model, PartT, Precision
+from solver.parts import Accelerator, Model, PartT, Platform, Precision
 from solver.physics.calibration import Calibration
 from solver.points import (
     EVIDENCE,
@@ -27,7 +27,9 @@ from solver.points import (
     Performance,
     Points,
     make_points,
+    widest_ports,
 )
+from solver.units import SUFFIXES
 
 __all__ = [
     "EVIDENCE",
@@ -49,6 +51,13 @@ ESTIMATORS = ("roofline", aiconfigurator.NAME)
 
 _CHUNK_TOKENS = 8192
 """Tokens of a prefill pass unless told otherwise: what the calibrated runs were served with."""
+
+
+ACCEPTANCE = "build.draft_acceptance"
+"""Row of the defaults with the chance that a drafted token is accepted."""
+
+MOST_DRAFTS = 8
+"""Most tokens drafted in a step: acceptance falls with the place, and the form takes it as the same."""
 
 
 class Parts(Protocol):
@@ -133,6 +142,9 @@ def predict(
     kv_read_frac: float = 1.0,
     context: float | None = None,
     chunk: float = _CHUNK_TOKENS,
+    draft_tokens: int = 0,
+    acceptance: float | None = None,
+    port_gbit_s: float | None = None,
 ) -> Prediction:
     """Predict one operating point.
 
@@ -163,6 +175,13 @@ def predict(
         Mean context while decoding; by default ``isl + osl / 2``.
     chunk : float
         Most prompt tokens in a pass.
+    draft_tokens : int
+        Tokens drafted before each decode step (multi-token prediction, EAGLE); 0 for no speculation.
+    acceptance : float, optional
+        Chance that a drafted token is accepted if the one before it was; by default the catalog's.
+    port_gbit_s : float, optional
+        Rate of each accelerator's scale-out port, which counts where ``tp * dp`` ranks span scale-up domains; by
+        default that of the platform that gives it most.
 
     Raises
     ------
@@ -185,8 +204,18 @@ def predict(
     lengths = {"batch": batch, "isl": isl, "osl": osl, "chunk": chunk}
     shares = {"power_cap": power_cap, "kv_read_frac": kv_read_frac}
     problems += _number_problems(sizes, lengths, shares, count, cached)
+    accepted = default_acceptance(catalog) if acceptance is None else acceptance
+    problems += _draft_problems(draft_tokens, accepted, estimator)
+    if port_gbit_s is not None and not 0 < port_gbit_s < math.inf:
+        problems.append(Problem("predict", "", "port_gbit_s", str(port_gbit_s), "out of range", "a number above 0"))
     if problems or spec is None or part is None:
         raise InputError(problems)
+    port = (
+        widest_ports(catalog.all(Platform), (part,))[0] if port_gbit_s is None else port_gbit_s * SUFFIXES["_gbit_s"][1]
+    )
+    if port == 0.0 and ranks * dp > part.scaleup_domain:
+        message = f"{ranks * dp} ranks span scale-up domains of {part.scaleup_domain}, and no platform gives it a port"
+        raise InputError([Problem("predict", "", "port_gbit_s", "", message, "a number above 0")])
     formats = tuple(catalog.all(Precision))
     places = {fmt.id: place for place, fmt in enumerate(formats)}
     weight = places[precision]
@@ -195,7 +224,8 @@ def predict(
         **{"model": 0, "accelerator": 0, "weight_precision": weight, "kv_precision": kv},
         **{"role": ROLES.index(role), **sizes, **shares, "batch": batch, "isl_new": isl - cached},
         **{"cached": cached, "context": isl + osl / 2.0 if context is None else context},
-        **{"osl": osl, "chunk": chunk},
+        **{"osl": osl, "chunk": chunk, "port_bytes_per_s": port},
+        **{"draft_tokens": draft_tokens, "acceptance": accepted},
     }
     points = make_points((spec,), (part,), formats, **numbers)
     fit = calibration.for_engine(engine)
@@ -224,6 +254,36 @@ def _restated(found: Prediction, question: Question, answer: Estimate) -> Predic
     }
     ranges = {f"{name}{end}": value for name, value in values.items() for end in ("", "_low", "_high")}
     return dataclasses.replace(found, **ranges, requests_per_s=rate, evidence=answer.tag)  # type: ignore[arg-type]
+
+
+def default_acceptance(catalog: Parts) -> float:
+    """Return the catalog's chance that a drafted token is accepted.
+
+    Raises
+    ------
+    InputError
+        If the table of defaults has no such row.
+    """
+    found = [row["value"] for row in catalog.rows("defaults") if row["id"] == ACCEPTANCE]
+    if not found:
+        raise InputError([Problem("defaults", ACCEPTANCE, "value", "", "row missing", "a number from 0 to 1")])
+    return float(found[0])
+
+
+def _draft_problems(drafts: int, acceptance: float, estimator: str) -> list[Problem]:
+    """Return what is wrong with the drafts of a prediction."""
+    most = f"a whole number from 0 to {MOST_DRAFTS}"
+    if drafts and estimator != ESTIMATORS[0]:
+        most = f"0 with the estimator {estimator}, which does not know them"
+    checks = [
+        ("draft_tokens", drafts, isinstance(drafts, int) and 0 <= drafts <= MOST_DRAFTS and not (
+            drafts and estimator != ESTIMATORS[0]), most),
+        ("acceptance", acceptance, 0.0 <= acceptance <= 1.0, "0 to 1"),
+    ]  # fmt: skip
+    return [
+        Problem("predict", "", name, str(value), "out of range", allowed)
+        for name, value, ok, allowed in checks if not ok
+    ]  # fmt: skip
 
 
 def default_kv_precision(precisions: tuple[Precision, ...], weight: int) -> int:

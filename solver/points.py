@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.parts import Accelerator, Model, Precision
+from solver.parts import Accelerator, Model, Platform, Precision
 from solver.physics.arrays import FloatArray, IntArray
 
 ROLE_PREFILL, ROLE_DECODE, ROLE_MIXED = 0, 1, 2
@@ -49,6 +50,12 @@ class Points:
     shared : array
         Tokens at the start of every prompt that are the same (tools and system prompt): kept once by each
         attention-data group, not once a request.
+    draft_tokens : array
+        Tokens drafted before each decode step, which verifies them all and one more; 0 for no speculation.
+    acceptance : array
+        Chance that a drafted token is accepted if the one before it was.
+    port_bytes_per_s : array
+        What the scale-out port of one accelerator carries in each direction, for replicas beyond a scale-up domain.
     asked_new, asked_cached : array
         As `isl_new` and `cached`, of the request whose first token is asked for; it may be longer than the mean one.
     """
@@ -74,6 +81,9 @@ class Points:
     kv_read_frac: FloatArray
     chunk: FloatArray
     shared: FloatArray
+    draft_tokens: FloatArray
+    acceptance: FloatArray
+    port_bytes_per_s: FloatArray
     asked_new: FloatArray
     asked_cached: FloatArray
 
@@ -90,7 +100,7 @@ class Performance:
     Attributes
     ----------
     decode_step_s : array
-        Pure decode step at `batch`; nan for prefill.
+        Pure decode step at `batch`, with its drafts; nan for prefill.
     prefill_s : array
         Time that prefilling one request (one pack of requests for prefill) keeps the replica busy, while each
         attention-data group and each pipeline stage works on another.
@@ -98,7 +108,8 @@ class Performance:
         From the arrival of the request asked for at an unloaded replica to its first token: its prefill, what goes
         on beside it on the host, and one step where the replica also decodes; nan for decode.
     tpot_s : array
-        Time per output token: the decode step, in mixed replicas with its share of prefill; nan for prefill.
+        Time per output token: the decode step, in mixed replicas with its share of prefill, over the tokens that
+        it yields; nan for prefill.
     requests_per_s : array
         At full load: ``batch / (osl * tpot)``; for prefill
         ``batch * dp * pp / prefill_s``.
@@ -119,6 +130,8 @@ class Performance:
         KV bytes that a decode step reads over the whole replica, copies included.
     link_busy_frac : array
         Share of the peak scale-up bandwidth that activations take on average while the replica is busy.
+    port_busy_frac : array
+        The same share of the accelerators' scale-out ports, 0 inside one scale-up domain.
     evidence : int array
         Index into `EVIDENCE`.
     """
@@ -137,6 +150,7 @@ class Performance:
     kv_free_bytes: FloatArray
     kv_step_read_bytes: FloatArray
     link_busy_frac: FloatArray
+    port_busy_frac: FloatArray
     evidence: IntArray
 
     def take(self, rows: NDArray[np.intp]) -> Performance:
@@ -144,7 +158,19 @@ class Performance:
         return Performance(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))
 
 
+def widest_ports(platforms: Iterable[Platform], accelerators: Sequence[Accelerator]) -> tuple[float, ...]:
+    """Return by accelerator the bytes/s of its scale-out port in the platform that gives it most, 0 without one."""
+    rates = dict.fromkeys((part.id for part in accelerators), 0.0)
+    for platform in platforms:
+        if platform.accelerator_id in rates and platform.accelerators > 0:
+            rate = platform.nic_count * platform.nic_bytes_per_s / platform.accelerators
+            rates[platform.accelerator_id] = max(rates[platform.accelerator_id], rate)
+    return tuple(rates.values())
+
+
 _INDICES = frozenset("model accelerator weight_precision kv_precision role tp pp dp ep".split())
+
+_OPTIONAL = ("shared", "draft_tokens", "acceptance")
 
 
 def make_points(
@@ -155,7 +181,7 @@ def make_points(
 ) -> Points:
     """Return points from columns: arrays or scalars, broadcast to one length.
 
-    `shared` is 0 and the request asked for is the mean one unless given.
+    `shared`, `draft_tokens` and `acceptance` are 0, and the request asked for is the mean one, unless given.
 
     Raises
     ------
@@ -164,7 +190,7 @@ def make_points(
     ValueError
         If the columns do not broadcast.
     """
-    columns.setdefault("shared", 0.0)
+    columns = {**dict.fromkeys(_OPTIONAL, 0.0), **columns}
     for asked, mean in (("asked_new", "isl_new"), ("asked_cached", "cached")):
         if mean in columns:
             columns.setdefault(asked, columns[mean])

@@ -336,14 +336,14 @@ def _reason_word(reason: str) -> str:
 
 
 def _evidence(design: Design) -> list[str]:
-    """What the answer rests on: estimated dollars and watts, measured tokens, the range of the objective."""
+    """What the answer rests on: estimated dollars and watts, regimes of evidence, the range of the objective."""
     name = str(design.objective["name"])
-    share = {
-        kpi: _value(design, kpi) for kpi in ("estimated_capex_share", "estimated_power_share", "measured_tokens_share")
-    }
-    rough = [percent(share[kpi]) for kpi in ("estimated_capex_share", "estimated_power_share")]
-    text = f"{rough[0]} of dollars and {rough[1]} of watts rest on estimates"
-    text += f"; {percent(share['measured_tokens_share'])} of tokens on measured ground"
+    dollars, watts = (percent(_value(design, f"estimated_{what}_share")) for what in ("capex", "power"))
+    inside, near, far = (
+        percent(_value(design, f"{regime}_load_share")) for regime in ("measured", "extrapolated", "unmeasured")
+    )
+    text = f"{dollars} of dollars and {watts} of watts rest on estimates"
+    text += f"; of the accelerators at work {inside} within the measurements, {near} one step outside, {far} further"
     kpi = design.kpis.get(name) or {}
     if kpi and kpi["low"] != kpi["high"]:
         text += f"; {figure(kpi['low'])} to {figure(kpi['high'])} {kpi['unit']} within the model's error"

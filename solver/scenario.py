@@ -412,6 +412,14 @@ def _check_served(todo: _Resolver) -> None:
             todo.problems.append(Problem(todo.study.name, f"workload {spec.id}", *found))
 
 
+def _acceptance(todo: _Resolver, own: float | None) -> float:
+    """Return a class's chance that a drafted token is accepted, its own or the study's; 0 where none is drafted."""
+    build = todo.study.build
+    if not any(build.draft_tokens):
+        return 0.0
+    return float(todo.default("build.draft_acceptance", build.draft_acceptance) if own is None else own)
+
+
 def _workload(todo: _Resolver, spec: WorkloadSpec, total_share: float) -> Workload:
     row = todo.catalog.row("workloads", spec.id)
     value = {name: getattr(spec, name) for name in type(spec).model_fields}
@@ -470,4 +478,5 @@ def _workload(todo: _Resolver, spec: WorkloadSpec, total_share: float) -> Worklo
         price_usd_per_token=_si("price_usd_per_million_tokens", value["price_usd_per_million_tokens"]),
         unmet_usd_per_request=value["unmet_usd_per_request"],
         system_tokens=value["system_tokens"] or 0.0,
+        draft_acceptance=_acceptance(todo, value["draft_acceptance"]),
     )

@@ -76,6 +76,7 @@ def _load_record(
         "precision": c.precision,
         "kv_format": c.kv_precision,
         "batch": c.batch,
+        "draft_tokens": c.draft_tokens,
         "router_width": c.router_width,
         "chunk": data.scenario.study.build.chunk_tokens,
         "replicas": replicas,

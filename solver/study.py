@@ -143,6 +143,7 @@ class WorkloadSpec(Spec):
     weight_precisions: list[str] | None = None
     kv_precision: str | None = None
     kv_read_frac: Annotated[float, Field(gt=0, le=1)] | None = None
+    draft_acceptance: Share | None = None
     value_per_token: Positive | None = None
     price_usd_per_million_tokens: NonNegative | None = None
     unmet_usd_per_request: NonNegative | None = None
@@ -176,8 +177,8 @@ class ObjectiveSpec(Spec):
 class BuildSpec(Spec):
     """Practical limits and the menu from which candidates are made.
 
-    `menu` says how many combinations of memory and drives are offered; see `solver.configurations`.
-    `spares_days` is how long a failed node is away; 0 keeps no spares.
+    `menu`: see `solver.configurations`. `draft_tokens`: depths of speculation. `spares_days`: how long a failed node is
+    away. `replica_nodes`: whole nodes that a replica of a mixture of experts may span at most.
     """
 
     power_caps: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)] = [1.0, 0.85, 0.7]
@@ -186,6 +187,8 @@ class BuildSpec(Spec):
     batch_points_per_octave: Annotated[int, Field(ge=1, le=96)] = 24
     max_batch: Annotated[int, Field(ge=1, le=65536)] = 4096
     chunk_tokens: Positive = 8192.0
+    draft_tokens: Annotated[list[Annotated[int, Field(ge=0, le=8)]], Field(min_length=1)] = [0]
+    draft_acceptance: Share | None = None
     router_width: Annotated[int, Field(ge=1, le=1024)] = 8
     max_platforms: Annotated[int, Field(ge=1)] | None = None
     min_platform_mw_frac: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -198,6 +201,7 @@ class BuildSpec(Spec):
     nic_link: str | None = None
     scale_up_link: str | None = None
     scale_up_handover: bool = True
+    replica_nodes: Annotated[int, Field(ge=1, le=64)] = 1
     port_shares: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)] = [0.125, 0.25, 0.5, 1.0]
     accelerators_per_port: Positive | None = None
     handover_ttft_frac: Share | None = None

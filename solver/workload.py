@@ -45,6 +45,8 @@ class Workload:
         Share of the KV cache read in each decode step.
     value_per_token : float
         Weight of the class's tokens in value-weighted reports.
+    draft_acceptance : float
+        Chance that a drafted token is accepted if the one before it was; 0 where the study drafts none.
     system_tokens : float
         Tokens at the start of every prompt that all requests share: tools and system prompt. Each attention-data
         group keeps them once; they are neither prefilled, parked nor handed over with a request.
@@ -76,6 +78,7 @@ class Workload:
     unmet_usd_per_request: float | None = None
     system_tokens: float = 0.0
     promise_on: str = "all"
+    draft_acceptance: float = 0.0
     percentile_over: str = "waits"
     longest_isl: float = math.inf
 

@@ -80,6 +80,9 @@ def kpis() -> dict[str, Any]:
         "estimated_capex_share": kpi(0.561),
         "estimated_power_share": kpi(0.357),
         "measured_tokens_share": kpi(0.12),
+        "measured_load_share": kpi(0.15),
+        "extrapolated_load_share": kpi(0.6),
+        "unmeasured_load_share": kpi(0.25),
     }
 
 

@@ -80,7 +80,7 @@ def points(*models: Model, accelerators: tuple[Accelerator, ...] = (PART,), **co
     usual = {
         "model": 0, "accelerator": 0, "weight_precision": 0, "kv_precision": 0, "role": ROLE_MIXED,
         "tp": 1, "pp": 1, "dp": 1, "ep": 1, "batch": 1, "isl_new": 1000, "cached": 0, "context": 1000,
-        "osl": 100, "power_cap": 1, "kv_read_frac": 1, "chunk": 8192,
+        "osl": 100, "power_cap": 1, "kv_read_frac": 1, "chunk": 8192, "port_bytes_per_s": 5e10,
     }  # fmt: skip
     chosen = models or (DENSE,)
     return make_points(chosen, accelerators, (SIXTEEN, EIGHT, FOUR), **{**usual, **columns})

@@ -1106,6 +1106,22 @@ def band_beside_its_value(d: Plain) -> None:
     d["kpis"]["tokens_per_s"]["low"] = d["kpis"]["tokens_per_s"]["value"] * 1.5
 
 
+@plant("site", "KPI tokens_per_mw: low end of its band")
+def surer_than_its_regimes(d: Plain) -> None:
+    record = d["kpis"]["tokens_per_mw"]
+    record["low"] = 0.5 * (record["low"] + record["value"])
+
+
+@plant("site", "KPI joules_per_token: high end of its band")
+def energy_without_its_error(d: Plain) -> None:
+    d["kpis"]["joules_per_token"]["high"] = d["kpis"]["joules_per_token"]["value"]
+
+
+@plant("site", "KPI unmeasured_load_share")
+def ground_called_measured(d: Plain) -> None:
+    d["kpis"]["unmeasured_load_share"]["value"] += 0.1
+
+
 @plant("site", "KPI it_w: missing")
 def kpi_missing(d: Plain) -> None:
     del d["kpis"]["it_w"]

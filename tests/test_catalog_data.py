@@ -83,6 +83,7 @@ def test_columns_of_a_table_are_those_of_the_dictionary(catalog: Catalog, table:
         assert all(set(row) <= set(columns) for row in rows)
         assert set().union(*rows) | {
             "deadline_s",
+            "draft_acceptance",
             "price_usd_per_million_tokens",
             "unmet_usd_per_request",
             "budget_usd",

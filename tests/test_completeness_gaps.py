@@ -47,12 +47,13 @@ def place() -> Scenario:
 
 
 def entry(
-    name: str, role: str, rate: float, output: float, new_input: float, above_w: float, evidence: str
+    name: str, role: str, rate: float, output: float, new_input: float, above_w: float, evidence: str, replicas: float
 ) -> dict[str, Any]:
     """Return a line of the load."""
     return {
         "class": name, "model": "model", "role": role, "requests_per_s": rate, "output_tokens_per_s": output,
         "input_tokens_per_s": new_input, "drawn_above_idle_meter_w": above_w, "evidence": evidence,
+        "replicas": replicas, "tp": 2, "pp": 1, "dp": 1 if role == "prefill" else 2,
     }  # fmt: skip
 
 
@@ -76,10 +77,10 @@ def design() -> Design:
     """Return a build of two pools that prefills, decodes and does both."""
     return Design(
         load=[
-            entry("chat", "prefill", 10.0, 0.0, 4000.0, 1000.0, "measured"),
-            entry("chat", "decode", 10.0, 1000.0, 0.0, 2000.0, "measured"),
-            entry("chat", "mixed", 5.0, 500.0, 3000.0, 500.0, "extrapolated"),
-            entry("code", "mixed", 4.0, 80.0, 2000.0, 500.0, "measured"),
+            entry("chat", "prefill", 10.0, 0.0, 4000.0, 1000.0, "measured", 2.0),
+            entry("chat", "decode", 10.0, 1000.0, 0.0, 2000.0, "extrapolated", 1.5),
+            entry("chat", "mixed", 5.0, 500.0, 3000.0, 500.0, "none", 0.5),
+            entry("code", "mixed", 4.0, 80.0, 2000.0, 500.0, "measured", 1.0),
         ],
         pools=[
             {"quantity": 3, "accelerators": 8, "board_w": 4000.0, "node_w": 7600.0, "it_w": 8000.0, "meter_w": 10000.0,
@@ -135,7 +136,10 @@ BY_HAND: dict[str, tuple[float, float]] = {
     "co2_kg_per_s": (DRAWN_W * 1e-7, 13000.0 * 1e-7),  # provisioned watts
     "estimated_capex_share": (9000.0 / 40000.0, 0.5),  # by lines of the bill
     "estimated_power_share": (400.0 / 8500.0, 0.25),  # by lines of the bill
-    "measured_tokens_share": (1080.0 / 1580.0, 0.75),  # by entries of the load
+    "measured_tokens_share": (80.0 / 1580.0, 0.5),  # by entries of the load
+    "measured_load_share": (8.0 / 16.0, 3.0 / 5.0),  # by replicas
+    "extrapolated_load_share": (6.0 / 16.0, 1.5 / 5.0),  # by replicas
+    "unmeasured_load_share": (2.0 / 16.0, 0.5 / 5.0),  # by replicas
 }
 """Key figure -> the hand's number, and the number if it were what the comment says."""
 

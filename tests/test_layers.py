@@ -18,7 +18,7 @@ RANKS = [
     {"servable", "delivery", "finance"}, {"purchasable"}, {"scenario"}, {"populations"}, {"configurations"}, {"candidate"}, {"menu", "pruning"}, {"enumeration"}, {"candidates"},
     {"model.data"}, {"resources"}, {"model"}, {"highs"}, {"compression", "relaxation"}, {"choosing", "restriction"},
     {"search"}, {"optimise"}, {"widths"}, {"settling"}, {"reducing", "repricing"}, {"fewest"}, {"polishing"}, {"thinning"},
-    {"design"}, {"nearby"}, {"whole"}, {"embed", "kpis", "holdings"}, {"bill", "servings", "slacks"}, {"assemble"},
+    {"design"}, {"nearby"}, {"whole", "bands"}, {"embed", "kpis", "holdings"}, {"bill", "servings", "slacks"}, {"assemble"},
     {"auditing"}, {"audit"}, {"baselines"}, {"own_build"}, {"solve"}, {"resident", "market", "quoted"}, {"pricing"}, {"quote"},
     {"versus"}, {"listing", "progress", "report", "export"}, {"commands"}, {"cli"}, {"__main__"}, {"__init__"},
 ]  # fmt: skip
@@ -70,7 +70,7 @@ def test_audit_knows_neither_model_nor_candidates() -> None:
     forbidden = {
         "candidates", "candidate", "menu", "pruning", "enumeration", "configurations", "populations", "resources", "model", "highs",
         "compression", "relaxation", "choosing", "restriction", "search", "optimise", "settling", "reducing", "fewest", "polishing", "thinning", "assemble",
-        "holdings", "bill", "servings", "slacks", "scenario", "servable", "purchasable",
+        "holdings", "bill", "servings", "slacks", "bands", "kpis", "scenario", "servable", "purchasable",
     }  # fmt: skip
     files = [SOLVER / "audit.py", *(SOLVER / "auditing").rglob("*.py")]
     for path in files:

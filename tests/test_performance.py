@@ -178,6 +178,7 @@ def random_grid(rows: int, seed: int, **fixed: Any) -> Any:
         "power_cap": rng.uniform(0.4, 1.0, rows),
         "kv_read_frac": rng.uniform(0.02, 1.0, rows),
         "chunk": 2.0 ** rng.integers(9, 15, rows),
+        "port_bytes_per_s": 1.25e8 * 2.0 ** rng.integers(3, 10, rows),
     }
     return make_points(models, accelerators, precisions, **{**columns, **fixed})
 
@@ -275,6 +276,7 @@ def test_one_prediction_equals_its_row_in_a_table(role: str) -> None:
             kv_precision=grid.precisions[grid.kv_precision[row]].id,
             role=role,
             isl=grid.isl_new[row] + grid.cached[row],
+            port_gbit_s=grid.port_bytes_per_s[row] * 8e-9,
             **numbers,
         )
         assert single.requests_per_s == found.requests_per_s[row]

@@ -33,7 +33,7 @@ def performance(catalog: Catalog, role: int, *, dp: int, shared: float, cached: 
         (catalog.typed(Model, "llama-3.1-70b"),), (catalog.typed(Accelerator, "h200_sxm"),), tuple(catalog.all(Precision)),
         model=0, accelerator=0, weight_precision=1, kv_precision=1, role=role, tp=8 // dp, pp=1, dp=dp, ep=1, batch=16,
         isl_new=ISL - cached, cached=cached, context=ISL + 100.0, osl=200.0, power_cap=1.0, kv_read_frac=1.0, chunk=8192.0,
-        shared=shared,
+        shared=shared, port_bytes_per_s=5e10,
     )  # fmt: skip
     return evaluate(points, Calibration.from_catalog(catalog))
 

@@ -136,6 +136,13 @@ class Entry:
         return max(1, min(self.platform.accelerators, self.accelerator.scaleup_domain))
 
     @property
+    def nodes(self) -> int:
+        """Whole nodes that a replica spans, 0 where it lies inside one scale-up domain or in parts of nodes."""
+        size = self.platform.accelerators
+        spans = self.count > size and self.count % size == 0 and self.domain == size and self.unit is None
+        return self.count // size if spans else 0
+
+    @property
     def lanes(self) -> int:
         """Requests that are prefilled at the same time."""
         return int(self.record["dp"] * self.record["pp"])
@@ -181,19 +188,20 @@ def read_entries(facts: Facts) -> list[Entry]:
     for item in load:
         if item["unit"] is not None:
             taken[item["unit"]] += item["tp"] * item["pp"] * item["dp"] * item["unit_replicas"]
-    performance = _performance(facts, load, [chips[p.id] for p in platforms])
+    performance = _performance(facts, load, platforms, [chips[p.id] for p in platforms])
     entries = []
     for k, (item, platform) in enumerate(zip(load, platforms, strict=True)):
         count = item["tp"] * item["pp"] * item["dp"]
         chip, unit = chips[platform.id], item["unit"]
-        charge = platform.accelerators / max(1, platform.accelerators // count)
+        charge = max(count, platform.accelerators / max(1, platform.accelerators // count))
         unit_charge = charge
         if unit is not None:
             domain = max(1, min(platform.accelerators, chip.scaleup_domain))
             whole = platform.accelerators / (platform.accelerators // domain * max(1, domain // taken[unit]))
             charge, unit_charge = whole * count / taken[unit], whole / max(1, item["unit_replicas"])
         work, bytes_out = facts.workloads[item["class"]], float(performance.kv_transfer_bytes[k])
-        cards = max(1e-3, facts.port_bytes_per_s * float(item["ports_per_replica"]))
+        spare = max(0.0, 1.0 - float(performance.port_busy_frac[k]))
+        cards = max(1e-3, facts.port_bytes_per_s * float(item["ports_per_replica"]) * spare)
         loaded = bytes_out * facts.loaded_share(work)
         through_ports = cards * float(facts.nic_efficiency.at(bytes_out))
         reached = float(facts.scale_up_efficiency.at(bytes_out))
@@ -227,13 +235,13 @@ def read_entries(facts: Facts) -> list[Entry]:
     return entries
 
 
-def _performance(facts: Facts, load: list[Record], chips: list[Accelerator]) -> Performance:
+def _performance(facts: Facts, load: list[Record], platforms: list[Platform], chips: list[Accelerator]) -> Performance:
     """Evaluate one point for each load entry."""
     works = [facts.workloads[item["class"]] for item in load]
     models, kinds, formats = list(facts.models), sorted({c.id for c in chips}), list(facts.precisions)
     by_id = {c.id: c for c in chips}
     cached = [_cached(w, item["cache"]) for w, item in zip(works, load, strict=True)]
-    names = ("tp", "pp", "dp", "ep", "batch", "chunk", "power_cap")
+    names = ("tp", "pp", "dp", "ep", "batch", "chunk", "power_cap", "draft_tokens")
     points: dict[str, Any] = {name: [item[name] for item in load] for name in names}
     points |= {
         "model": [models.index(w.model_id) for w in works],
@@ -247,6 +255,8 @@ def _performance(facts: Facts, load: list[Record], chips: list[Accelerator]) -> 
         "osl": [w.osl for w in works],
         "kv_read_frac": [w.kv_read_frac for w in works],
         "shared": [w.system_tokens for w in works],
+        "acceptance": [w.draft_acceptance for w in works],
+        "port_bytes_per_s": [p.nic_count * p.nic_bytes_per_s / p.accelerators for p in platforms],
     }
     asked = [asked_tokens(w, item["cache"]) for w, item in zip(works, load, strict=True)]
     points |= {"asked_new": [whole - hit for whole, hit in asked], "asked_cached": [hit for _, hit in asked]}

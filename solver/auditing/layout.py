@@ -2,7 +2,8 @@
 
 Replicas are laid by decreasing size into the fullest scale-up domain that still has room, those bound to a
 pool before those that may lie in any pool of their platform and cap. A replica never spans two domains, nor does a
-unit of prefill and decode replicas that hand over over the domain's links, which is laid as one. The
+unit of prefill and decode replicas that hand over over the domain's links, which is laid as one; a replica of several
+whole nodes is laid as so many pieces. The
 last part of a replica, which is at work only part of the time, takes that share of its accelerators, after all
 whole ones and out of room kept for it; where no domain has so much room, it is shared out over several.
 """
@@ -94,7 +95,7 @@ class Room:
 class Batch:
     """What stands together in one scale-up domain: replicas of an entry or of a kind, or whole units of a pair.
 
-    There are `amount` of them, a part counted as a part.
+    There are `amount` of them, a part counted as a part; each takes `pieces` whole nodes where it spans several.
     """
 
     load_ids: tuple[str, ...]
@@ -102,6 +103,7 @@ class Batch:
     family: tuple[str, float]
     charge: float
     amount: float
+    pieces: int = 1
 
     @property
     def name(self) -> str:
@@ -121,7 +123,7 @@ def _batch(mine: list[Entry], whole: bool) -> Batch:
     first, ids = mine[0], tuple(e.load_id for e in mine)
     if first.unit is None:
         amount = whole_replicas(mine) if whole else sum(e.present for e in mine)
-        return Batch(ids, first.pool_id, first.family, first.charge, amount)
+        return Batch(ids, first.pool_id, first.family, first.charge, amount, max(1, first.nodes))
     each = [float(e.record["unit_replicas"]) for e in mine]
     charge = sum(n * e.charge for n, e in zip(each, mine, strict=True))
     units = max(e.present / n for n, e in zip(each, mine, strict=True))
@@ -183,13 +185,14 @@ def _lay_whole(
 ) -> list[tuple[float, Batch]]:
     """Lay whole replicas by decreasing size; what is left over is a violation. Return the parts of replicas."""
     parts: list[tuple[float, Batch]] = []
-    for batch in sorted(replicas, key=lambda e: -e.charge):
+    for batch in sorted(replicas, key=lambda e: -e.charge / e.pieces):
         left = math.floor(batch.amount + _GRAIN)
         parts.append((max(0.0, batch.amount - left) * batch.charge, batch))
+        left *= batch.pieces
         for room in rooms:
-            left = room.put(batch.charge, left)
+            left = room.put(batch.charge / batch.pieces, left)
         text = f"layout, {what}: accelerators without room in any node, for {batch.name}"
-        _check_placed(text, left * batch.charge, batch.family, scale, checks)
+        _check_placed(text, left * batch.charge / batch.pieces, batch.family, scale, checks)
     return parts
 
 

@@ -121,7 +121,8 @@ def check_wiring(facts: Facts, entry: Entry, what: str, checks: Checks) -> None:
     whole = cards * entry.platform.nic_bytes_per_s / facts.port_bytes_per_s * entry.count / size
     ports = float(entry.record["ports_per_replica"])
     share = ports / whole if whole else 0.0
-    offered = [s for s in (0.0, *facts.study.build.port_shares) if abs(share - s) <= TOLERANCE]
+    shares = (1.0,) if entry.nodes else (0.0, *facts.study.build.port_shares)
+    offered = [s for s in shares if abs(share - s) <= TOLERANCE]
     checks.true(f"{what}: {ports:g} ports are no share of its node's that the study offers", bool(offered))
     wirable = abs(share * cards - round(share * cards)) <= TOLERANCE * max(1, cards)
     checks.true(f"{what}: its node cannot wire {share:g} of {cards} ports", wirable)

@@ -160,10 +160,18 @@ class Facts:
             else value["price_usd_per_million_tokens"] / 1e6,
             "reuse_frac_max": (value["reuse_frac_max"] or 0.0) if value["reuse_curve"] else 0.0,
             "system_tokens": value["system_tokens"] or 0.0,
+            "draft_acceptance": self._acceptance(value["draft_acceptance"]),
         }  # fmt: skip
         most = self.row("models", fields["model_id"]).get("max_context")
         longest = math.inf if most is None else most - value["osl_tokens"]
         return Workload(**fields, longest_isl=max(fields["isl"], longest))
+
+    def _acceptance(self, own: float | None) -> float:
+        """Return the chance that a draft of a class is accepted; nothing where the study lets none be drafted."""
+        build = self.study.build
+        if max(build.draft_tokens) == 0:
+            return 0.0
+        return float(self.setting("build.draft_acceptance", build.draft_acceptance) if own is None else own)
 
     @cached_property
     def models(self) -> dict[str, Model]:

@@ -53,15 +53,19 @@ def _check_shape(facts: Facts, entry: Entry, nodes: dict[str, Node], what: str, 
         math.isfinite(record[name]) and record[name] >= 0 for name in ("replicas", "present", "requests_per_s", "batch")
     )
     domain = min(entry.platform.accelerators, entry.accelerator.scaleup_domain)
-    inside = entry.count <= domain
+    inside = entry.count <= domain or 0 < entry.nodes <= build.replica_nodes
+    near = not entry.nodes or not entry.is_hit or entry.pool_id is None
     checks.true(f"{what}: replicas, rate or batch is not a number of at least 0", finite)
     checks.true(f"{what}: a replica of {entry.count} spans more than one scale-up domain of {domain}", inside)
+    checks.true(f"{what}: hits in a node's own tier for a replica of {entry.nodes} nodes", near)
     split = entry.count % record["ep"] == 0 and (model.n_heads or 1) % record["tp"] == 0
     checks.true(f"{what}: its parallelism does not divide the model", split)
     known = (record["precision"] in work.weight_precisions, record["kv_format"] == work.kv_precision)
     checks.true(f"{what}: number formats are not those the class accepts", all(known))
     offered = (entry.role in build.roles, entry.family[1] in build.power_caps, record["chunk"] == build.chunk_tokens)
     checks.true(f"{what}: role, cap or chunk is not one the study offers", all(offered))
+    drafted = record["draft_tokens"] in ([0] if entry.role == "prefill" else build.draft_tokens)
+    checks.true(f"{what}: {record['draft_tokens']} drafted tokens are not what the study offers its role", drafted)
     checks.at_most(f"{what}: batch", record["batch"], build.max_batch)
     kinds = {"prefill": (HIT, MISS), "mixed": (HIT, MISS), "decode": (NONE,)}[entry.role]
     checks.true(f"{what}: cache {record['cache']} does not go with its role", record["cache"] in kinds)

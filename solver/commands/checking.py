@@ -33,6 +33,14 @@ def predict(
     ] = None,
     kv_precision: Annotated[str | None, typer.Option(metavar="P", help="Precision of the KV cache.")] = None,
     cached: Annotated[float, typer.Option(metavar="N", help="Input tokens found in the cache.")] = 0.0,
+    draft_tokens: Annotated[int, typer.Option(metavar="K", help="Tokens drafted before each decode step.")] = 0,
+    acceptance: Annotated[
+        float | None,
+        typer.Option(metavar="A", help="Chance that a drafted token is accepted [default: the catalog's]."),
+    ] = None,
+    port_gbit_s: Annotated[
+        float | None, typer.Option(metavar="R", help="Scale-out port of an accelerator [default: its platform's].")
+    ] = None,
     estimator: Annotated[
         str, typer.Option(metavar="NAME", help="roofline, or aiconfigurator where installed.")
     ] = "roofline",
@@ -61,6 +69,9 @@ def predict(
         kv_precision=kv_precision,
         cached=cached,
         estimator=estimator,
+        draft_tokens=draft_tokens,
+        acceptance=acceptance,
+        port_gbit_s=port_gbit_s,
     )
     record = {name: None if isinstance(v, float) and math.isnan(v) else v for name, v in asdict(found).items()}
     if as_json:

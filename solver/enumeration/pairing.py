@@ -151,6 +151,7 @@ def _pair(group: _Group, i: int, j: int, first: int, second: int, rate: float) -
         requests_per_s=rate,
         tpot_s=decode.tpot_s,
         step_s=decode.step_s,
+        draft_tokens=decode.draft_tokens,
         drawn_w=first * first_half.drawn_w + second * decode.drawn_w,
         idle_w=first * prefill.idle_w + second * decode.idle_w,
         handover_bytes=0.0,

@@ -22,7 +22,10 @@ FloatArray = NDArray[np.float64]
 
 
 def prefilling(subject: Subject, role: str, cache: str, loaded_from: Sequence[Source | None]) -> Iterator[Rows]:
-    """Rows of a role and cache kind, for each of the sources that hits come from; None loads nothing."""
+    """Rows of a role and cache kind, for each of the sources that hits come from; None loads nothing.
+
+    Hits in a node's own tier go to a replica inside that node.
+    """
     code = ROLE_PREFILL if role == "prefill" else ROLE_MIXED
     menu, perf = subject.evaluated(code, _cached(subject, cache))
     if not len(menu):
@@ -32,7 +35,8 @@ def prefilling(subject: Subject, role: str, cache: str, loaded_from: Sequence[So
     rows = _alone if role == "prefill" else _mixed
     for source in loaded_from:
         having = [source is None or source.pooled or p.id in source.stocks for p in menu.platforms]
-        here = np.flatnonzero(np.asarray(having)[menu.platform])
+        near = source is None or source.pooled
+        here = np.flatnonzero(np.asarray(having)[menu.platform] & (near | ~menu.spans_nodes))
         if len(here):
             yield rows(subject, menu.take(here), perf.take(here), cache, source)
 

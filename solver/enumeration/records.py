@@ -101,6 +101,7 @@ def _record(subject: Subject, rows: Rows, reads: FloatArray, i: np.intp) -> Cand
         evidence=int(perf.evidence[i]),
         configurations=rows.source.configurations.get(platform_id, ()) if rows.source else (),
         router_width=rows.router_width,
+        draft_tokens=int(points.draft_tokens[i]),
     )
 
 

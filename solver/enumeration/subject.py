@@ -95,7 +95,8 @@ class Subject:
         self.account.drop(WEIGHTS, base, short >= 0, weights, weights - short)
         base = base.take(short < 0)
         if role == ROLE_PREFILL or not len(base):
-            return base, evaluate(base.points, self.calibration)
+            perf = evaluate(base.points, self.calibration)
+            return base.beside(perf.port_busy_frac), perf
         batches, coarse = batch_grid(self.build.batch_points_per_octave, self.build.max_batch)
         each = perf.kv_bytes_per_request[short < 0]
         inside = perf.kv_free_bytes[short < 0] / each
@@ -106,7 +107,8 @@ class Subject:
         wanted &= batches[None, :] >= base.points.dp[:, None]
         menu = base.expanded(batches, coarse, wanted)
         self.raw_count += len(menu)
-        return menu, evaluate(menu.points, self.calibration)
+        perf = evaluate(menu.points, self.calibration)
+        return menu.beside(perf.port_busy_frac), perf
 
     def _tier_room(self, menu: Menu) -> FloatArray:
         """Bytes below HBM that a replica finds in its own share of the roomiest configuration."""

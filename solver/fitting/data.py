@@ -13,10 +13,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from solver.errors import InputError, Problem
-from solver.parts import Accelerator, Model, PartT, Precision
+from solver.parts import Accelerator, Model, PartT, Platform, Precision
 from solver.physics.calibration import generation
 from solver.physics.transformer import missing_fields
-from solver.points import Points, make_points
+from solver.points import Points, make_points, widest_ports
 
 
 class PartSource(Protocol):
@@ -70,12 +70,15 @@ class Library:
         All of them.
     aliases : mapping
         Published model name -> position in `models`.
+    ports : tuple of float
+        Bytes/s of the scale-out port of each accelerator, in the platform that gives it most.
     """
 
     models: tuple[Model, ...]
     accelerators: tuple[Accelerator, ...]
     precisions: tuple[Precision, ...]
     aliases: Mapping[str, int]
+    ports: tuple[float, ...]
 
     @classmethod
     def from_catalog(cls, catalog: PartSource) -> Library:
@@ -85,7 +88,7 @@ class Library:
         rows = catalog.rows("model_aliases")
         aliases = {str(row["alias"]): places[row["model_id"]] for row in rows if row["model_id"] in places}
         accelerators, precisions = tuple(catalog.all(Accelerator)), tuple(catalog.all(Precision))
-        return cls(models, accelerators, precisions, aliases)
+        return cls(models, accelerators, precisions, aliases, widest_ports(catalog.all(Platform), accelerators))
 
     def known(self, names: pd.Series) -> pd.Series:
         """Return which published model names have a catalog row."""
@@ -133,5 +136,6 @@ class Library:
 
     def points(self, **columns: Any) -> Points:
         """Return operating points from columns; what is not given is that of an ordinary replica."""
-        usual = {"pp": 1, "dp": 1, "ep": 1, "cached": 0, "power_cap": 1, "kv_read_frac": 1}
+        ports = np.asarray(self.ports)[np.asarray(columns["accelerator"], dtype=np.int64)]
+        usual = {"port_bytes_per_s": ports, "pp": 1, "dp": 1, "ep": 1, "cached": 0, "power_cap": 1, "kv_read_frac": 1}
         return make_points(self.models, self.accelerators, self.precisions, **{**usual, **columns})

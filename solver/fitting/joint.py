@@ -122,12 +122,15 @@ class Forward:
         Generation of each point's accelerator.
     names : tuple of str
         Coefficients, then ``engine:``, ``overhead:`` and ``setup:`` factors.
+    planned : mapping
+        Coefficients that are not fitted, by name.
     """
 
     seen: Observations
     at: Layout
     generation: Labels
     names: tuple[str, ...]
+    planned: Mapping[str, float]
 
     def __call__(self, values: FloatArray) -> FloatArray:
         """Return the predicted time of every observation."""
@@ -154,7 +157,7 @@ class Forward:
             overhead = np.where(own, overhead * number.get(f"setup:{of_all}", 1.0), overhead)
             step = np.where(own, number.get(f"setup:{of_step}", 1.0), step)
             request = np.where(own, number.get(f"setup:{of_request}", 1.0), request)
-        k = TimeCoefficients(**{name: number[name] for name in FITTED}, overhead=overhead)
+        k = TimeCoefficients(**{name: number[name] for name in FITTED}, **self.planned, overhead=overhead)
         return dataclasses.replace(k, host_step_s=k.host_step_s * step, host_request_s=k.host_request_s * request)
 
 
@@ -167,10 +170,10 @@ _SETUPS = (
 """Setup, and the factors that scale its overheads, its host step and its host work by request."""
 
 
-def forward(seen: Observations, setups: tuple[str, ...]) -> Forward:
+def forward(seen: Observations, setups: tuple[str, ...], planned: Mapping[str, float]) -> Forward:
     """Return the predictions of observations, with a factor for each engine and generation among them."""
     engines = [f"engine:{name}" for name in np.unique(seen.engine) if name]
     generations = generations_of(seen.points)
     parts = [f"overhead:{name}" for name in np.unique(generations)]
     factors = [f"setup:{name}" for name in setups]
-    return Forward(seen, layout(seen.points), generations, (*FITTED, *engines, *parts, *factors))
+    return Forward(seen, layout(seen.points), generations, (*FITTED, *engines, *parts, *factors), planned)

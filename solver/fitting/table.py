@@ -17,7 +17,7 @@ from solver.physics.coefficients import FITTED
 from solver.points import EVIDENCE
 
 HEADER = ("id", "group", "value", "low", "high", "points", "unit", "source", "confidence")
-KEPT_GROUPS = ("memory", "prior")
+KEPT_GROUPS = ("memory", "network", "prior")
 """Groups of the planning assumptions and priors, which a new fit keeps."""
 
 SOURCES = {

@@ -13,7 +13,7 @@ from solver.fitting.prior import SETUPS, Prior
 from solver.fitting.robust import Labels, equal_weights, fit, folds
 from solver.physics.arrays import BoolArray, FloatArray
 from solver.physics.calibration import Calibration
-from solver.physics.coefficients import FITTED, TimeCoefficients
+from solver.physics.coefficients import FITTED
 
 EFFECTIVE = 60.0
 """Independent measurements that all rows count as.
@@ -39,7 +39,7 @@ class Fitted:
         own = {name: self.numbers[name] for name in FITTED}
         for of in ("step", "request"):
             own[f"host_{of}_s"] *= self.numbers.get(f"setup:{setup}_{of}", 1.0)
-        times = TimeCoefficients(**own)
+        times = dataclasses.replace(base.times, **own)
         return dataclasses.replace(base, times=times, engines=named["engine"], overheads=named["overhead"])
 
     def _factors(self, kind: str) -> dict[str, float]:
@@ -75,7 +75,7 @@ class TimeFit:
         return predicted
 
 
-def fit_times(seen: Observations, priors: Mapping[str, Prior]) -> TimeFit:
+def fit_times(seen: Observations, priors: Mapping[str, Prior], planned: Mapping[str, float]) -> TimeFit:
     """Fit all coefficients of time, once with everything and once without each label in turn.
 
     What is left out is left out of every source. Models are left out only where they were served: elsewhere
@@ -87,9 +87,11 @@ def fit_times(seen: Observations, priors: Mapping[str, Prior]) -> TimeFit:
         Everything measured.
     priors : mapping
         Name -> prior.
+    planned : mapping
+        Coefficients that are not fitted, by name.
     """
     present = tuple(name for name in SETUPS if name.split("_")[0] in set(seen.setup))
-    predict = forward(seen, present)
+    predict = forward(seen, present, planned)
     served = seen.source == "serving"
     everything = np.ones(len(served), dtype=np.bool_)
     whole = _fitted(predict, priors, everything)

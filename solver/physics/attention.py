@@ -13,16 +13,18 @@ from solver.physics.transformer import Architecture
 
 
 def decode_attention(
-    model: Architecture, rank: Rank, requests: FloatLike, context: FloatLike, read_frac: FloatLike, k: TimeCoefficients
-) -> Work:
+    model: Architecture, rank: Rank, requests: FloatLike, context: FloatLike, read_frac: FloatLike, k: TimeCoefficients,
+    rows: FloatLike = 1.0,
+) -> Work:  # fmt: skip
     """Return the attention of one decode step for `requests` requests of one attention-data group.
 
-    Scores and values are computed in 16 bits whatever the format of the KV, which is what engines do by default.
+    Each computes `rows` tokens, for which its KV is read once. Scores and values are computed in 16 bits whatever the
+    format of the KV, which is what engines do by default.
     """
     requests = np.asarray(requests)
     moved = requests * kv_shard(rank.tp, model.kv_heads) * model.kv.read_bytes(context, rank.kv_bytes, read_frac)
     moved = moved + requests * 2.0 * model.kv.state_bytes / rank.tp
-    flops = requests * model.decode_attention_flops(context, read_frac) / rank.tp
+    flops = rows * requests * model.decode_attention_flops(context, read_frac) / rank.tp
     read_s = moved / (rank.bandwidth * k.kv_bandwidth_frac)
     return Work(soft_maximum(read_s, flops / (rank.wide_rate * k.decode_attention_frac)), moved, flops)
 

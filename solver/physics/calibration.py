@@ -16,7 +16,7 @@ import numpy as np
 
 from solver.errors import InputError, Problem, closest
 from solver.parts import Accelerator
-from solver.physics.coefficients import FITTED, TimeCoefficients
+from solver.physics.coefficients import FITTED, PLANNED, TimeCoefficients
 from solver.units import si_name
 
 _SEEN = {
@@ -140,13 +140,13 @@ class Calibration:
                 field, factor = si_name(kind)
                 numbers[field] = float(row["value"]) * factor
         own = [f.name for f in dataclasses.fields(cls) if f.name not in ("times", "spreads", *_SEEN.values())]
-        absent = [name for name in (*FITTED, *own) if name not in numbers]
+        absent = [name for name in (*FITTED, *PLANNED, *own) if name not in numbers]
         if absent:
             hint = "write the table with `python -m solver.calibrate`"
             message = "coefficient missing from the calibration table"
             raise InputError([Problem("calibration", name, "value", "", message, "a number", hint) for name in absent])
         return cls(
-            times=TimeCoefficients(**{name: numbers[name] for name in FITTED}),
+            times=TimeCoefficients(**{name: numbers[name] for name in (*FITTED, *PLANNED)}),
             **{name: numbers[name] for name in own},
             families=frozenset(seen["families"]),
             accelerators=frozenset(seen["accelerators"]),

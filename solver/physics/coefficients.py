@@ -43,6 +43,9 @@ class TimeCoefficients:
         What a layer of experts adds to the first token beyond its launches (routing on the host).
     first_token_s : float
         Host time of a request before its first token: queueing, tokenising, sampling.
+    port_frac, port_latency_s, port_reduction_s : float
+        Attained share of an accelerator's scale-out port, what a dispatch through it takes beyond its bytes, and what a
+        reduction over two domains takes longer than inside one: planning figures, no fits.
     overhead : float or array
         Factor on kernels, collectives and host steps: of an accelerator, of an engine.
     """
@@ -71,8 +74,14 @@ class TimeCoefficients:
     launch_share: FloatLike
     expert_first_token_s: FloatLike
     first_token_s: FloatLike
+    port_frac: FloatLike = 1.0
+    port_latency_s: FloatLike = 0.0
+    port_reduction_s: FloatLike = 0.0
     overhead: FloatLike = 1.0
 
 
-FITTED = tuple(field.name for field in dataclasses.fields(TimeCoefficients) if field.name != "overhead")
-"""Names of the coefficients that the table gives one value for."""
+PLANNED = ("port_frac", "port_latency_s", "port_reduction_s")
+"""Names of the coefficients that the table takes from sources, because no fit sees enough of them."""
+
+FITTED = tuple(f.name for f in dataclasses.fields(TimeCoefficients) if f.name not in ("overhead", *PLANNED))
+"""Names of the coefficients that the table gives one fitted value for."""

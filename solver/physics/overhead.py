@@ -10,7 +10,7 @@ import numpy as np
 
 from solver.physics.arrays import FloatArray, FloatLike
 from solver.physics.coefficients import TimeCoefficients
-from solver.physics.exchange import collectives_s
+from solver.physics.exchange import collectives_s, crossings_s
 from solver.physics.rank import Rank
 from solver.physics.transformer import Architecture
 
@@ -29,13 +29,19 @@ def kernels(model: Architecture, rank: Rank, k: TimeCoefficients) -> FloatArray:
     return np.asarray(attention + linear + ffn + k.quantising_kernels * rank.quantised * model.layers)
 
 
-def decode_overhead_s(model: Architecture, rank: Rank, requests: FloatLike, k: TimeCoefficients) -> FloatArray:
+def decode_overhead_s(
+    model: Architecture, rank: Rank, requests: FloatLike, k: TimeCoefficients, drafts: FloatLike = 0.0
+) -> FloatArray:
     """Return what a decode step takes beyond its bytes and FLOPs, with `requests` requests on a rank.
 
-    ``h (kernel_s kernels + collectives + host_step_s) + host_request_s requests``.
+    ``(h (kernel_s kernels + collectives) + crossings) (1 + drafts / layers) + h host_step_s + host_request_s r`` for r
+    requests: each draft launches the kernels of a layer, from the same captured graph, and the network between domains
+    is that of no engine and no generation.
     """
-    captured = k.kernel_s * kernels(model, rank, k) + collectives_s(model, rank, k) + k.host_step_s
-    return np.asarray(k.overhead * captured + k.host_request_s * np.asarray(requests))
+    passes = 1.0 + np.asarray(drafts) / model.layers
+    captured = (k.kernel_s * kernels(model, rank, k) + collectives_s(model, rank, k)) * passes + k.host_step_s
+    crossings = crossings_s(model, rank, k) * passes
+    return np.asarray(k.overhead * captured + crossings + k.host_request_s * np.asarray(requests))
 
 
 def running_s(model: Architecture, rank: Rank, requests: FloatLike, k: TimeCoefficients) -> FloatArray:

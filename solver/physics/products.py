@@ -24,13 +24,15 @@ _FLOPS_PER_PARAM = 2.0
 class Work:
     """Time of a piece of work on one rank, with the bytes it moves and the FLOPs it does.
 
-    `link_s` is how long the activations that ranks exchange would take at the peak of the scale-up link.
+    `link_s` and `port_s` are how long the activations that ranks exchange would take at the peak of the scale-up link
+    and of the scale-out port.
     """
 
     time_s: FloatArray
     bytes: FloatArray
     flops: FloatArray
     link_s: FloatLike = 0.0
+    port_s: FloatLike = 0.0
 
     def __add__(self, other: Work) -> Work:
         return Work(
@@ -38,11 +40,13 @@ class Work:
             self.bytes + other.bytes,
             self.flops + other.flops,
             np.asarray(self.link_s) + other.link_s,
+            np.asarray(self.port_s) + other.port_s,
         )
 
     def times(self, count: FloatLike) -> Work:
         """Return the work of several such passes."""
-        return Work(self.time_s * count, self.bytes * count, self.flops * count, np.asarray(self.link_s) * count)
+        sent = (np.asarray(self.link_s) * count, np.asarray(self.port_s) * count)
+        return Work(self.time_s * count, self.bytes * count, self.flops * count, *sent)
 
     def mixed_with(self, other: Work, share: FloatLike) -> Work:
         """Return the mean of passes of which `share` are the other."""
@@ -52,6 +56,7 @@ class Work:
             (1.0 - of) * self.bytes + of * other.bytes,
             (1.0 - of) * self.flops + of * other.flops,
             (1.0 - of) * self.link_s + of * other.link_s,
+            (1.0 - of) * self.port_s + of * other.port_s,
         )
 
 

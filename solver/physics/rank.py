@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.physics.arrays import FloatArray
+from solver.physics.arrays import FloatArray, FloatLike
 from solver.physics.transformer import Architecture
 
 WIDE_BYTES = 2.0
@@ -30,7 +30,9 @@ class Rank:
     weight_bytes, kv_bytes : array
         Bytes per parameter and per KV element.
     link : array
-        Bytes/s to the other ranks, one direction; all ``tp * dp`` ranks lie in one scale-up domain.
+        Bytes/s to the other ranks of its scale-up domain, one direction.
+    port, domain : array
+        Bytes/s of its scale-out port, one direction, and accelerators of a scale-up domain.
     tp, dp, ep : array
         Tensor, attention-data and expert parallelism.
     """
@@ -41,9 +43,21 @@ class Rank:
     weight_bytes: FloatArray
     kv_bytes: FloatArray
     link: FloatArray
+    port: FloatArray
+    domain: FloatArray
     tp: FloatArray
     dp: FloatArray
     ep: FloatArray
+
+    @property
+    def domains(self) -> FloatArray:
+        """Scale-up domains that the ``tp * dp`` ranks take, as few as hold them."""
+        return np.asarray(np.ceil(self.tp * self.dp / self.domain))
+
+    @property
+    def tp_domains(self) -> FloatArray:
+        """Scale-up domains that the ranks of one tensor group take."""
+        return np.asarray(np.ceil(self.tp / self.domain))
 
     @property
     def quantised(self) -> FloatArray:
@@ -56,13 +70,15 @@ class Rank:
         return np.where(self.weight_bytes < 1.0, 1.0, 0.0)
 
 
-def weight_bytes(model: Architecture, rank: Rank) -> FloatArray:
+def weight_bytes(model: Architecture, rank: Rank, drafting: FloatLike = 0.0) -> FloatArray:
     """Return the bytes of weights on each of the ``tp * dp`` ranks, experts spread over the whole replica.
 
-    Embedding and LM head are kept in 16 bits, and so are the unquantised parameters of narrow checkpoints.
+    Embedding and LM head are kept in 16 bits, and so are the unquantised parameters of narrow checkpoints; a head that
+    drafts shares them, and adds `drafting` of the layers.
     """
     kept = model.unquantised * rank.keeps_wide
     ends = np.maximum(0.0, model.total - model.routed - model.dense)
     always = kept * WIDE_BYTES + (model.dense - kept) * rank.weight_bytes
-    always = always + ends * np.maximum(WIDE_BYTES, rank.weight_bytes)
-    return np.asarray(always / rank.tp + model.routed / (rank.tp * rank.dp) * rank.weight_bytes)
+    ends_bytes = ends * np.maximum(WIDE_BYTES, rank.weight_bytes)
+    routed = model.routed / (rank.tp * rank.dp) * rank.weight_bytes
+    return np.asarray(ends_bytes / rank.tp + (always / rank.tp + routed) * (1.0 + np.asarray(drafting)))

@@ -10,7 +10,6 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from solver.compression import solve_small_mip
 from solver.errors import InputError, Problem
 from solver.fewest import SLIVER_SHARE, FewestKinds, load_values, point_of, used_parts
 from solver.highs import GRACE_S, Clock, Program, compile_model, solve_lp, solve_mip
@@ -110,7 +109,7 @@ def with_gaps(polished: Polished, solved: Solved, gaps: dict[str, float], clock:
     best = solve_lp(fixed, cost, offset, clock)
     if best.values is None:
         whole = polished.in_parts is not None
-        found = solve_small_mip(
+        found = solve_mip(
             free, cost, offset, clock, upper=free.upper, gap=1e-5, points_first=whole,
             time_limit_s=WHOLE_SETTLE_TIME_S if whole else SETTLE_TIME_S,
         )  # fmt: skip

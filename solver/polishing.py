@@ -22,6 +22,8 @@ from solver.widths import stand
 
 FloatArray = NDArray[np.float64]
 SETTLE_TIME_S = 1.5
+WHOLE_SETTLE_TIME_S = 4.0
+"""The same where replicas are whole and some found no room: few counts can move, and the point is lost."""
 SETTLE_GAP = 1e-4
 ALTERNATIVES = 1
 """Columns offered to the polish per class, role, source of hits and pool, beside those in use."""
@@ -106,7 +108,11 @@ def with_gaps(polished: Polished, solved: Solved, gaps: dict[str, float], clock:
     cost, offset = linearised(fixed, solved, polished.value)
     best = solve_lp(fixed, cost, offset, clock)
     if best.values is None:
-        found = solve_mip(free, cost, offset, clock, upper=free.upper, gap=1e-5, time_limit_s=SETTLE_TIME_S)
+        whole = polished.in_parts is not None
+        found = solve_mip(
+            free, cost, offset, clock, upper=free.upper, gap=1e-5, points_first=whole,
+            time_limit_s=WHOLE_SETTLE_TIME_S if whole else SETTLE_TIME_S,
+        )  # fmt: skip
         if found.values is None:
             return polished
         fixed = with_fixed_integers(free, found.values)

@@ -2,38 +2,67 @@
 
 The search counts replicas in parts: a part stands for one that is at work part of the time and lends its accelerators
 to other kinds meanwhile. Where the kinds are few and the nodes many that is nothing; where it matters, integers are
-decided here over the parts that the polished design uses, smaller replicas beside them, and counts near theirs. The
-proof stays that of the search; what whole replicas cost is stated apart.
+decided here on the pools that the polished design uses, over replicas of all sizes (`solver.nearby`): first counts
+are only rounded, then they may be further and further away, each search from the best point so far. The proof stays
+that of the search; what whole replicas cost is stated apart.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections import defaultdict
+from typing import NamedTuple
 
 import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
+from solver.compression import solve_small_mip
 from solver.design import Record
-from solver.highs import Clock, Program, solve_mip
-from solver.model.data import Column, ModelData
-from solver.model.polish import used_data
-from solver.optimise import Solved, linearised
-from solver.polishing import Polished, small_model
+from solver.highs import OPTIMAL, Clock, Program, solve_lp
+from solver.model.data import Column
+from solver.nearby import Counts, offered, whole_model
+from solver.optimise import Solved, linearised, value_at
+from solver.polishing import Polished
+from solver.restriction import PRESENT
 
 FloatArray = NDArray[np.float64]
-PRESENT = 1e-9
-"""Replicas below this are not there."""
 RULE_SHARE = 0.005
 """Accelerators of one replica of each kind, as a share of those occupied, above which whole replicas matter."""
-WHOLE_TIME_S = 5.0
+WHOLE_TIME_S = 6.0
 """Seconds for the search over whole replicas."""
-NODES_AWAY, REPLICAS_AWAY, FILLERS = 2.0, 2.0, 8.0
-"""How far nodes and replicas of a kind may be from the polished design, and how many of a new kind there may be."""
-SMALLER = 1
-"""Smaller replicas offered beside those in use, for each class, role, source of hits and pool."""
-WHOLE_GAP = 2e-4
+
+
+class Step(NamedTuple):
+    """One search: how far counts may be from those of a design, and its share of the time left.
+
+    Attributes
+    ----------
+    from_best : bool
+        From the best point so far; else from the polished design, with parts of replicas rounded up or down.
+    replicas, nodes : float
+        How far those of a kind, and of a pool in a rack, may be.
+    share : float
+    """
+
+    from_best: bool
+    replicas: float
+    nodes: float
+    share: float
+
+
+STEPS = (
+    Step(False, 0.0, 0.0, 0.4),
+    Step(False, 1.0, 0.0, 0.4),
+    Step(True, 1.0, 1.0, 0.5),
+    Step(True, 2.0, 1.0, 0.5),
+    Step(True, 4.0, 2.0, 1.0),
+)
+EVERYWHERE = Step(False, np.inf, np.inf, 0.6)
+"""What comes first where few kinds are offered: any counts."""
+FEW_KINDS = 150
+AFTER = Step(True, 2.0, 1.0, 1.0)
+"""How far counts may move once more where some replicas find no room in the nodes."""
+WHOLE_GAP = 3e-4
+"""Loss below which nothing better is looked for."""
 
 
 def rounding_share(polished: Polished) -> float:
@@ -61,19 +90,46 @@ def made_whole(polished: Polished, solved: Solved, clock: Clock) -> Polished | N
     clock : Clock
     """
     clock.report("whole replicas", None, None, None)
-    used = {c.index for c in polished.data.columns}
-    pools = {p.id for p in polished.data.pools}
-    cut = used_data(solved.data, used | _smaller(solved.data, polished), pools)
-    data = dataclasses.replace(cut, whole=True, pue_of_family=polished.data.pue_of_family)
-    model, program = small_model(data, solved)
-    program = _near(program, model, polished)
-    cost, offset = linearised(program, solved, polished.value)
-    found = solve_mip(
-        program, cost, offset, clock, upper=program.upper, gap=WHOLE_GAP, time_limit_s=WHOLE_TIME_S
-    )  # fmt: skip
-    if found.values is None:
+    data = offered(solved.data, polished)
+    model, program = whole_model(data, solved, polished)
+    counts = Counts.of(data, model, program, polished)
+    relaxed = solve_lp(program, *linearised(program, solved, polished.value), clock)
+    if relaxed.values is None:
         return None
-    return polished.with_point(data, model, program, found.values, solved, clock)
+    best = _searched(counts.without_costly(relaxed), counts, polished.value, solved, clock)
+    if best is None:
+        return None
+    near = counts.near(program, best, AFTER.replicas, AFTER.nodes)
+    return polished.with_point(data, model, near, best, solved, clock)
+
+
+def _searched(program: Program, counts: Counts, wanted: float, solved: Solved, clock: Clock) -> FloatArray | None:
+    """Best point with whole replicas found in time, in wider and wider surroundings; None where there is none."""
+    best: FloatArray | None = None
+    value, ends = wanted, clock.elapsed_s + WHOLE_TIME_S
+    for step in (EVERYWHERE, *STEPS) if len(counts.kinds) <= FEW_KINDS else STEPS:
+        if clock.elapsed_s >= ends or clock.stop():
+            break
+        near = counts.near(program, best if step.from_best else None, step.replicas, step.nodes)
+        cost, offset = linearised(program, solved, value)
+        inside = best is not None and bool(np.all((best >= near.lower - 1e-6) & (best <= near.upper + 1e-6)))
+        found = solve_small_mip(
+            near,
+            cost,
+            offset,
+            clock,
+            upper=near.upper,
+            gap=WHOLE_GAP,
+            start=best if inside else None,
+            points_first=True,
+            time_limit_s=step.share * (ends - clock.elapsed_s),
+        )
+        if found.values is not None and (best is None or found.objective < float(cost @ best + offset)):
+            best, value = found.values, value_at(program, found.values, solved)
+        everything = step is EVERYWHERE and found.status == OPTIMAL
+        if everything or (best is not None and solved.objective.sense * (wanted - value) <= WHOLE_GAP * abs(wanted)):
+            break
+    return best
 
 
 def whole_record(solved: Solved, polished: Polished, value: float) -> Record:
@@ -102,33 +158,3 @@ def load_ids(column: Column) -> list[str]:
     """Ids of the load entries of a column: one, or one for each half of a pair."""
     halves = column.candidate.halves
     return [f"{column.id}:{half.candidate.role}" for half in halves] if halves else [column.id]
-
-
-def _smaller(data: ModelData, polished: Polished) -> set[int]:
-    """Columns of smaller replicas, by size the best of each class, role, source of hits and pool in use."""
-    pools, families = {p.id for p in polished.data.pools}, {p.family for p in polished.data.pools}
-    groups: dict[tuple[object, ...], dict[float, tuple[float, int]]] = defaultdict(dict)
-    for c in data.columns:
-        k = c.candidate
-        if c.pool.id in pools if c.pool else c.family in families:
-            where = c.pool.id if c.pool else c.family
-            best = groups[k.workload, k.role, k.cache, k.tier, where]
-            best[k.charge] = min(best.get(k.charge, (np.inf, -1)), (k.charge / k.requests_per_s, c.index))
-    return {best[charge][1] for best in groups.values() for charge in sorted(best)[:SMALLER]}
-
-
-def _near(program: Program, model: pyo.ConcreteModel, polished: Polished) -> Program:
-    """The program with counts of nodes and replicas near those of a polished design."""
-    old, block = polished.model.period[0], model.period[0]
-    at = {id(variable): k for k, variable in enumerate(program.variables)}
-    lower, upper = program.lower.copy(), program.upper.copy()
-    for h, variable in block.housed.items():
-        n = float(pyo.value(old.housed[h], exception=False) or 0.0) if h in old.housed else 0.0
-        lower[at[id(variable)]] = max(0.0, np.round(n) - NODES_AWAY)
-        upper[at[id(variable)]] = np.round(n) + NODES_AWAY
-    for kind, variable in block.whole.items():
-        n = float(pyo.value(old.there[kind], exception=False) or 0.0) if kind in old.there else 0.0
-        if id(variable) in at:
-            lower[at[id(variable)]] = max(0.0, np.floor(n) - REPLICAS_AWAY)
-            upper[at[id(variable)]] = max(np.ceil(n) + REPLICAS_AWAY, FILLERS)
-    return dataclasses.replace(program, lower=lower, upper=upper)

@@ -32,7 +32,7 @@ Plant = Callable[[Plain], None]
 
 SITE = {"power_mw": 1.0, "budget_usd": 25e6, "floor_m2": 100.0, "water_l_per_s": 0.05, "co2_kg_per_s": 0.2,
         "fixed_mw": 0.02, "price_quarter": "2026Q3", "available_by": "2026-12"}  # fmt: skip
-BUILD = {"power_caps": [1.0, 0.7], "batch_points_per_octave": 4}
+BUILD = {"power_caps": [1.0, 0.7], "batch_points_per_octave": 4, "whole_replicas": False}
 QUICK = {"gap": 0.002, "time_limit_s": 60.0}
 """Whether a design is sound does not depend on how near it is to the best one."""
 MIXED = [

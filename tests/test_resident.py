@@ -45,7 +45,7 @@ def study(catalog: Catalog) -> Study:
                 {"id": "tool_agent", "model_id": "llama-3.1-70b", "requests_per_s": 3.0},
                 {"id": "batch_offline", "requests_per_s": 2.0},
             ],
-            "build": {"power_caps": [1.0], "batch_points_per_octave": 4},
+            "build": {"power_caps": [1.0], "batch_points_per_octave": 4, "whole_replicas": False},
             "solver": {"gap": GAP},
             "exclude": [*extra, *(row.id for row in catalog.rows("platforms") if row.id not in KEPT)],
         }

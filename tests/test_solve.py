@@ -35,7 +35,7 @@ def catalog() -> Catalog:
 
 @pytest.fixture(scope="module")
 def study(catalog: Catalog) -> Study:
-    """Half a megawatt, two classes, two servers and a box of flash: solved in seconds to a hundredth."""
+    """Half a megawatt, two classes, two servers and a box of flash: solved in seconds to a hundredth, in parts of replicas."""
     others = [row.id for row in catalog.rows("platforms") if row.id not in KEPT]
     return study_from_dict(
         {
@@ -46,7 +46,7 @@ def study(catalog: Catalog) -> Study:
                 {"id": "tool_agent", "model_id": "llama-3.1-70b", "requests_per_s": 3.0},
                 {"id": "batch_offline", "requests_per_s": 2.0},
             ],
-            "build": {"power_caps": [1.0], "batch_points_per_octave": 4},
+            "build": {"power_caps": [1.0], "batch_points_per_octave": 4, "whole_replicas": False},
             "solver": {"gap": GAP},
             "exclude": others,
         }

@@ -112,7 +112,7 @@ def _room(
     replicas = {}
     for c in data.columns:
         platform = c.candidate.platform_id
-        total = (math.ceil(size.get(platform, 0.0) * ROOM) + 1.0) * accelerators[platform]
+        total = (math.ceil(size.get(platform, 0.0) * ROOM) + 1.0) * accelerators.get(platform, 0)
         per_class = 4.0 * columns.get(c.index, 0.0) + 64.0
         replicas[c.index] = min(total / c.candidate.charge, max(per_class, 1.0))
     return replicas, nodes

@@ -210,7 +210,7 @@ class BuildSpec(Spec):
     host_mem_usable_frac: Share | None = None
     host_mem_min_frac: NonNegative | None = None
     host_draw_frac: Share | None = None
-    whole_replicas: bool | Literal["auto"] = "auto"
+    whole_replicas: bool | Literal["auto"] = False
     spares_days: NonNegative = 0.0
     accelerator_afr_percent: NonNegative | None = None
     platform_afr_percent: NonNegative | None = None

@@ -133,6 +133,16 @@ def test_used_data_keeps_what_bound_columns_need() -> None:
     assert {h.pool.id for h in cut.housings} == {data.pools[1].id}
 
 
+def test_used_data_leaves_out_what_no_node_would_bound() -> None:
+    """A column of a platform none of whose pools stay has no row that bounds it: it would serve all for nothing."""
+    data = two_alike(1)
+    family = data.pools[1].family
+    other = {c.index for c in data.columns if c.family != family}
+    assert other
+    cut = used_data(data, {c.index for c in data.columns}, {data.pools[1].id})
+    assert {c.family for c in cut.columns} == {family} and not other & {c.index for c in cut.columns}
+
+
 def test_what_finds_no_room_is_taken_off() -> None:
     """Proves with_gaps: 2 nodes a platform make 1,000 tokens/s a node; half an accelerator idle leaves 3,500.
 

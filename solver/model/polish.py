@@ -24,16 +24,17 @@ def used_data(data: ModelData, columns: set[int], pools: set[str]) -> ModelData:
     ----------
     data : ModelData
     columns : set of int
-        Column indices to keep.
+        Column indices to keep; those that no pool kept could hold go too, since no row would bound them.
     pools : set of str
         Pool ids to keep, besides those the kept columns are bound to.
     """
     kept = tuple(c for c in data.columns if c.index in columns)
     wanted = pools | {c.pool.id for c in kept if c.pool}
     wanted |= _spare_pools(data, wanted)
+    stand = {p.family for p in data.pools if p.id in wanted}
     return dataclasses.replace(
         data,
-        columns=kept,
+        columns=tuple(c for c in kept if c.family in stand),
         pools=tuple(p for p in data.pools if p.id in wanted),
         housings=tuple(h for h in data.housings if h.pool.id in wanted),
         places=tuple(p for p in data.places if p.pool.id in wanted),

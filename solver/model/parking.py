@@ -11,6 +11,7 @@ from typing import Any
 import pyomo.environ as pyo
 
 from solver.candidates import Candidate
+from solver.model.compute import standing
 from solver.model.data import ModelData, Place
 from solver.model.memory import TB, by_position
 from solver.physics.kv import kv_layout
@@ -135,7 +136,7 @@ def own_share_tb(place: Place) -> float:
 
 def _standing(block: pyo.Block, data: ModelData, w: str, place: Place) -> Any:
     """Accelerators of the replicas that stand, at work or not, to load hits of a class from a place."""
-    return pyo.quicksum(c.candidate.charge * block.present[c.index] for c in data.hits_at[w, place.id])
+    return pyo.quicksum(c.candidate.charge * part for c in data.hits_at[w, place.id] for part in standing(block, c))
 
 
 def keep_in_order(block: pyo.Block, w: str, i: int) -> object:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.highs import DUAL, Clock, Outcome, Program, load, lp_outcome
+from solver.highs import DUAL, PRIMAL, Clock, Outcome, Program, load, lp_outcome
 
 FloatArray = NDArray[np.float64]
 
@@ -25,22 +26,33 @@ class Relaxation:
         self.program, self.clock = program, clock
         self._highs = load(program, cost, offset, program.upper, integer=False, clock=clock)
         self._all = np.arange(len(cost), dtype=np.int32)
+        self._basis: highspy.HighsBasis | None = None
 
     def solve(self, upper: FloatArray | None = None, lower: FloatArray | None = None) -> Outcome:
-        """Solve under other bounds (an upper bound of 0 takes a column out), warm after the first call."""
+        """Solve under other bounds (an upper bound of 0 takes a column out), warm after the first call.
+
+        Without other bounds it begins from the basis of the last such solve, whatever was taken out meanwhile.
+        """
+        whole = upper is None and lower is None
+        if whole and self._basis is not None:
+            self._highs.setBasis(self._basis)
         most = self.program.upper if upper is None else upper
         least = np.minimum(self.program.lower if lower is None else lower, most)
         self._highs.changeColsBounds(len(most), self._all, least, most)
         self._highs.setOptionValue("time_limit", self._highs.getRunTime() + self.clock.left_s)
         self._highs.run()
         self._highs.setOptionValue("simplex_strategy", DUAL)
-        return lp_outcome(self._highs)
+        outcome = lp_outcome(self._highs)
+        if whole and outcome.values is not None:
+            self._basis = self._highs.getBasis()
+        return outcome
 
     def change(self, program: Program, cost: FloatArray, offset: float) -> None:
         """Take another program with the same rows and columns (other coefficients, sides, bounds or costs)."""
-        basis = self._highs.getBasis()
+        basis = self._basis or self._highs.getBasis()
         self.program = program
         self._highs = load(program, cost, offset, program.upper, integer=False, clock=self.clock)
         if basis.valid:
             self._highs.setBasis(basis)
-            self._highs.setOptionValue("simplex_strategy", DUAL)
+            self._highs.setOptionValue("simplex_strategy", PRIMAL)
+            self._basis = basis

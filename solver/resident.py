@@ -35,6 +35,7 @@ from solver.search import Found, relative_gap
 from solver.settling import Settled
 from solver.solve import audited, columns_of, prepare, solve_scenario
 from solver.study import Study
+from solver.thinning import with_queues_that_stand
 from solver.widths import FewReplicasError, Queue, narrowed
 
 SLIVERS_SHARE = 0.25
@@ -162,10 +163,15 @@ class Resident:
                 gap=data.scenario.study.solver.gap * COUNTS_SHARE,
                 time_limit_s=COUNTS_TIME_S,
             )
-        except RuntimeError:
+            far = max(FAR, data.scenario.study.solver.gap)
+            make = columns_of(self._known)
+            polished, solved, candidates = with_queues_that_stand(
+                polished, solved, candidates, make, clock, far, COUNTS_TIME_S
+            )
+        except (RuntimeError, FewReplicasError):
             return None
         seconds["polish_s"] = time.perf_counter() - begun
-        if relative_gap(polished.value, bound) > max(FAR, data.scenario.study.solver.gap):
+        if relative_gap(polished.value, bound) > far:
             return None
         solved = dataclasses.replace(solved, value=polished.value)
         try:

@@ -2,14 +2,15 @@
 
 Widths are lowered first on the linear relaxation, which costs little, then on designs. Only the first relaxation is of
 all columns: its bound holds for narrower queues too. After that the columns it finds promising are enough, with all
-those of the queues that became narrower; only where their best point is too far from the bound are all columns
+the best of the queues that became narrower; only where their best point is too far from the bound are all columns
 searched again.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from solver.candidates import CandidateSet
@@ -22,6 +23,8 @@ from solver.scenario import Scenario
 from solver.search import relative_gap
 from solver.widths import SOLVES, FewReplicasError, Queue, early_check, narrowed, queue_of, standing, too_wide
 
+BEST_OF_NARROWER = 8
+"""Columns of a queue that became narrower that are offered for each source of hits and host, by accelerators."""
 Make = Callable[[Scenario], tuple[ModelData, CandidateSet]]
 """Columns of a scenario at its widths."""
 
@@ -99,7 +102,7 @@ def _may_be_cut(ready: Ready | None) -> bool:
 
 
 def _part(last: Ready, whole: ModelData, *, all_of_it: bool) -> ModelData:
-    """Return the columns that a relaxation finds promising, as `near` does.
+    """Return the columns that a relaxation finds promising, and those beside them, as `near` does.
 
     Parameters
     ----------
@@ -118,7 +121,7 @@ def _part(last: Ready, whole: ModelData, *, all_of_it: bool) -> ModelData:
 
 
 def near(before: ModelData, whole: ModelData) -> ModelData:
-    """Return the columns that there were at wider queues, and on their nodes all of the queues that are narrower now.
+    """Return the columns that there were at wider queues, and on their nodes the best of the queues narrower now.
 
     Parameters
     ----------
@@ -129,11 +132,13 @@ def near(before: ModelData, whole: ModelData) -> ModelData:
     hosts = {c.pool.id if c.pool else c.family for c in before.columns}
     old, new = before.scenario.widths, whole.scenario.widths
     lowered = {queue for queue in new if new[queue] != old.get(queue)}
-    columns = {
-        c.index
-        for c in whole.columns
-        if c.identity in known or (queue_of(c.candidate) in lowered and (c.pool.id if c.pool else c.family) in hosts)
-    }
+    columns = {c.index for c in whole.columns if c.identity in known}
+    others: dict[Hashable, list[tuple[float, int]]] = defaultdict(list)
+    for c in whole.columns:
+        host, k = c.pool.id if c.pool else c.family, c.candidate
+        if queue_of(k) in lowered and host in hosts:
+            others[k.workload, k.role, k.cache, k.tier, host].append((k.charge / k.requests_per_s, c.index))
+    columns |= {index for group in others.values() for _, index in sorted(group)[:BEST_OF_NARROWER]}
     return used_data(whole, columns, {p.id for p in before.pools})
 
 

@@ -9,7 +9,7 @@ import pyomo.environ as pyo
 from solver.candidates import CandidateSet
 from solver.highs import Clock
 from solver.optimise import Solved, unserved_classes
-from solver.polishing import Polished, settle, worst_allowed
+from solver.polishing import SETTLE_TIME_S, Polished, settle, worst_allowed
 from solver.search import relative_gap
 from solver.settling import Make, near
 from solver.widths import FewReplicasError, Queue, behind, few_replicas, narrowed, queue_of
@@ -25,7 +25,13 @@ def thin_queues(polished: Polished) -> dict[Queue, int]:
 
 
 def with_queues_that_stand(
-    polished: Polished, solved: Solved, candidates: CandidateSet, make: Make, clock: Clock
+    polished: Polished,
+    solved: Solved,
+    candidates: CandidateSet,
+    make: Make,
+    clock: Clock,
+    gap: float | None = None,
+    time_limit_s: float = SETTLE_TIME_S,
 ) -> tuple[Polished, Solved, CandidateSet]:
     """Return a design of much the same kinds whose queues stand, within the gap of the same bound.
 
@@ -38,6 +44,10 @@ def with_queues_that_stand(
     candidates : CandidateSet
     make : callable
     clock : Clock
+    gap : float, optional
+        Relative distance to the bound that is near enough; that of the study unless given.
+    time_limit_s : float
+        For each search over counts.
 
     Raises
     ------
@@ -45,6 +55,7 @@ def with_queues_that_stand(
         If there is none.
     """
     study, few = solved.data.scenario.study, thin_queues(polished)
+    allowed = study.solver.gap if gap is None else gap
     for _ in range(ROUNDS):
         if not few:
             break
@@ -53,10 +64,12 @@ def with_queues_that_stand(
             break
         part, solved = near(polished.data, whole), dataclasses.replace(solved, data=whole)
         try:
-            polished = settle(part, solved, worst_allowed(solved), {}, clock, polished.kinds_before)
+            polished = settle(
+                part, solved, worst_allowed(solved), {}, clock, polished.kinds_before, time_limit_s=time_limit_s
+            )
         except RuntimeError:
             break
-        if relative_gap(polished.value, solved.bound) > study.solver.gap:
+        if relative_gap(polished.value, solved.bound) > allowed:
             break
         few = thin_queues(polished)
     if few:

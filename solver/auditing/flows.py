@@ -10,7 +10,7 @@ from solver.auditing.nodes import Node
 from solver.auditing.rows import Facts
 from solver.design import Record
 
-_GRAIN_BYTES = 1e3
+_GRAIN_BYTES = 1e6
 """Bytes/s that a violation is at least set against."""
 
 Place = tuple[str, str]

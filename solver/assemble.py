@@ -68,7 +68,7 @@ def assemble(
             "sense": "max" if solved.objective.sense > 0 else "min",
             "value": value,
             "bound": bound,
-            "gap": relative_gap(polished.proven(solved.objective.sense) * unit, bound)
+            "gap": relative_gap(polished.proven(solved.objective.sense, value / unit) * unit, bound)
             if whole["on"]
             else relative_gap(value, bound),
             "unpolished": solved.value * unit,

@@ -58,9 +58,10 @@ class Polished:
     fixed: Program
     in_parts: float | None = None
 
-    def proven(self, sense: int) -> float:
-        """Objective that stands against the bound: the better of replicas in parts and whole ones."""
-        return self.value if self.in_parts is None else max(self.value, self.in_parts, key=lambda v: sense * v)
+    def proven(self, sense: int, value: float | None = None) -> float:
+        """Objective that stands against the bound: the better of replicas in parts and whole ones, worth `value`."""
+        mine = self.value if value is None else value
+        return mine if self.in_parts is None else max(mine, self.in_parts, key=lambda v: sense * v)
 
     def with_point(
         self,

@@ -140,7 +140,7 @@ def whole_record(solved: Solved, polished: Polished, value: float) -> Record:
     share, block, data = rounding_share(polished), polished.model.period[0], polished.data
     if not hasattr(block, "whole"):
         return {"on": False, "share": share, "loss_frac": None if matters(polished) else 0.0, "replicas": []}
-    sense, proven = solved.objective.sense, polished.proven(solved.objective.sense)
+    sense, proven = solved.objective.sense, polished.proven(solved.objective.sense, value)
     loss = sense * (1.0 - value / proven) if polished.in_parts is not None and proven else 0.0
     records = []
     for kind, columns in data.kinds.items():

@@ -1,7 +1,7 @@
 """Widths of queues that stand, and the best point at them.
 
 Widths are lowered first on the linear relaxation, which costs little, then on designs. Only the first relaxation is of
-all columns: its bound holds for narrower queues too. After that the columns it finds promising are enough, with all
+all columns: its bound holds for narrower queues too. After that the columns it finds promising are enough, with
 the best of the queues that became narrower; only where their best point is too far from the bound are all columns
 searched again.
 """

@@ -18,17 +18,20 @@ from solver.errors import InputError
 from solver.highs import Clock, solve_lp
 from solver.model.data import ModelData, Pool
 from solver.model.objectives import find_objective
+from solver.model.polish import used_data
 from solver.optimise import optimise, relaxed_model
 from solver.own_build import own_build
+from solver.polishing import polish
 from solver.quote import judge
 from solver.quoted import Quoted
 from solver.report import render
 from solver.resident import Resident
 from solver.restriction import Layout
 from solver.scenario import Scenario, resolve
-from solver.settling import optimise_at_widths, settle_widths
+from solver.settling import optimise_at_widths, optimised, settle_widths
 from solver.solve import prepare, solve
 from solver.study import Study, study_from_dict
+from solver.thinning import thin_queues, with_queues_that_stand
 from solver.widths import FewReplicasError, check_widths, few_replicas, stand
 
 KEEP = {"hgx_h100_8"}
@@ -167,6 +170,47 @@ def test_widths_that_stand_stay() -> None:
     """Two in a queue of three nodes stand at once: 10/s each, 3,000 tokens/s."""
     settled = settle_widths(three_nodes(build__router_width=2), made, Clock(60.0, threads=1))
     assert settled.data.scenario.widths == {} and settled.relaxations == 1
+
+
+def test_a_part_that_is_too_poor_is_not_believed() -> None:
+    """Proves optimised: columns cut to one that serves 1/s are far from the bound, so all columns are searched again."""
+
+    def two(within: Scenario) -> tuple[ModelData, CandidateSet]:
+        data, candidates = made(within)
+        poor = (dataclasses.replace(candidate(rate=1.0), batch=2.0), None)
+        columns = [(data.columns[0].candidate, None), poor]
+        return model_data(within, columns, [housing(Pool(configuration(), 1.0))]), candidates
+
+    clock = Clock(60.0, threads=1)
+    settled = settle_widths(three_nodes(), two, clock)
+    assert settled.data is not settled.whole and settled.first is not None
+    cut = used_data(settled.whole, {1}, {p.id for p in settled.whole.pools})
+    poor = dataclasses.replace(settled, data=cut, ready=relaxed_model(cut, clock))
+    for each in (settled, poor):
+        solved = optimised(each, clock)
+        unit = solved.objective.per_unit(three_nodes())
+        assert solved.value * unit == pytest.approx(4500.0)
+        assert solved.bound * unit <= 12_000.0 * (1 + 1e-9) and solved.value <= solved.bound * (1 + 1e-9)
+
+
+def test_a_polished_design_is_decided_again_at_queues_that_stand() -> None:
+    """Proves with_queues_that_stand: 40/s a replica with eight in a queue, 15/s with the three that stand.
+
+    4,500 tokens/s is too far from the bound of 12,000 for a study's gap, and near enough where that much is allowed.
+    """
+    clock = Clock(60.0, threads=1)
+    data, candidates = made(three_nodes())
+    solved = optimise(data, clock)
+    polished = polish(solved, clock)
+    assert thin_queues(polished) == {("chat", "mixed"): 3}
+    with pytest.raises(FewReplicasError) as few:
+        with_queues_that_stand(polished, solved, candidates, made, clock)
+    assert few.value.widths == {("chat", "mixed"): 3} and few.value.bound == solved.bound
+    found, again, _ = with_queues_that_stand(polished, solved, candidates, made, clock, gap=2.0)
+    assert found.value * solved.objective.per_unit(three_nodes()) == pytest.approx(4500.0)
+    assert again.data.scenario.widths == {("chat", "mixed"): 3} and again.bound == solved.bound
+    assert thin_queues(found) == {}
+    assert with_queues_that_stand(found, again, candidates, made, clock)[0] is found
 
 
 def test_a_comparison_has_queues_of_its_own() -> None:

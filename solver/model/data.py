@@ -101,7 +101,7 @@ class Column:
         halves = tuple(
             (h.replicas, h.candidate.precision, h.candidate.tp, h.candidate.pp, h.candidate.dp) for h in c.halves
         )
-        return (*place, c.precision, c.tp, c.pp, c.dp, c.ep, c.batch, halves)
+        return (*place, c.precision, c.tp, c.pp, c.dp, c.ep, c.batch, c.draft_tokens, halves)
 
     @property
     def id(self) -> str:

@@ -6,12 +6,11 @@ came from a default is kept as an assumption.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from solver.catalog import Catalog
+from solver.classes import workloads_of
 from solver.delivery import Delivery
 from solver.errors import InputError, Problem, closest
 from solver.finance import Finance as Finance
@@ -30,8 +29,8 @@ from solver.parts import (
 from solver.physics.cost import annuity, memory_usd_per_byte, price_table
 from solver.physics.links import TransferEfficiency, transfer_efficiency
 from solver.purchasable import Filtered, devices_of, platforms_of
-from solver.servable import why_not_served
-from solver.study import Study, WorkloadSpec
+from solver.resolver import Assumption, Resolver, si_value
+from solver.study import Study
 from solver.units import si_name
 from solver.workload import Workload
 
@@ -54,17 +53,6 @@ class Site:
     cooling: tuple[str, ...] | None
     tax_frac: float = 0.0
     discount_frac: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Assumption:
-    """A number the study did not give, and where it came from."""
-
-    path: str
-    value: Any
-    default: Any
-    source: str
-    confidence: str
 
 
 @dataclass(frozen=True)
@@ -151,36 +139,6 @@ class Scenario:
         return memory_usd_per_byte(device, self.site.price_quarter, self.prices) * device.capacity_bytes
 
 
-class _Resolver:
-    """Collects problems and assumptions while a study is resolved."""
-
-    def __init__(self, study: Study, catalog: Catalog) -> None:
-        self.study, self.catalog = study, catalog
-        self.problems: list[Problem] = []
-        self.assumptions: list[Assumption] = []
-
-    def check(self, table: str, part_id: str, path: str) -> bool:
-        """Record a problem unless the catalog's table has the id."""
-        known = self.catalog.tables[table]
-        if part_id in known:
-            return True
-        where = f"{table} of the catalog"
-        self.problems.append(
-            Problem(self.study.name, "", path, part_id, f"not in {where}", "an id listed by `tierwatt list`",
-                    closest(part_id, known))
-        )  # fmt: skip
-        return False
-
-    def default(self, path: str, given: Any) -> Any:
-        """Return what the study gives, else the catalog's default for that path, noted as an assumption."""
-        if given is not None:
-            return given
-        row = self.catalog.row("defaults", path)
-        value = row["ref"] if row["ref"] else row["value"]
-        self.assumptions.append(Assumption(path, value, value, str(row["source"]), str(row["confidence"])))
-        return value
-
-
 def resolve(study: Study, catalog: Catalog) -> Scenario:
     """Bring a study and a catalog together.
 
@@ -194,13 +152,13 @@ def resolve(study: Study, catalog: Catalog) -> Scenario:
     InputError
         If the study names what the catalog does not have; every such place at once, with close matches.
     """
-    todo = _Resolver(study, catalog)
+    todo = Resolver(study, catalog)
     _check_ids(todo)
     if todo.problems:
         raise InputError(todo.problems)
     site, finance = _site(todo), _finance(todo)
     _check_share_of_mw(todo, site)
-    workloads = _workloads(todo)
+    workloads = workloads_of(todo)
     if todo.problems:
         raise InputError(todo.problems)
     platforms, filtered = platforms_of(study, catalog)
@@ -263,7 +221,7 @@ def _efficiency(catalog: Catalog, link: Link) -> TransferEfficiency:
     return transfer_efficiency(points, link.measured_frac)
 
 
-def _check_share_of_mw(todo: _Resolver, site: Site) -> None:
+def _check_share_of_mw(todo: Resolver, site: Site) -> None:
     """Record a problem where a share is asked of megawatts that nobody stated."""
     share = todo.study.build.min_platform_mw_frac
     if share is not None and site.power_w is None:
@@ -273,7 +231,7 @@ def _check_share_of_mw(todo: _Resolver, site: Site) -> None:
         )
 
 
-def _afr_frac(todo: _Resolver, name: str) -> float:
+def _afr_frac(todo: Resolver, name: str) -> float:
     """Failures a year, which only a study that keeps spares asks for."""
     build = todo.study.build
     return todo.default(f"build.{name}", getattr(build, name)) / 100.0 if build.spares_days else 0.0
@@ -299,7 +257,7 @@ def network_cooling(switch: NetworkPart, allowed: tuple[str, ...] | None, kinds:
     return min(fitting, key=lambda c: rank[c.id]) if fitting else max(here, key=lambda c: rank[c.id])
 
 
-def _check_ids(todo: _Resolver) -> None:
+def _check_ids(todo: Resolver) -> None:
     """Check every id the study names."""
     study = todo.study
     tables: list[tuple[str, str, Iterable[str]]] = [
@@ -339,12 +297,7 @@ def _check_ids(todo: _Resolver) -> None:
         )  # fmt: skip
 
 
-def _si(column: str, value: float | None) -> float | None:
-    """Convert one study value to SI by its suffix."""
-    return None if value is None else value * si_name(column)[1]
-
-
-def _site(todo: _Resolver) -> Site:
+def _site(todo: Resolver) -> Site:
     """Merge the study's site with the catalog's site row and the defaults."""
     spec = todo.study.site
     row = dict(todo.catalog.row("sites", spec.id)) if spec.id else {}
@@ -353,7 +306,7 @@ def _site(todo: _Resolver) -> Site:
     electricity = todo.default("site.electricity_usd_per_mwh", merged["electricity_usd_per_mwh"])
     carbon = todo.default("site.carbon_g_per_kwh", merged["carbon_g_per_kwh"])
     return Site(
-        power_w=_si("power_mw", merged["power_mw"]),
+        power_w=si_value("power_mw", merged["power_mw"]),
         usable_power_frac=spec.usable_power_frac,
         fixed_w=spec.fixed_mw * 1e6,
         budget_usd=merged["budget_usd"] if spec.budget is None else spec.budget / (spec.fx or 1.0),
@@ -370,7 +323,7 @@ def _site(todo: _Resolver) -> Site:
     )
 
 
-def _finance(todo: _Resolver) -> Finance:
+def _finance(todo: Resolver) -> Finance:
     """Finance numbers, from the study or the catalog's defaults."""
     spec = todo.study.finance
 
@@ -392,91 +345,4 @@ def _finance(todo: _Resolver) -> Finance:
         network_life_years=value("network_life_years"),
         residual_frac=value("residual_percent") / 100.0,
         load_factor=value("load_factor"),
-    )
-
-
-def _workloads(todo: _Resolver) -> tuple[Workload, ...]:
-    """Merge each class of the study with its catalog row."""
-    _check_served(todo)
-    if todo.problems:
-        return ()
-    total_share = sum(w.share or 0.0 for w in todo.study.workload)
-    return tuple(_workload(todo, spec, total_share) for spec in todo.study.workload)
-
-
-def _check_served(todo: _Resolver) -> None:
-    """Record a problem for each class that cannot be served."""
-    for spec in todo.study.workload:
-        found = why_not_served(todo.catalog.row("workloads", spec.id), spec.model_id, todo.catalog)
-        if found:
-            todo.problems.append(Problem(todo.study.name, f"workload {spec.id}", *found))
-
-
-def _acceptance(todo: _Resolver, own: float | None) -> float:
-    """Return a class's chance that a drafted token is accepted, its own or the study's; 0 where none is drafted."""
-    build = todo.study.build
-    if not any(build.draft_tokens):
-        return 0.0
-    return float(todo.default("build.draft_acceptance", build.draft_acceptance) if own is None else own)
-
-
-def _workload(todo: _Resolver, spec: WorkloadSpec, total_share: float) -> Workload:
-    row = todo.catalog.row("workloads", spec.id)
-    value = {name: getattr(spec, name) for name in type(spec).model_fields}
-    value = {name: row.get(name) if item is None else item for name, item in value.items()}
-    curve = value["reuse_curve"]
-    known = {str(r["curve"]) for r in todo.catalog.rows("reuse")}
-    if curve is not None and curve not in known:
-        todo.problems.append(
-            Problem(todo.study.name, f"workload {spec.id}", "reuse_curve", curve, "not in reuse of the catalog",
-                    ", ".join(sorted(known)), closest(curve, known))
-        )  # fmt: skip
-    if (value["system_tokens"] or 0.0) >= value["isl_tokens"]:
-        todo.problems.append(
-            Problem(todo.study.name, f"workload {spec.id}", "system_tokens", str(value["system_tokens"]),
-                    "leaves nothing of the prompt to a request itself", f"below isl_tokens, {value['isl_tokens']:g}")
-        )  # fmt: skip
-    if spec.promise_on != "all" and value["ttft_s"] is None:
-        lack = "has no TTFT promise to bind"
-    elif spec.promise_on == "hit" and not (curve and value["reuse_frac_max"]):
-        lack = "no request of the class can hit"
-    else:
-        lack = ""
-    if lack:
-        todo.problems.append(
-            Problem(todo.study.name, f"workload {spec.id}", "promise_on", spec.promise_on, lack, "all")
-        )
-    if spec.percentile_over == "lengths" and (value["ttft_s"] is None or spec.promise_on == "per_1k_new_tokens"):
-        lack = "has no TTFT promise" if value["ttft_s"] is None else "is promised by its new tokens already"
-        todo.problems.append(
-            Problem(todo.study.name, f"workload {spec.id}", "percentile_over", spec.percentile_over, lack, "waits")
-        )
-    most = next((m.get("max_context") for m in todo.catalog.rows("models") if m["id"] == value["model_id"]), None)
-    longest = (math.inf if most is None else float(most)) - value["osl_tokens"]
-    return Workload(
-        id=spec.id,
-        name=str(row["name"]),
-        model_id=value["model_id"],
-        isl=value["isl_tokens"],
-        osl=value["osl_tokens"],
-        isl_cv=value["isl_cv"] or 0.0,
-        osl_cv=value["osl_cv"] or 0.0,
-        reuse_frac_max=(value["reuse_frac_max"] or 0.0) if curve else 0.0,
-        reuse_curve=curve,
-        arrival_cv=1.0 if value["arrival_cv"] is None else value["arrival_cv"],
-        ttft_s=value["ttft_s"],
-        tpot_s=value["tpot_s"],
-        percentile=value["percentile"] or 0.5,
-        promise_on=spec.promise_on,
-        percentile_over=spec.percentile_over,
-        longest_isl=max(longest, value["isl_tokens"]),
-        weight_precisions=tuple(value["weight_precisions"]),
-        kv_precision=value["kv_precision"],
-        kv_read_frac=value["kv_read_frac"] or 1.0,
-        value_per_token=value["value_per_token"] or 1.0,
-        requests_per_s=(spec.requests_per_s or 0.0) if spec.share is None else spec.share / total_share,
-        price_usd_per_token=_si("price_usd_per_million_tokens", value["price_usd_per_million_tokens"]),
-        unmet_usd_per_request=value["unmet_usd_per_request"],
-        system_tokens=value["system_tokens"] or 0.0,
-        draft_acceptance=_acceptance(todo, value["draft_acceptance"]),
     )

@@ -15,7 +15,7 @@ RANKS = [
     {"schema"}, {"tables"}, {"draft"}, {"parts"}, {"catalog"}, {"quoting"}, {"quotes"},
     {"workload", "study", "settings", "builds"},
     {"physics"}, {"points"}, {"estimators"}, {"evaluation"}, {"performance"}, {"fitting"}, {"calibrate"},
-    {"servable", "delivery", "finance"}, {"purchasable"}, {"scenario"}, {"populations"}, {"configurations"}, {"candidate"}, {"menu", "pruning"}, {"enumeration"}, {"candidates"},
+    {"servable", "delivery", "finance"}, {"purchasable", "resolver"}, {"classes"}, {"scenario"}, {"populations"}, {"configurations"}, {"candidate"}, {"menu", "pruning"}, {"enumeration"}, {"candidates"},
     {"model.data"}, {"resources"}, {"model"}, {"highs"}, {"compression", "relaxation"}, {"choosing", "restriction"},
     {"search"}, {"optimise"}, {"widths"}, {"settling"}, {"reducing", "repricing"}, {"fewest"}, {"polishing"}, {"thinning"},
     {"design"}, {"nearby"}, {"whole", "bands"}, {"embed", "kpis", "holdings"}, {"bill", "servings", "slacks"}, {"assemble"},
@@ -70,7 +70,7 @@ def test_audit_knows_neither_model_nor_candidates() -> None:
     forbidden = {
         "candidates", "candidate", "menu", "pruning", "enumeration", "configurations", "populations", "resources", "model", "highs",
         "compression", "relaxation", "choosing", "restriction", "search", "optimise", "settling", "reducing", "fewest", "polishing", "thinning", "assemble",
-        "holdings", "bill", "servings", "slacks", "bands", "kpis", "scenario", "servable", "purchasable",
+        "holdings", "bill", "servings", "slacks", "bands", "kpis", "scenario", "resolver", "classes", "servable", "purchasable",
     }  # fmt: skip
     files = [SOLVER / "audit.py", *(SOLVER / "auditing").rglob("*.py")]
     for path in files:

@@ -17,7 +17,7 @@ from typing import Any
 
 from solver.errors import InputError, Problem
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 OPTIMAL, FEASIBLE, INFEASIBLE, UNKNOWN = "optimal", "feasible", "infeasible", "unknown"
 Record = dict[str, Any]
@@ -46,6 +46,10 @@ class Design:
         id -> {value, unit, basis, low, high, evidence}.
     tokens_by_model : dict
         Model id -> output tokens/s.
+    explanation : list of str
+        Why there is no build.
+    explained : dict
+        Section -> what was asked about the answer: clashes, bottlenecks, ladder and so on.
     network, whole, runner_up, audit, solver : dict
     """
 
@@ -70,6 +74,7 @@ class Design:
     baselines: list[Record] = field(default_factory=list)
     runner_up: Record = field(default_factory=dict)
     explanation: list[str] = field(default_factory=list)
+    explained: Record = field(default_factory=dict)
     audit: Record = field(default_factory=dict)
     solver: Record = field(default_factory=dict)
 

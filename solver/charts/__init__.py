@@ -1,0 +1,1 @@
+"""Charts of designs and explanations; they need the extra `report`."""

@@ -18,7 +18,9 @@ ROOM = 8.0
 """Times what is allowed, beyond which no limit is moved where limits bound counts."""
 
 
-def joint_relaxation(case: Case, limits: Sequence[Limit], singles: Sequence[Relaxation]) -> tuple[list[Relaxation], float]:
+def joint_relaxation(
+    case: Case, limits: Sequence[Limit], singles: Sequence[Relaxation]
+) -> tuple[list[Relaxation], float]:
     """Return what limits would have to be moved together, and the sum of the shares; empty where time ended.
 
     Of all changes that give the study a build, the one whose shares of the limits add up to the least. A limit whose
@@ -58,7 +60,11 @@ def _with_room(scenario: Scenario, limits: Sequence[Limit], room: float | None) 
     far = scenario.study.build.min_platform_mw_frac is not None
     values = {}
     for limit in limits:
-        bounded = limit.kind != FLOOR and limit.most == float("inf") and (room is not None or (far and limit.kind == RESOURCE))
+        bounded = (
+            limit.kind != FLOOR
+            and limit.most == float("inf")
+            and (room is not None or (far and limit.kind == RESOURCE))
+        )
         values[limit] = limit.allowed * (room or 1e3) + limit.whole if bounded else limit.most
     return with_values(scenario, values)
 

@@ -98,9 +98,7 @@ def _of_site(scenario: Scenario) -> list[Limit]:
             fx = scenario.study.site.fx or 1.0
             path, allowed, unit = "site.budget", allowed * fx, scenario.study.site.currency
         words = resource.name[:1].lower() + resource.name[1:]
-        found.append(
-            Limit(path, words, unit, allowed, RESOURCE, resource.id, scale=limit / resource.scale / allowed)
-        )
+        found.append(Limit(path, words, unit, allowed, RESOURCE, resource.id, scale=limit / resource.scale / allowed))
     return found
 
 
@@ -123,7 +121,9 @@ def _of_supply(data: ModelData) -> list[Limit]:
 def _of_demand(scenario: Scenario) -> list[Limit]:
     """What must be served."""
     floor, mode = scenario.study.demand.floor_frac, scenario.study.demand.mode
-    name = "share of the stated rates that must be served" if mode == "fixed" else "scale of the mix that must be served"
+    name = (
+        "share of the stated rates that must be served" if mode == "fixed" else "scale of the mix that must be served"
+    )
     return [Limit("demand.floor_frac", name, "", floor, FLOOR, looser=-1, most=0.0)] if floor > 0 else []
 
 

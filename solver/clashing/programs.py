@@ -103,9 +103,7 @@ def relaxed_point(data: ModelData, *, something: bool, clock: Clock, without: It
     return solve_lp(program, program.costs[0], float(program.offsets[0]), clock).status
 
 
-def least(
-    case: Case, scenario: Scenario, aim: Aim = nodes, *, gap: float = GAP, without: Iterable[str] = ()
-) -> Answer:
+def least(case: Case, scenario: Scenario, aim: Aim = nodes, *, gap: float = GAP, without: Iterable[str] = ()) -> Answer:
     """Return the least of an aim over builds whose queues stand.
 
     A queue of fewer replicas than share it is narrowed, or filled: the better of both is taken.
@@ -148,7 +146,9 @@ def _step(
     model, program = program_of(data, aim, something=case.something, without=without, fill=fill)
     layout = Layout.of(data, model, program)
     cost, offset = program.costs[0], float(program.offsets[0])
-    found = minimise(program, cost, offset, case.clock, gap=gap, absolute_gap=1e-9, narrow=partial(promising, data, layout))
+    found = minimise(
+        program, cost, offset, case.clock, gap=gap, absolute_gap=1e-9, narrow=partial(promising, data, layout)
+    )
     if found.values is None:
         return Answer(found.status, bound=found.bound), {}
     values, value = found.values, found.objective
@@ -248,7 +248,9 @@ def amount_of(limit: Limit, model: pyo.ConcreteModel, data: ModelData) -> object
     if limit.kind == "device":
         counts = {p.config.id: dict(p.config.bought).get(limit.about, 0) for p in data.pools}
         taken = pyo.quicksum(n * model.bought[u, v] for u, n in counts.items() if n for v in model.PERIODS)
-        return taken + (pyo.quicksum(model.loose[limit.about, v] for v in model.PERIODS) if limit.about in model.LOOSE else 0.0)
+        return taken + (
+            pyo.quicksum(model.loose[limit.about, v] for v in model.PERIODS) if limit.about in model.LOOSE else 0.0
+        )
     if limit.kind == "devices":
         return pyo.quicksum(block.device_chosen.values())
     servers = {p.config.platform.id for p in data.pools if p.config.accelerator}
@@ -270,7 +272,5 @@ def served_share(model: pyo.ConcreteModel, data: ModelData) -> pyo.Var:
         model.share_served = pyo.Constraint(expr=model.share <= block.scale)
     else:
         asked = {w.id: w.requests_per_s for w in data.workloads}
-        model.share_served = pyo.Constraint(
-            block.CLASSES, rule=lambda m, w: asked[w] * m.share <= block.served[w]
-        )
+        model.share_served = pyo.Constraint(block.CLASSES, rule=lambda m, w: asked[w] * m.share <= block.served[w])
     return model.share

@@ -61,7 +61,9 @@ def clashing(case: Case, limits: Sequence[Limit], essential: Sequence[Limit] = (
     by_id: dict[str, Limit | None] = {**dict.fromkeys(PHYSICS), **{limit.id: limit for limit in limits}}
     sure = {limit.id for limit in essential}
     # Where HiGHS names a subset of the relaxation, the names outside it are tried first.
-    order = sorted((name for name in by_id if name not in sure), key=lambda name: (name in iis, by_id[name] is not None))
+    order = sorted(
+        (name for name in by_id if name not in sure), key=lambda name: (name in iis, by_id[name] is not None)
+    )
     left_out: list[str] = []
     for name in order:
         if case.clock.stop():

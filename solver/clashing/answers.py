@@ -49,7 +49,8 @@ def not_served(data: ModelData, candidates: CandidateSet, make: Make, clock: Clo
     clock : Clock
         Of the solve.
     """
-    scenario, columns = data.scenario, _columns(make)
+    scenario = data.scenario
+    columns = _columns(scenario, make)
     own = clock_of(clock, scenario.study.solver.time_limit_s)
     told = told_classes(data, columns, candidates.dropped, own)
     wide = dataclasses.replace(scenario, widths={})
@@ -84,7 +85,7 @@ def clashed(
         True where the best build is an empty one.
     """
     wide, own = dataclasses.replace(scenario, widths={}), clock_of(clock, scenario.study.solver.time_limit_s)
-    case = Case(wide, _columns(make), own, something=empty or scenario.study.demand.floor_frac == 0.0)
+    case = Case(wide, _columns(scenario, make), own, something=empty or scenario.study.demand.floor_frac == 0.0)
     told = told_limits(case, [item.line for item in found])
     told.inputs = list(found)
     if told.build and empty:
@@ -111,8 +112,19 @@ def _best_of_something(case: Case) -> str:
     return f"{NOTHING}: the best build that serves anything has {shown} ({objective.name.lower()})"
 
 
-def _columns(make: Make) -> Callable[[Scenario], ModelData]:
-    return lambda scenario: make(scenario)[0]
+def _columns(scenario: Scenario, make: Make) -> Callable[[Scenario], ModelData]:
+    """Columns at the widths and promises of a scenario, under its limits: columns are made under those of the study."""
+    known: dict[str, ModelData] = {}
+
+    def columns(wanted: Scenario) -> ModelData:
+        key = repr((sorted(wanted.widths.items()), wanted.workloads))
+        if key not in known:
+            study = scenario.study.model_copy(update={"workload": wanted.study.workload})
+            asked = dataclasses.replace(scenario, study=study, workloads=wanted.workloads, widths=wanted.widths)
+            known[key] = make(asked)[0]
+        return dataclasses.replace(known[key], scenario=wanted)
+
+    return columns
 
 
 def _design(scenario: Scenario, candidates: CandidateSet, told: Told) -> Design:

@@ -1,4 +1,4 @@
-"""What contradicts itself in a study and shows without any solve: limits that leave nothing, parts that are all filtered."""
+"""What contradicts itself in a study and shows without any solve: limits that leave nothing, parts all filtered."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _standing(scenario: Scenario) -> list[Contradiction]:
     for resource in RESOURCES.values():
         limit, fixed = resource.limit(scenario), resource.fixed(scenario)
         if limit is not None and 0.0 < fixed and fixed >= limit:
-            words = f"site.fixed_mw takes {amount(fixed, resource.unit)} of the {amount(limit, resource.unit)} that it leaves"
+            words = f"site.fixed_mw takes {amount(fixed, resource.unit)}, {amount(limit, resource.unit)} are allowed"
             found.append(Contradiction(resource.limit_path, words, limit, fixed, resource.unit))
     return found
 
@@ -104,7 +104,7 @@ def _parts(scenario: Scenario) -> list[Contradiction]:
         return []
     if hosts:
         return [
-            Contradiction(f"supply.platform.{p}", f"0 of {p} can be had, and no other accelerator platform may be bought",
+            Contradiction(f"supply.platform.{p}", f"0 of {p} can be had, and nothing else with accelerators",
                           0.0, 1.0, "pieces")
             for p in none if p in scenario.study.supply.platform
         ]  # fmt: skip
@@ -216,7 +216,6 @@ def _no_rack(data: ModelData) -> Contradiction:
     watts, units = smallest.config.capped_w(smallest.cap), smallest.config.platform.rack_units
     racks = data.scenario.racks
     here = ", ".join(f"{r.id} ({amount(r.peak_w, 'W')}, {r.rack_units} units, {r.cooling})" for r in racks[:NAMED])
-    words = f"no rack takes a node: {smallest.config.id} needs {amount(watts, 'W')}, {units} units and {smallest.config.platform.cooling} cooling"
-    return Contradiction(
-        "site.cooling" if data.scenario.site.cooling else "racks", f"{words}; there are {here or 'none'}"
-    )
+    needs = f"{amount(watts, 'W')}, {units} units and {smallest.config.platform.cooling} cooling"
+    words = f"no rack takes a node: {smallest.config.id} needs {needs}; there are {here or 'none'}"
+    return Contradiction("site.cooling" if data.scenario.site.cooling else "racks", words)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import pyomo.environ as pyo
 
 from solver.clashing.limits import FLOOR, RESOURCE, TRIED, Limit, with_values
 from solver.clashing.programs import Case, amount_of, is_stepped, least, served_share
-from solver.clashing.relax import Relaxation
+from solver.clashing.relax import FAR, Relaxation
 from solver.model.data import ModelData
 from solver.scenario import Scenario
 
 ELASTIC = 1e-6
 """Share of a limit below which it is left as it is."""
+CHEAP = 0.01
+"""Relative distance to the bound at which the sum of the shares is low enough."""
 ROOM = 8.0
 """Times what is allowed, beyond which no limit is moved where limits bound counts."""
 
@@ -42,17 +46,21 @@ def joint_relaxation(
     def aim(model: pyo.ConcreteModel, data: ModelData) -> object:
         return _slack(model, data, moved)
 
-    answer = least(case, scenario, aim)
+    answer = least(case, scenario, aim, gap=CHEAP)
     if answer.read is None:
         return [], float("nan")
     found = []
     for k, limit in enumerate(moved):
-        slack = answer.read(lambda model, k=k: model.slack[k])
+        slack = answer.read(partial(_slack_of, place=k))
         if slack > ELASTIC:
             moved_by = slack * (1.0 if limit.whole else limit.allowed)
             needed = limit.rounded(limit.allowed + limit.looser * moved_by)
             found.append(Relaxation(limit, enough_alone=None, needed=max(0.0, needed)))
     return found, answer.value
+
+
+def _slack_of(model: pyo.ConcreteModel, place: int) -> object:
+    return model.slack[place]
 
 
 def _with_room(scenario: Scenario, limits: Sequence[Limit], room: float | None) -> Scenario:
@@ -65,7 +73,7 @@ def _with_room(scenario: Scenario, limits: Sequence[Limit], room: float | None) 
             and limit.most == float("inf")
             and (room is not None or (far and limit.kind == RESOURCE))
         )
-        values[limit] = limit.allowed * (room or 1e3) + limit.whole if bounded else limit.most
+        values[limit] = max(limit.allowed, float(limit.whole)) * (room or FAR) + limit.whole if bounded else limit.most
     return with_values(scenario, values)
 
 
@@ -74,8 +82,8 @@ def _slack(model: pyo.ConcreteModel, data: ModelData, limits: Sequence[Limit]) -
     places = range(len(limits))
     model.slack = pyo.Var(
         places,
-        domain=lambda _, k: pyo.NonNegativeIntegers if limits[k].whole else pyo.NonNegativeReals,
-        bounds=lambda _, k: (0.0, 1.0 if limits[k].kind == FLOOR else None),
+        domain={k: pyo.NonNegativeIntegers if limits[k].whole else pyo.NonNegativeReals for k in places},
+        bounds={k: (0.0, 1.0 if limits[k].kind == FLOOR else None) for k in places},
     )
     share = served_share(model, data) if any(limit.kind == FLOOR for limit in limits) else 0.0
 
@@ -85,7 +93,8 @@ def _slack(model: pyo.ConcreteModel, data: ModelData, limits: Sequence[Limit]) -
             return share >= limit.allowed * (1.0 - m.slack[k])
         if limit.whole:
             return amount_of(limit, m, data) <= limit.allowed + m.slack[k]
-        return amount_of(limit, m, data) * (1.0 / limit.allowed) <= 1.0 + m.slack[k]
+        used: Any = amount_of(limit, m, data)
+        return used * (1.0 / limit.allowed) <= 1.0 + m.slack[k]
 
     model.elastic = pyo.Constraint(places, rule=kept)
     return pyo.quicksum(

@@ -121,9 +121,7 @@ def _of_supply(data: ModelData) -> list[Limit]:
 def _of_demand(scenario: Scenario) -> list[Limit]:
     """What must be served."""
     floor, mode = scenario.study.demand.floor_frac, scenario.study.demand.mode
-    name = (
-        "share of the stated rates that must be served" if mode == "fixed" else "scale of the mix that must be served"
-    )
+    name = "share of the stated rates to be served" if mode == "fixed" else "scale of the mix to be served"
     return [Limit("demand.floor_frac", name, "", floor, FLOOR, looser=-1, most=0.0)] if floor > 0 else []
 
 
@@ -199,7 +197,8 @@ def _resource(scenario: Scenario, limit: Limit, value: float) -> Scenario:
     given = None if freed(limit, value) else value
     si, factor = si_name(RESOURCES[limit.about].limit_path.rsplit(".", 1)[1])
     fx = scenario.study.site.fx or 1.0 if limit.id == "site.budget" else 1.0
-    site = dataclasses.replace(scenario.site, **{si: None if given is None else given * factor / fx})
+    value_si = None if given is None else given * factor / fx
+    site = dataclasses.replace(scenario.site, **{si: value_si})  # type: ignore[arg-type]
     changed = _section(scenario, "site", {limit.id.rsplit(".", 1)[1]: given})
     return dataclasses.replace(changed, site=site)
 

@@ -16,6 +16,7 @@ from solver.clashing.limits import Limit
 from solver.highs import INFEASIBLE, STOPPED, Clock, Program, compile_model, solve_lp
 from solver.model.build import build_model
 from solver.model.data import ModelData
+from solver.model.orders import orders_with_rules
 from solver.optimise import with_fixed_integers
 from solver.restriction import Layout, promising
 from solver.scenario import Scenario
@@ -224,9 +225,8 @@ def is_stepped(data: ModelData) -> bool:
     """True where rows bound counts by what the limits allow, so that a limit that is moved moves them too."""
     build = data.scenario.study.build
     kinds = build.max_platforms is not None or build.min_platform_mw_frac is not None or build.n_plus_one
-    parts = [*(p.config.platform for p in data.pools), *(h.rack for h in data.housings), *data.scenario.devices]
-    parts += [data.scenario.switch, data.scenario.optic]  # type: ignore[list-item]
-    return kinds or build.max_device_kinds is not None or any(part.order_minimum > 1 for part in parts)
+    minimums = any(order.minimum > 1 for order in orders_with_rules(data).values())
+    return kinds or build.max_device_kinds is not None or minimums
 
 
 def amount_of(limit: Limit, model: pyo.ConcreteModel, data: ModelData) -> object:

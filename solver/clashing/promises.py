@@ -89,7 +89,10 @@ def with_promises(scenario: Scenario, workload: str, values: dict[str, float]) -
         ttft and tpot, in seconds.
     """
     keys = {f"{name}_s": value for name, value in values.items()}
-    works = tuple(dataclasses.replace(w, **keys) if w.id == workload else w for w in scenario.workloads)
+    works = tuple(
+        dataclasses.replace(w, **keys) if w.id == workload else w  # type: ignore[arg-type]
+        for w in scenario.workloads
+    )
     specs = [w.model_copy(update=keys) if w.id == workload else w for w in scenario.study.workload]
     return dataclasses.replace(scenario, workloads=works, study=scenario.study.model_copy(update={"workload": specs}))
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
 
-from solver.clashing.limits import FLOOR, RESOURCE, TRIED, Limit, named_limits, with_values
+from solver.clashing.limits import FLOOR, RESOURCE, TRIED, Limit, with_values
 from solver.clashing.programs import ANY, Answer, Case, amount_of, is_stepped, least, served_share
 from solver.design import Record
 from solver.highs import INFEASIBLE
@@ -152,7 +151,7 @@ def _least_share(case: Case, limit: Limit) -> Answer:
     """The largest floor that can be kept, as a least."""
 
     def aim(model: pyo.ConcreteModel, data: ModelData) -> object:
-        return -served_share(model, data)  # type: ignore[operator]
+        return -served_share(model, data)
 
     return least(case, with_values(case.scenario, {limit: 0.0}), aim)
 
@@ -186,19 +185,3 @@ def feasible_with(case: Case, values: Mapping[Limit, float]) -> bool | None:
     """
     answer = least(case, with_values(case.scenario, values), gap=ANY)
     return True if answer.found else False if answer.status == INFEASIBLE else None
-
-
-def case_of(data: ModelData, clock: Any, *, something: bool = False) -> tuple[Case, tuple[Limit, ...]]:
-    """Return the case of model data whose queues are no question, and its limits.
-
-    Parameters
-    ----------
-    data : ModelData
-    clock : Clock
-    something : bool
-    """
-
-    def make(scenario: Scenario) -> ModelData:
-        return dataclasses.replace(data, scenario=scenario)
-
-    return Case(data.scenario, make, clock, something), named_limits(data)

@@ -8,6 +8,7 @@ from solver.errors import InputError, Problem
 from solver.model.data import ModelData
 from solver.resources import RESOURCES
 from solver.scenario import Scenario
+from solver.units import si_name
 
 LEAST, MOST = 1e-9, 1e15
 """Coefficients outside these are dropped or refused by HiGHS."""
@@ -88,8 +89,9 @@ def _limits(data: ModelData) -> list[Problem]:
         some = {config: amount for config, amount in takes.items() if amount > 0.0}
         if limit is not None and some and limit > MOST_NODES * min(some.values()):
             message = f"is {limit / min(some.values()):.3g} times what the smallest node takes: no limit at all"
+            value = limit / si_name(resource.limit_path)[1]
             found.append(
-                _problem(scenario, "", resource.limit_path, limit, message,
+                _problem(scenario, "", resource.limit_path, value, message,
                          f"up to {MOST_NODES:g} nodes; leave the key out for no limit")
             )  # fmt: skip
         found += [

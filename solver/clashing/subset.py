@@ -1,17 +1,18 @@
-"""A set of limits that clash and of which none can be left out: HiGHS' irreducible infeasible subset, or by deletion."""
+"""Limits that clash and of which none can be left out: HiGHS' irreducible infeasible subset, or by deletion."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import highspy
 import numpy as np
 
-from solver.clashing.limits import DEVICE, FLOOR, KINDS, PLATFORM, RESOURCE, Limit
+from solver.clashing.limits import DEVICE, FLOOR, PLATFORM, RESOURCE, Limit
 from solver.clashing.programs import ANY, PHYSICS, Case, least, nodes, program_of, relaxed_point
 from solver.clashing.relax import without
-from solver.highs import INFEASIBLE, Program, load
+from solver.highs import INFEASIBLE, OPTIMAL, Program, load
 
 IIS, DELETION = "lp iis", "deletion"
 IRREDUCIBLE = 4 + 2
@@ -65,17 +66,21 @@ def clashing(case: Case, limits: Sequence[Limit], essential: Sequence[Limit] = (
         (name for name in by_id if name not in sure), key=lambda name: (name in iis, by_id[name] is not None)
     )
     left_out: list[str] = []
+    sure_of_all = True
     for name in order:
-        if case.clock.stop():
-            return Subset(tuple(n for n in by_id if n not in left_out and by_id[n]), DELETION, iis, whole=False)
-        if _clash_without(case, by_id, [*left_out, name], linear=linear):
+        without_it = None if case.clock.stop() else _clash_without(case, by_id, [*left_out, name], linear=linear)
+        sure_of_all &= without_it is not None
+        if without_it:
             left_out.append(name)
-    ids = tuple(name for name in by_id if name not in left_out)
-    return Subset(ids, IIS if linear and iis and set(ids) <= set(iis) else DELETION, iis)
+    ids = [name for name in by_id if name not in left_out]
+    if not sure_of_all:
+        ids = [name for name in ids if by_id[name] is not None]
+    witness = IIS if linear and iis and set(ids) <= set(iis) else DELETION
+    return Subset(tuple(ids), witness, iis, whole=sure_of_all)
 
 
-def _clash_without(case: Case, by_id: dict[str, Limit | None], names: Sequence[str], *, linear: bool) -> bool:
-    """True where there is no build though some limits are left out."""
+def _clash_without(case: Case, by_id: dict[str, Limit | None], names: Sequence[str], *, linear: bool) -> bool | None:
+    """Whether there is no build though some limits are left out; None where that is not known."""
     scenario, physics = case.scenario, []
     for name in names:
         limit = by_id[name]
@@ -86,8 +91,9 @@ def _clash_without(case: Case, by_id: dict[str, Limit | None], names: Sequence[s
     if linear:
         data = case.make(scenario)
         status = relaxed_point(data, something=case.something, clock=case.clock, without=physics)
-        return status == INFEASIBLE
-    return least(case, scenario, gap=ANY, without=physics).status == INFEASIBLE
+        return status == INFEASIBLE if status in (INFEASIBLE, OPTIMAL) else None
+    answer = least(case, scenario, gap=ANY, without=physics)
+    return False if answer.found else True if answer.status == INFEASIBLE else None
 
 
 def subset_of_rows(case: Case, limits: Sequence[Limit]) -> tuple[str, ...]:
@@ -123,7 +129,7 @@ def subset_of_rows(case: Case, limits: Sequence[Limit]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _binds_below(program: Program, iis: highspy.HighsIis) -> bool:
+def _binds_below(program: Program, iis: Any) -> bool:
     """True where the lower bound of the scale of the mix is in the subset."""
     lower = {int(highspy.IisBoundStatus.kIisBoundStatusLower), int(highspy.IisBoundStatus.kIisBoundStatusBoxed)}
     for column, bound in zip(iis.col_index_, iis.col_bound_, strict=True):

@@ -14,7 +14,7 @@ from solver.clashing.programs import Case
 from solver.clashing.promises import Promise, loosened, unkept
 from solver.clashing.relax import Relaxation, feasible_with, single_relaxations
 from solver.clashing.subset import DELETION, Subset, clashing
-from solver.clashing.words import class_lines, clash_line, joint_line, loosened_lines, single_line
+from solver.clashing.words import clash_line, class_lines, joint_line, loosened_lines, single_line
 from solver.design import Record
 from solver.errors import TierwattError
 from solver.highs import Clock
@@ -27,7 +27,10 @@ INPUT, CANDIDATES = "input", "candidates"
 """Witnesses that take no solve."""
 FAILURES = (TierwattError, RuntimeError, ValueError, ArithmeticError, LookupError)
 """What an explanation may not raise: it then says what is known."""
-QUEUES = "the limits leave room for a build, but for none in which as many replicas stand as share a queue (build.router_width)"
+QUEUES = (
+    "the limits leave room for a build, but none was found in which as many replicas stand as share a queue "
+    "(build.router_width); a narrower one may have a build"
+)
 UNTOLD = "no build keeps all limits; time ended before it was known which of them clash"
 
 
@@ -145,7 +148,7 @@ def told_limits(case: Case, first: Sequence[str] = ()) -> Told:
         told.finished = not case.clock.stop() and all(s.enough_alone is not None for s in told.singles)
     except FAILURES:
         told.finished = False
-    told.lines = [*first, *_lines(told, limits)]
+    told.lines = [*first, *_lines(told, limits, named=bool(first))]
     return told
 
 
@@ -175,13 +178,13 @@ def _ask(told: Told, case: Case, limits: Sequence[Limit]) -> None:
     told.promises = loosened(case)
 
 
-def _lines(told: Told, limits: Sequence[Limit]) -> list[str]:
+def _lines(told: Told, limits: Sequence[Limit], *, named: bool) -> list[str]:
     """What is known, in words."""
     if told.build:
         return [QUEUES]
     lines: list[str] = []
     names = told.clashing.ids if told.clashing else ()
-    if told.clashing and names:
+    if told.clashing and names and not named:
         lines.append(clash_line(names, limits, known=told.clashing.whole))
     alone = [s for s in told.singles if s.enough_alone and s.needed != s.limit.allowed]
     lines += [single_line(s) for s in alone]
@@ -195,4 +198,4 @@ def _lines(told: Told, limits: Sequence[Limit]) -> list[str]:
     ):
         lines.append(joint_line(told.joint_kept, kept=True))
     lines += loosened_lines(told.promises)
-    return lines or [UNTOLD]
+    return lines or ([] if named else [UNTOLD])

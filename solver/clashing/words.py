@@ -34,9 +34,11 @@ def clash_line(names: Sequence[str], limits: Sequence[Limit], *, known: bool) ->
         False where time ended before every name was tried.
     """
     by_id = {limit.id: limit for limit in limits}
-    shown = [f"{name} = {value_of(by_id[name], by_id[name].allowed)}" if name in by_id else name for name in names]
-    head = "cannot all be kept" if known else "cannot all be kept (not every one was tried)"
-    return f"{', '.join(shown)}: {head}" if len(shown) > 1 else f"{shown[0]}: cannot be kept"
+    shown = [f"{name} = {value_of(by_id[name], by_id[name].allowed)}" for name in names if name in by_id]
+    behind = [name for name in names if name not in by_id]
+    text = f"{', '.join(shown or behind)}: cannot {'all ' * (len(shown) > 1)}be kept"
+    text += f", because of {', '.join(behind)}" if shown and behind else ""
+    return text if known else f"{text} (not every one was tried)"
 
 
 def single_line(single: Relaxation) -> str:
@@ -110,7 +112,8 @@ def _memory_words(promise: Promise) -> str:
     if promise.nearest is None:
         return promise.promise
     where = f" on {promise.where}" if promise.where else ""
-    return f"{promise.promise}: the nearest needs {amount(promise.nearest, promise.unit)} of {amount(promise.asked, promise.unit)}{where}"
+    needs, there = amount(promise.nearest, promise.unit), amount(promise.asked, promise.unit)
+    return f"{promise.promise}: the nearest needs {needs} of {there}{where}"
 
 
 def loosened_lines(found: Sequence[Promise]) -> list[str]:

@@ -69,7 +69,7 @@ class Limit:
         if value == 0.0 or not math.isfinite(value):
             return value
         step = 10.0 ** (math.floor(math.log10(abs(value))) + 1 - DIGITS)
-        safe = value * (1.0 + self.looser * 1e-6)
+        safe = value * (1.0 - self.looser * 1e-9)  # of a sum that is a round number, not the next one
         units = math.ceil(safe / step) if self.looser > 0 else math.floor(safe / step)
         return float(f"{units * step:.{DIGITS + 2}g}")
 

@@ -20,6 +20,11 @@ FAR = 1e3
 NEAR = 0.008
 """Relative width of the range in which the smallest promise lies at which to stop."""
 STEPS = 16
+SHORT_TOKENS = 64.0
+"""A prompt that every class can have."""
+MANY = 0.25
+"""Share of the candidates of the chief reason that another has to exclude to be named beside it."""
+PROMPT = "isl_tokens"
 FIRST = (1.001, 1.05, 1.3, 2.0, 4.0, 16.0, 64.0)
 """Times the nearest candidate that are tried first."""
 NAMES = {"ttft": ("ttft_s", TTFT, "fastest"), "tpot": ("tpot_s", TPOT, "fastest")}
@@ -148,13 +153,38 @@ def _of_class(
             return _both(work, role, mine, asked, far, served, clock)
     if alone:
         return [_smallest(work, role, name, mine, asked, {}, served, clock, alone=True) for name in alone]
-    other = [d for reason, d in mine.items() if reason not in (TTFT, TPOT)]
-    other.sort(key=lambda d: d.ratio)
+    if too_long := _too_long(only, make, work, role, clock):
+        return [too_long]
+    # Candidates are dropped for the first thing they lack: what most of them lack is what stands in the way.
+    other = sorted((d for reason, d in mine.items() if reason not in (TTFT, TPOT)), key=lambda d: -d.count)
+    other = [d for d in other if d.count >= MANY * other[0].count]
     return [
         Promise(work.id, role, d.reason, d.needed, d.nearest if math.isfinite(d.nearest) else None, None, None, d.unit,
                 d.where)
-        for d in other[:2]
+        for d in other
     ]  # fmt: skip
+
+
+def _too_long(
+    only: Scenario, make: Callable[[Scenario], ModelData], work: Workload, role: str, clock: Clock
+) -> Promise | None:
+    """The longest prompt that can be served where this class's own leaves no room for its KV cache; None elsewhere."""
+
+    def served(isl: float) -> bool:
+        short = dataclasses.replace(
+            work, isl=isl, system_tokens=work.system_tokens * isl / work.isl, longest_isl=max(isl, work.longest_isl)
+        )
+        far = {f"{name}_s": FAR * value for name, value in promises_of(work).items()}
+        short = dataclasses.replace(short, **far)  # type: ignore[arg-type]
+        return not make(dataclasses.replace(only, workloads=(short,))).missing_roles
+
+    good, bad = SHORT_TOKENS, work.isl
+    if bad <= good or not served(good):
+        return None
+    while bad > good * (1.0 + NEAR) and not clock.stop():
+        middle = math.floor(math.sqrt(good * bad))
+        good, bad = (middle, bad) if served(middle) else (good, middle)
+    return Promise(work.id, role, PROMPT, work.isl, None, good, bad, "tokens", enough_alone=True)
 
 
 def _both(

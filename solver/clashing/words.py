@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from solver.clashing.limits import Limit
-from solver.clashing.promises import NAMES, Promise
+from solver.clashing.promises import NAMES, PROMPT, Promise
 from solver.clashing.relax import Relaxation
 from solver.words import amount
 
@@ -90,6 +90,9 @@ def class_lines(found: Sequence[Promise], missing: dict[str, list[str]], fallbac
         if kept:
             joined = " and " if kept[0].enough_alone is False else "; or "
             lines.append(f"{head} within its promises: {joined.join(map(_promise_words, kept))}")
+        elif mine and mine[0].promise == PROMPT:
+            asked, needed = mine[0].asked, mine[0].needed or 0.0
+            lines.append(f"{head}: prompts of {asked:,.0f} tokens leave no room for KV cache; {needed:,.0f} tokens do")
         elif mine:
             lines.append(f"{head}: {'; '.join(map(_memory_words, mine))}")
         else:

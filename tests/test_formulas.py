@@ -6,13 +6,13 @@ import math
 from typing import Any
 
 import pytest
+from solved import catalog, design, study
 
 from solver.errors import InputError
 from solver.formulas import NUMBERS, bare, listed, needs_design, number, render, show
 from solver.formulas.expressions import evaluate, names, put_in
 from solver.kpis import KPIS
 from solver.words import WIDTH
-from tests.solved import catalog, design, study
 
 WITHOUT = [name for name in NUMBERS if not needs_design(name)]
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from solved import catalog, design
+from solved import catalog, design, variant
 
 from solver.charts.colours import TIERS, faded, tier_colour, vendor_colours
 from solver.charts.flows import (
@@ -50,6 +50,16 @@ def test_flows_balance_at_every_inner_node(kind: str) -> None:
         assert into[name] == pytest.approx(out[name], rel=1e-6), name
     assert all(flow["value"] > 0 and flow["source"] != flow["target"] for flow in flows)
     assert len({flow["unit"] for flow in flows}) == 1
+
+
+def test_flows_balance_with_an_owned_fleet_and_an_own_building() -> None:
+    solved = variant("lengths, drafts, fleet")
+    for make, kpi in KINDS.values():
+        flows = make(solved)
+        into, out = inflow(flows), outflow(flows)
+        assert all(into[name] == pytest.approx(out[name], rel=1e-6) for name in set(into) & set(out))
+        whole = sum(value for name, value in out.items() if name not in into)
+        assert not kpi or whole == pytest.approx(solved.kpis[kpi]["value"], rel=1e-9)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if KINDS[kind][1]])

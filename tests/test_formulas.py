@@ -6,8 +6,9 @@ import math
 from typing import Any
 
 import pytest
-from solved import catalog, design, study
+from solved import VARIANTS, catalog, design, study, variant
 
+from solver.design import Design
 from solver.errors import InputError
 from solver.formulas import NUMBERS, bare, listed, needs_design, number, render, show
 from solver.formulas.expressions import evaluate, names, put_in
@@ -17,9 +18,9 @@ from solver.words import WIDTH
 WITHOUT = [name for name in NUMBERS if not needs_design(name)]
 
 
-def subjects(name: str) -> list[dict[str, Any]]:
-    """Return everything in the solved design that has the number."""
-    of, solved = NUMBERS[name].of, design()
+def subjects(name: str, solved: Design) -> list[dict[str, Any]]:
+    """Return everything in a solved design that has the number."""
+    of = NUMBERS[name].of
     if of == "class":
         return [{"workload": spec["id"]} for spec in solved.study["workload"]]
     if of == "load":
@@ -36,7 +37,7 @@ def test_every_key_figure_has_a_formula_and_every_number_a_name() -> None:
 @pytest.mark.parametrize("name", NUMBERS)
 def test_number_computed_from_its_terms_is_the_designs_own(name: str) -> None:
     found = 0
-    for chosen in subjects(name):
+    for chosen in subjects(name, design()):
         try:
             formula = show(design(), name, **chosen)
         except InputError:  # a class that reuses nothing, a pool without flash
@@ -51,6 +52,22 @@ def test_number_computed_from_its_terms_is_the_designs_own(name: str) -> None:
         assert all(term.source and term.confidence for term in formula.sheet.terms)
         found += 1
     assert found
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_numbers_hold_under_other_promises_roles_and_money(name: str) -> None:
+    """Half waits and half long prompts, drafts, an owned fleet, an own building; a fine for what is not served."""
+    solved, found = variant(name), 0
+    for number_id in NUMBERS:
+        for chosen in subjects(number_id, solved):
+            try:
+                formula = show(solved, number_id, **chosen)
+            except InputError:  # no price, no reuse, no flash
+                continue
+            if not math.isnan(formula.stated):
+                assert formula.value == pytest.approx(formula.stated, rel=1e-9, abs=1e-12), (number_id, chosen)
+                found += 1
+    assert found > 120
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -166,3 +183,9 @@ def test_arithmetic_of_formulas() -> None:
 def test_nothing_but_arithmetic_is_evaluated(text: str) -> None:
     with pytest.raises(ValueError):
         evaluate(text, {"a": 2.0, "b": [1.0, 2.0]})
+
+
+def test_a_study_that_does_not_fit_the_catalog_is_refused() -> None:
+    lost = study(workload=[{"id": "tool_agent", "requests_per_s": 1.0, "model_id": "llama-3.1-7b"}])
+    with pytest.raises(InputError, match="did you mean"):
+        number(lost, catalog(), "kv_bytes_per_token")

@@ -12,6 +12,7 @@ from solver.formulas import caches, latencies, monies, powers, replicas, retaine
 from solver.formulas.asking import Ask, bare
 from solver.formulas.expressions import put_in
 from solver.formulas.records import CLASS, LOAD, NUMBERS, POOL, SITE, Formula, Sheet
+from solver.scenario import resolve
 from solver.words import WIDTH, figure
 
 if TYPE_CHECKING:
@@ -99,8 +100,16 @@ def number(
         Solved; without it only numbers for which `needs_design` is False can be shown.
     workload, load_id, pool_id : str, optional
         As in `show`.
+
+    Raises
+    ------
+    InputError
+        As `show`, and if the study does not fit the catalog.
     """
-    return show(bare(study, catalog) if design is None else design, number, workload, load_id, pool_id)
+    if design is None:
+        resolve(study, catalog)
+        design = bare(study, catalog)
+    return show(design, number, workload, load_id, pool_id)
 
 
 def render(formula: Formula) -> str:

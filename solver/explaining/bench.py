@@ -102,6 +102,12 @@ class _Shop:
         return at[0][:, 0], at[0][:, 1], at[1][:, 0], at[1][:, 1]
 
     @cached_property
+    def _bought(self) -> list[tuple[str, int]]:
+        """Configurations and the positions of what is bought of them."""
+        at = {id(variable): k for k, variable in enumerate(self.program.variables)}
+        return [(index[0], at[id(variable)]) for index, variable in self.solved.model.bought.items()]
+
+    @cached_property
     def _hosts(self) -> tuple[Positions, Positions]:
         """Number of the pool of each column (-1: any of its family), and of the family of each pool and column."""
         pools = {p.id: n for n, p in enumerate(self.data.pools)}
@@ -130,6 +136,8 @@ class _Shop:
         bounds, places = self.program.upper.copy(), self._places
         bounds[places[0][~columns[places[1]]]] = 0.0
         bounds[places[2][~pools[places[3]]]] = 0.0
+        stand = {p.config.id for p, kept in zip(self.data.pools, pools, strict=True) if kept}
+        bounds[[k for unit, k in self._bought if unit not in stand]] = 0.0
         return bounds
 
     def cut(self, keep: BoolArray) -> ModelData:
@@ -229,7 +237,8 @@ class Bench:
         if solved is None or solved.found.values is None:
             return Answer(None, outer if math.isfinite(outer) else None)
         value = solved.value * self.per_unit
-        proven = outer if math.isfinite(outer) else solved.bound * self.per_unit
+        proven = solved.bound * self.per_unit if self._settled is self._wide and not few else outer
+        proven = proven if math.isfinite(outer) else solved.bound * self.per_unit
         return Answer(value, max(proven, value) if self.sense > 0 else min(proven, value), _nodes(solved))
 
     def _brief(self) -> Clock:
@@ -272,7 +281,7 @@ class Bench:
         )
         if found.values is None:
             return None, {}, shop.data
-        bound = bound if known is None else known
+        bound = known if known is not None and shop is not self._wide else bound
         solved = dataclasses.replace(shop.solved, found=found, value=value, bound=bound)
         return *_standing(shop, part, solved, clock), shop.cut(promised[-1])
 

@@ -1,0 +1,370 @@
+"""One study compiled once, solved again and again with a part of its choices taken out.
+
+A lever or an architecture is a cut: columns and pools that may not be used. Taken out of the compiled program, a cut
+leaves a program that is often a tenth as large and is solved on its own. Its bound holds whatever the queues do, since
+the widest queues are those of the study; where the queues of the point found are wider than what stands, the point is
+searched again at narrower queues, the ones that the design settled on first.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from pyomo.common.gc_manager import PauseGC
+
+from solver.baselines import BASELINE_GAP, BASELINE_TIME_S, subset
+from solver.candidates import CandidateSet
+from solver.catalog import Catalog
+from solver.compression import Compressed, compressed
+from solver.design import Design
+from solver.highs import OPTIMAL, STOPPED, Clock, Outcome, Program, solve_lp
+from solver.model.data import Column, ModelData, Pool
+from solver.model.objectives import Objective
+from solver.model.polish import used_data
+from solver.optimise import Solved, best, compiled, linearised, platform_choice, value_at, with_fixed_integers
+from solver.restriction import Layout, promising
+from solver.scenario import Scenario, resolve
+from solver.search import Choice, Found, relative_gap
+from solver.settling import Make, near, optimise_at_widths
+from solver.solve import columns_of
+from solver.study import Study
+from solver.widths import Queue, narrowed, stand, too_wide
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+Positions = NDArray[np.intp]
+NOT_THERE = 1e12
+"""Reduced cost of what is taken out."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What may be used: columns and pools; a column needs its pool."""
+
+    name: str
+    keep_column: Callable[[Column], bool] = lambda _: True
+    keep_pool: Callable[[Pool], bool] = lambda _: True
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The best that a cut leaves.
+
+    Attributes
+    ----------
+    value, bound : float or None
+        In the unit of the objective; None where there is no build.
+    nodes : dict
+        Platform id -> nodes at work.
+    """
+
+    value: float | None
+    bound: float | None
+    nodes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def gap(self) -> float | None:
+        """Relative distance of value and bound."""
+        return None if self.value is None or self.bound is None else relative_gap(self.value, self.bound)
+
+
+@dataclass(frozen=True)
+class _Shop:
+    """The program at some widths of queues."""
+
+    data: ModelData
+    program: Program
+    objective: Objective
+    layout: Layout
+    solved: Solved
+    kept: dict[str, tuple[BoolArray, BoolArray]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, data: ModelData) -> _Shop:
+        model, program, objective = compiled(data)
+        empty = Found(STOPPED, None, np.nan, np.nan, np.nan, 0)
+        solved = Solved(data, model, program, objective, empty, np.nan, np.nan, {})
+        return cls(data, program, objective, solved.layout, solved)
+
+    @cached_property
+    def _places(self) -> tuple[Positions, Positions, Positions, Positions]:
+        """Positions of columns with the number of each, and of pools likewise."""
+        columns = [(k, n) for n, c in enumerate(self.data.columns) for k in self.layout.columns[c.index]]
+        pools = [(int(k), n) for n, p in enumerate(self.data.pools) for k in self.layout.housed[p.id]]
+        at = [np.asarray(pairs, dtype=np.intp).reshape(-1, 2) for pairs in (columns, pools)]
+        return at[0][:, 0], at[0][:, 1], at[1][:, 0], at[1][:, 1]
+
+    @cached_property
+    def _bought(self) -> list[tuple[str, int]]:
+        """Configurations and the positions of what is bought of them."""
+        at = {id(variable): k for k, variable in enumerate(self.program.variables)}
+        return [(index[0], at[id(variable)]) for index, variable in self.solved.model.bought.items()]
+
+    @cached_property
+    def _hosts(self) -> tuple[Positions, Positions]:
+        """Number of the pool of each column (-1: any of its family), and of the family of each pool and column."""
+        pools = {p.id: n for n, p in enumerate(self.data.pools)}
+        families = {family: n for n, family in enumerate(self.data.pools_of_family)}
+        bound = np.asarray([pools[c.pool.id] if c.pool else -1 for c in self.data.columns], dtype=np.intp)
+        members = [families[p.family] for p in self.data.pools] + [families[c.family] for c in self.data.columns]
+        return bound, np.asarray(members, dtype=np.intp)
+
+    def _keeps(self, cut: Cut) -> tuple[BoolArray, BoolArray]:
+        """Columns and pools that a cut keeps."""
+        if cut.name not in self.kept:
+            columns = np.asarray([cut.keep_column(c) for c in self.data.columns], dtype=bool)
+            self.kept[cut.name] = columns, np.asarray([cut.keep_pool(p) for p in self.data.pools], dtype=bool)
+        return self.kept[cut.name]
+
+    def upper(self, *cuts: Cut) -> FloatArray:
+        """Upper bounds that leave what all cuts keep; columns go with the last of their pools."""
+        columns = np.ones(len(self.data.columns), dtype=bool)
+        pools = np.ones(len(self.data.pools), dtype=bool)
+        for cut in cuts:
+            mine = self._keeps(cut)
+            columns, pools = columns & mine[0], pools & mine[1]
+        bound, family = self._hosts
+        hosted = np.bincount(family[: len(pools)][pools], minlength=int(family.max(initial=0)) + 1) > 0
+        columns &= np.where(bound >= 0, pools[bound], hosted[family[len(pools) :]])
+        bounds, places = self.program.upper.copy(), self._places
+        bounds[places[0][~columns[places[1]]]] = 0.0
+        bounds[places[2][~pools[places[3]]]] = 0.0
+        stand = {p.config.id for p, kept in zip(self.data.pools, pools, strict=True) if kept}
+        bounds[[k for unit, k in self._bought if unit not in stand]] = 0.0
+        return bounds
+
+    def cut(self, keep: BoolArray) -> ModelData:
+        """Return the model data with only what is kept."""
+        columns = {c.index for c in self.data.columns if keep[self.layout.replicas[c.index]]}
+        pools = {p.id for p in self.data.pools if keep[self.layout.housed[p.id]].any()}
+        return used_data(self.data, columns, pools)
+
+    def part(self, upper: FloatArray) -> Compressed:
+        """The program without what is taken out, all of its costs on what is left."""
+        cut = compressed(self.program, self.program.costs[0], float(self.program.offsets[0]), upper)
+        offsets = self.program.offsets + self.program.costs @ cut.fixed
+        return dataclasses.replace(cut, program=dataclasses.replace(cut.program, offsets=offsets))
+
+
+class Bench:
+    """A study with everything that may be taken out of it.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Of the study, at its widest queues.
+    make : callable
+        Its columns, at any widths.
+    clock : Clock
+        Of all solves together; each has `BASELINE_TIME_S` of it at most.
+    settled : mapping, optional
+        Queue -> width at which the design settled.
+    gap : float
+        Relative gap of each solve.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        make: Make,
+        clock: Clock,
+        settled: Mapping[Queue, int] | None = None,
+        gap: float = BASELINE_GAP,
+    ) -> None:
+        self.scenario, self.clock, self._make = scenario, clock, make
+        self.gap = max(gap, scenario.study.solver.gap)
+        with PauseGC():
+            self._wide = _Shop.of(make(scenario)[0])
+            within = narrowed(scenario, settled) if settled else scenario
+            self._settled = _Shop.of(make(within)[0]) if settled else self._wide
+        self._answers: dict[frozenset[str], Answer] = {}
+        self._widths = dict(settled or {})
+        self.per_unit = self._wide.objective.per_unit(scenario)
+        self.sense = self._wide.objective.sense
+
+    @property
+    def data(self) -> ModelData:
+        """All columns and pools of the study."""
+        return self._wide.data
+
+    def better(self, a: float | None, b: float | None) -> bool:
+        """True where value `a` beats `b`; anything beats nothing."""
+        return a is not None and (b is None or self.sense * (a - b) > 0)
+
+    def bound(self, *cuts: Cut) -> float | None:
+        """Objective that no build within the cuts beats, by the linear relaxation; None where there is no build.
+
+        A ratio has none that is cheap: infinity, or zero for one to be minimised.
+        """
+        if len(self._wide.program.costs) > 1:
+            return math.inf if self.sense > 0 else 0.0
+        part = self._wide.part(self._wide.upper(*cuts))
+        relaxed = solve_lp(part.program, part.cost, part.offset, self._brief())
+        return -self.sense * relaxed.objective * self.per_unit if relaxed.status == OPTIMAL else None
+
+    def answer(self, *cuts: Cut, bound: float | None = None) -> Answer:
+        """Return the best build within the cuts, its queues no wider than what stands.
+
+        Parameters
+        ----------
+        *cuts : Cut
+        bound : float, optional
+            Known already, in the unit of the objective.
+        """
+        names = frozenset(cut.name for cut in cuts)
+        if names not in self._answers:
+            self._answers[names] = self._answer(cuts, self.bound(*cuts) if bound is None else bound)
+        return self._answers[names]
+
+    def _answer(self, cuts: tuple[Cut, ...], outer: float | None) -> Answer:
+        """Return the best within the cuts, at the widths the design settled on, or at widths of their own."""
+        if outer is None:
+            return Answer(None, None)
+        solved, few, promised = self._at_settled_widths(cuts, outer)
+        near = solved is not None and relative_gap(solved.value, solved.bound) <= self.gap * (1.0 + 1e-9)
+        if few and not near:
+            other = self._at_own_widths(cuts, promised, self._widths | few)
+            if other is not None and other.found.values is not None:
+                worse = solved is not None and self.better(solved.value, other.value)
+                solved = solved if worse else other
+        if solved is None or solved.found.values is None:
+            return Answer(None, outer if math.isfinite(outer) else None)
+        value = solved.value * self.per_unit
+        proven = solved.bound * self.per_unit if self._settled is self._wide and not few else outer
+        proven = proven if math.isfinite(outer) else solved.bound * self.per_unit
+        return Answer(value, max(proven, value) if self.sense > 0 else min(proven, value), _nodes(solved))
+
+    def _brief(self) -> Clock:
+        """A clock for one solve."""
+        return Clock(min(BASELINE_TIME_S, self.clock.left_s), self.clock.threads, None, self.clock.should_stop)
+
+    def _at_settled_widths(
+        self, cuts: tuple[Cut, ...], outer: float
+    ) -> tuple[Solved | None, dict[Queue, int], ModelData]:
+        """Search what the cuts leave of the program whose queues the design settled on.
+
+        Returns
+        -------
+        Solved or None
+            With queues that stand; None where filling and emptying them does not do.
+        dict
+            Queues of the point first found that were too wide.
+        ModelData
+            Columns and pools that the search found promising.
+        """
+        shop, clock = self._settled, self._brief()
+        part = shop.part(shop.upper(*cuts))
+        known = outer / self.per_unit if math.isfinite(outer) else None
+        promised = [np.isin(np.arange(len(part.fixed)), part.kept)]
+
+        def narrow(outcome: Outcome) -> BoolArray:
+            keep = promising(shop.data, shop.layout, _whole(part, outcome)) & promised[0]
+            promised.append(keep)
+            return keep[part.kept]
+
+        found, value, bound = best(
+            part.program,
+            self.sense,
+            clock,
+            self.gap,
+            narrow=narrow,
+            choice=_choice(shop, part),
+            bound=known,
+            content=self.gap,
+        )
+        if found.values is None:
+            return None, {}, shop.data
+        bound = known if known is not None and shop is not self._wide else bound
+        solved = dataclasses.replace(shop.solved, found=found, value=value, bound=bound)
+        return *_standing(shop, part, solved, clock), shop.cut(promised[-1])
+
+    def _at_own_widths(self, cuts: tuple[Cut, ...], promised: ModelData, widths: Mapping[Queue, int]) -> Solved | None:
+        """Make what is promising a program of its own, with the best of the queues that become narrower."""
+
+        def make(scenario: Scenario) -> tuple[ModelData, CandidateSet]:
+            data, candidates = self._make(scenario)
+            left = subset(
+                data,
+                lambda column: all(cut.keep_column(column) for cut in cuts),
+                lambda pool: all(cut.keep_pool(pool) for cut in cuts),
+            )
+            return near(promised, left), candidates
+
+        return optimise_at_widths(narrowed(self.scenario, widths), make, self._brief())
+
+
+def _standing(shop: _Shop, part: Compressed, solved: Solved, clock: Clock) -> tuple[Solved | None, dict[Queue, int]]:
+    """The point of a part with queues that stand, and those that were too wide."""
+    assert solved.found.values is not None
+    new = np.full(len(part.fixed), -1)
+    new[part.kept] = np.arange(len(part.kept))
+    at = {index: int(new[k]) for index, k in shop.layout.replicas.items() if new[k] >= 0}
+    data = dataclasses.replace(shop.data, columns=tuple(c for c in shop.data.columns if c.index in at))
+    inside = dataclasses.replace(solved, data=data, program=part.program)
+    point = solved.found.values
+    few = too_wide(data, at, point, 0.0)
+    if few:
+        fixed, (cost, offset) = with_fixed_integers(part.program, point), linearised(part.program, inside, solved.value)
+        stood = stand(fixed, data, at, cost, offset, point, lambda _: True, clock)
+        if stood is None:
+            return None, few
+        point = stood[1]
+    found = dataclasses.replace(solved.found, values=part.whole(point))
+    return dataclasses.replace(solved, found=found, value=value_at(part.program, point, inside)), few
+
+
+def _whole(part: Compressed, outcome: Outcome) -> Outcome:
+    """A solved relaxation over all columns; those taken out are dear."""
+    assert outcome.values is not None
+    reduced = np.full(len(part.fixed), NOT_THERE)
+    reduced[part.kept] = outcome.reduced_costs
+    return dataclasses.replace(outcome, values=part.whole(outcome.values), reduced_costs=reduced)
+
+
+def _choice(shop: _Shop, part: Compressed) -> Choice | None:
+    """Platforms of which few may be used, as they stand in the part."""
+    choice = platform_choice(shop.data, shop.layout)
+    if choice is None:
+        return None
+    at = np.full(len(part.fixed), -1)
+    at[part.kept] = np.arange(len(part.kept))
+    groups = {name: at[places][at[places] >= 0] for name, places in choice.groups.items()}
+    return Choice(groups, choice.limit)
+
+
+def _nodes(solved: Solved) -> dict[str, int]:
+    """Nodes at work by platform."""
+    values, counts = solved.found.values, defaultdict[str, float](float)
+    assert values is not None
+    for p in solved.data.pools:
+        counts[p.config.platform.id] += float(values[solved.layout.housed[p.id]].sum())
+    return {platform: round(n) for platform, n in sorted(counts.items()) if round(n)}
+
+
+def bench_of(
+    design: Design,
+    study: Study,
+    catalog: Catalog,
+    clock: Clock,
+    known: dict[str, CandidateSet] | None = None,
+) -> Bench:
+    """Return the bench of a study that has a design.
+
+    Parameters
+    ----------
+    design : Design
+    study : Study
+    catalog : Catalog
+    clock : Clock
+    known : dict, optional
+        Candidates by class that were made before, as a resident keeps them.
+    """
+    lowered = {(q["class"], q["role"]): int(q["width"]) for q in design.solver.get("lowered_widths", [])}
+    return Bench(resolve(study, catalog), columns_of({} if known is None else known), clock, lowered)

@@ -153,7 +153,7 @@ def test_infeasible_study_ends_with_3_and_an_explanation(capsys: Any) -> None:
 
 
 def test_limits_that_clash_end_with_3_and_what_each_would_have_to_be(tmp_path: Path, capsys: Any) -> None:
-    changes = ["supply.platform.hgx_h200_8=1", "demand.floor_frac=7", "build.tiers=false", "solver.time_limit_s=20"]
+    changes = ["supply.platform.hgx_h200_8=1", "demand.floor_frac=7", "build.tiers=false", "build.router_width=1"]
     options = [part for change in changes for part in ("--set", change)]
     assert status("solve", str(STUDY), *options, "--quiet", "--json", str(tmp_path / "design.json")) == 3
     shown = capsys.readouterr().out

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from pyomo.common.gc_manager import PauseGC
 
 from solver.clashing.limits import Limit
-from solver.highs import INFEASIBLE, STOPPED, Clock, Program, compile_model, solve_lp
+from solver.highs import INFEASIBLE, OPTIMAL, STOPPED, Clock, Program, compile_model, solve_lp
 from solver.model.build import build_model
 from solver.model.data import ModelData
 from solver.model.orders import orders_with_rules
 from solver.optimise import with_fixed_integers
+from solver.relaxation import Relaxation
 from solver.restriction import Layout, promising
 from solver.scenario import Scenario
 from solver.search import minimise
@@ -28,6 +29,10 @@ Aim = Callable[[pyo.ConcreteModel, ModelData], object]
 """Adds what it needs to a model and returns what is to be as small as can be."""
 GAP = 0.002
 """Relative distance to the bound at which a least value is good enough."""
+CONTENT = 0.005
+"""The same for the point of a narrowed program: proving the rest takes most of the time."""
+SHORT = 1e-9
+"""Share of a floor that rounding of the solver may leave unserved."""
 ANY = 0.9
 """The same where any point will do."""
 ROUNDS = 5
@@ -99,9 +104,51 @@ def nodes(model: pyo.ConcreteModel, _: ModelData) -> object:
 
 
 def relaxed_point(data: ModelData, *, something: bool, clock: Clock, without: Iterable[str] = ()) -> str:
-    """Return the status of the linear relaxation of a study's limits."""
-    _, program = program_of(data, nodes, something=something, without=without)
-    return solve_lp(program, program.costs[0], float(program.offsets[0]), clock).status
+    """Return the status of the linear relaxation of a study's limits.
+
+    Parameters
+    ----------
+    data : ModelData
+    something : bool
+        As in `Case`.
+    clock : Clock
+    without : iterable of str
+        Names of `PHYSICS` whose rows are left out.
+    """
+    model, program = program_of(data, nodes, something=something, without=without, phased=True)
+    return _serving(model, program, clock).status
+
+
+@dataclass(frozen=True)
+class _Start:
+    """A program whose floor is kept, and its relaxation at a point that keeps it."""
+
+    status: str
+    program: Program
+    relaxation: Relaxation | None = None
+
+
+def _serving(model: pyo.ConcreteModel, program: Program, clock: Clock) -> _Start:
+    """Serve as much as limits allow first: that relaxation always has a point and is solved in a hundredth of the time.
+
+    Where it serves what is asked, its basis is where every other aim begins.
+    """
+    if len(program.costs) == 1:
+        relaxation = Relaxation(program, program.costs[0], float(program.offsets[0]), clock)
+        return _Start(relaxation.solve().status, program, relaxation)
+    place = program.columns(model.share)
+    relaxation = Relaxation(program, program.costs[1], float(program.offsets[1]), clock)
+    most = relaxation.solve()
+    if most.values is None:
+        return _Start(most.status, program)
+    asked = program.upper[place] * (1.0 - SHORT)
+    if np.any(most.values[place] < asked):
+        return _Start(INFEASIBLE, program)
+    lower = program.lower.copy()
+    lower[place] = asked
+    kept = dataclasses.replace(program, lower=lower, costs=program.costs[:1], offsets=program.offsets[:1])
+    relaxation.change(kept, kept.costs[0], float(kept.offsets[0]))
+    return _Start(OPTIMAL, kept, relaxation)
 
 
 def least(case: Case, scenario: Scenario, aim: Aim = nodes, *, gap: float = GAP, without: Iterable[str] = ()) -> Answer:
@@ -144,11 +191,22 @@ def _step(
 ) -> tuple[Answer, dict[Queue, int]]:
     """One solve at the widths of a scenario, and the queues that are wider than what stands."""
     data = case.make(scenario)
-    model, program = program_of(data, aim, something=case.something, without=without, fill=fill)
-    layout = Layout.of(data, model, program)
+    model, program = program_of(data, aim, something=case.something, without=without, fill=fill, phased=True)
+    start = _serving(model, program, case.clock)
+    if start.status != OPTIMAL or start.relaxation is None:
+        return Answer(start.status), {}
+    program, layout = start.program, Layout.of(data, model, program)
     cost, offset = program.costs[0], float(program.offsets[0])
     found = minimise(
-        program, cost, offset, case.clock, gap=gap, absolute_gap=1e-9, narrow=partial(promising, data, layout)
+        program,
+        cost,
+        offset,
+        case.clock,
+        gap=gap,
+        absolute_gap=1e-9,
+        narrow=partial(promising, data, layout),
+        relaxation=start.relaxation,
+        content=max(gap, CONTENT),
     )
     if found.values is None:
         return Answer(found.status, bound=found.bound), {}
@@ -176,9 +234,31 @@ def program_of(
     something: bool,
     without: Iterable[str] = (),
     fill: dict[Queue, int] | None = None,
+    phased: bool = False,
 ) -> tuple[pyo.ConcreteModel, Program]:
-    """Build the model of a study's limits, add an aim, and compile it."""
+    """Build the model of a study's limits, add an aim, and compile it.
+
+    Parameters
+    ----------
+    data : ModelData
+    aim : callable
+    something : bool
+        As in `Case`.
+    without : iterable of str
+        Names of `PHYSICS` whose rows are left out.
+    fill : dict, optional
+        Queues in which as many replicas stand as share them.
+    phased : bool
+        True gives the share that is served a variable up to the floor, and its negative as a second cost.
+    """
+    floor = data.scenario.study.demand.floor_frac
+    phased = phased and floor > 0.0
     with PauseGC():
+        if phased:
+            study = data.scenario.study
+            demand = study.demand.model_copy(update={"floor_frac": 0.0})
+            free = dataclasses.replace(data.scenario, study=study.model_copy(update={"demand": demand}))
+            data = dataclasses.replace(data, scenario=free)
         model = build_model(data)
         block = model.period[0]
         for rows in (row for name in without for row in PHYSICS[name]):
@@ -190,6 +270,10 @@ def program_of(
         for queue, width in (fill or {}).items():
             _fill(model, data, queue, width)
         model.aim = pyo.Objective(expr=aim(model, data), sense=pyo.minimize)
+        if phased:
+            share = served_share(model, data)
+            share.setub(floor)
+            model.serving = pyo.Objective(expr=-share, sense=pyo.minimize)
         return model, compile_model(model)
 
 

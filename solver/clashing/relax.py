@@ -95,7 +95,9 @@ def relaxed(case: Case, limit: Limit) -> Relaxation:
         return _tried(case, limit)
     answer = _least_share(case, limit) if limit.kind == FLOOR else _least_amount(case, limit)
     if not answer.found:
-        return Relaxation(limit, False if answer.status == INFEASIBLE else None)
+        proven = -answer.bound if limit.kind == FLOOR else answer.bound
+        known = float(proven) if np.isfinite(proven) and answer.status != INFEASIBLE else None
+        return Relaxation(limit, False if answer.status == INFEASIBLE else None, bound=known)
     value, bound = (-answer.value, -answer.bound) if limit.kind == FLOOR else (answer.value, answer.bound)
     if limit.kind == FLOOR and value <= 0.0:
         return Relaxation(limit, enough_alone=True, needed=0.0, bound=0.0)

@@ -12,11 +12,13 @@ import numpy as np
 from solver.clashing.limits import DEVICE, FLOOR, PLATFORM, RESOURCE, Limit
 from solver.clashing.programs import ANY, PHYSICS, Case, least, nodes, program_of, relaxed_point
 from solver.clashing.relax import without
-from solver.highs import INFEASIBLE, OPTIMAL, Program, load
+from solver.highs import DUAL, INFEASIBLE, OPTIMAL, Program, load
 
 IIS, DELETION = "lp iis", "deletion"
 IRREDUCIBLE = 4 + 2
 """Strategy of HiGHS: an irreducible subset of the LP, its rows before its columns."""
+IIS_TIME_S = 5.0
+"""Seconds that HiGHS may take for its subset; deletion does without."""
 ROWS = {PLATFORM: "within_platform_supply", DEVICE: "within_device_supply", RESOURCE: "within_limit"}
 SHARED = {"build.max_share_per_vendor": "spread_over_vendors", "build.min_platform_mw_frac": "build_no_slivers",
           "build.spares_days": "keep_spares", "build.n_plus_one": "keep_spares", "build.max_platforms": "choose_few",
@@ -104,11 +106,12 @@ def subset_of_rows(case: Case, limits: Sequence[Limit]) -> tuple[str, ...]:
     case : Case
     limits : sequence of Limit
     """
-    model, program = program_of(case.make(case.scenario), nodes, something=case.something)
+    _, program = program_of(case.make(case.scenario), nodes, something=case.something)
     highs = load(program, program.costs[0], 0.0, program.upper, integer=False, clock=case.clock)
+    highs.setOptionValue("simplex_strategy", DUAL)
     highs.run()
     highs.setOptionValue("iis_strategy", IRREDUCIBLE)
-    highs.setOptionValue("time_limit", highs.getRunTime() + max(1.0, case.clock.time_limit_s - case.clock.elapsed_s))
+    highs.setOptionValue("iis_time_limit", IIS_TIME_S)
     status, iis = highs.getIis()
     if status == highspy.HighsStatus.kError or not iis.valid_:
         return ()

@@ -168,10 +168,12 @@ def _ask(told: Told, case: Case, limits: Sequence[Limit]) -> None:
         return
     clock.report("which limits clash", None, None, None)
     told.clashing = clashing(dataclasses.replace(case, clock=part_of(clock, 3)), limits, essential)
+    if clock.stop():
+        return
     clock.report("the least change of all limits", None, None, None)
     told.joint, share = joint_relaxation(dataclasses.replace(case, clock=part_of(clock, 2)), limits, told.singles)
     told.joint_share = share if told.joint else None
-    if any(j.limit.kind == FLOOR for j in told.joint):
+    if any(j.limit.kind == FLOOR for j in told.joint) and not clock.stop():
         others = [limit for limit in limits if limit.kind != FLOOR]
         singles = [s for s in told.singles if s.limit.kind != FLOOR]
         told.joint_kept, _ = joint_relaxation(dataclasses.replace(case, clock=part_of(clock, 2)), others, singles)
@@ -187,7 +189,8 @@ def _lines(told: Told, limits: Sequence[Limit], *, named: bool) -> list[str]:
     if told.clashing and names and not named:
         lines.append(clash_line(names, limits, known=told.clashing.whole))
     alone = [s for s in told.singles if s.enough_alone and s.needed != s.limit.allowed]
-    lines += [single_line(s) for s in alone]
+    open_ones = [s for s in told.singles if s.enough_alone is None and s.bound is not None]
+    lines += [single_line(s) for s in (*alone, *open_ones)]
     short = [s.limit.id for s in told.singles if s.enough_alone is False and s.limit.id in names]
     if short:
         lines.append(f"not enough alone, however loose: {', '.join(short)}")

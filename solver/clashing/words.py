@@ -9,6 +9,8 @@ from solver.clashing.promises import NAMES, PROMPT, Promise
 from solver.clashing.relax import Relaxation
 from solver.words import amount
 
+FAR_FRAC = 0.05
+"""Share of what is proven beyond which a value that was found says little."""
 MOST_PROMISES = 6
 """Promises that are worth a line each."""
 
@@ -42,18 +44,19 @@ def clash_line(names: Sequence[str], limits: Sequence[Limit], *, known: bool) ->
 
 
 def single_line(single: Relaxation) -> str:
-    """Return what one limit would have to be."""
-    limit = single.limit
-    if single.needed is None:
-        return f"{limit.id}: no value of it is enough alone"
+    """Return what one limit would have to be, or what no build does with less, where time found nothing near that."""
+    limit, needed, bound = single.limit, single.needed, single.bound
     if limit.id == "build.n_plus_one":
         return f"{limit.id}: without it there is a build"
-    gone = limit.looser < 0 and single.needed <= 0.0
-    needed = (
-        "has to be 0" if gone else f"{value_of(limit, single.needed)} {'needed' if limit.looser > 0 else 'can be kept'}"
-    )
-    word = "allowed" if limit.looser > 0 else "asked"
-    return f"{limit.id}: {needed}, {value_of(limit, limit.allowed)} {word}"
+    verb, word = ("needed", "allowed") if limit.looser > 0 else ("can be kept", "asked")
+    asked = f"{value_of(limit, limit.allowed)} {word}"
+    if bound is not None and (needed is None or abs(needed - bound) > FAR_FRAC * max(abs(bound), float(limit.whole))):
+        most = "at least" if limit.looser > 0 else "at most"
+        found = "" if needed is None else f" ({value_of(limit, needed)} found)"
+        return f"{limit.id}: {most} {value_of(limit, bound)} {verb}{found}, {asked}"
+    if limit.looser < 0 and not needed:
+        return f"{limit.id}: has to be 0, {asked}"
+    return f"{limit.id}: {value_of(limit, needed or 0.0)} {verb}, {asked}"
 
 
 def joint_line(joint: Sequence[Relaxation], *, kept: bool) -> str:

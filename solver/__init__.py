@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from solver.errors import InputError as InputError
     from solver.errors import Problem as Problem
     from solver.errors import TierwattError as TierwattError
+    from solver.explain import explain as explain
     from solver.performance import Prediction as Prediction
     from solver.performance import predict as predict
     from solver.quote import QuoteAnswer as QuoteAnswer
@@ -53,6 +54,7 @@ _HOMES = {
     "TierwattError": "errors",
     "audit": "audit",
     "check_quote": "quote",
+    "explain": "explain",
     "load_build": "builds",
     "load_catalog": "catalog",
     "load_study": "study",

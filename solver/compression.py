@@ -89,6 +89,18 @@ def compressed(program: Program, cost: FloatArray, offset: float, upper: FloatAr
     return Compressed(small, cost[kept], offset + float(cost @ fixed), kept, fixed)
 
 
+def forced_out(program: Program, upper: FloatArray) -> FloatArray:
+    """Return upper bounds with 0 where other upper bounds of 0 leave a column nothing but 0.
+
+    Parameters
+    ----------
+    program : Program
+    upper : (N,) array
+    """
+    row = np.repeat(np.arange(len(program.row_lower)), np.diff(program.start))
+    return _without_forced(program, np.minimum(program.lower, upper), upper, row)
+
+
 def _without_forced(program: Program, lower: FloatArray, upper: FloatArray, row: NDArray[np.intp]) -> FloatArray:
     """Upper bounds with 0 where a row forces it: a sum of what is never negative that may be no more than nothing."""
     upper = upper.copy()

@@ -1,4 +1,4 @@
-"""Designs as files: JSON and XLSX, written whole or not at all."""
+"""Designs as files: JSON, XLSX and HTML, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,25 +6,14 @@ import io
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from solver.design import Design, Record
+from solver.charts.needed import check_html as check_html
+from solver.design import Design
 from solver.errors import InputError, Problem
-
-Cell = str | int | float | bool | None
-
-UNITS = {
-    "capex_usd": "USD", "unit_usd": "USD", "provisioned_w": "W", "drawn_w": "W", "lead_time_weeks": "weeks",
-    "board_w": "W", "node_w": "W", "it_w": "W", "meter_w": "W", "standing_meter_w": "W", "ttft_s": "s", "tpot_s": "s",
-    "ttl_s": "s", "requests_per_s": "1/s", "hits_per_s": "1/s", "requests_per_s_per_replica": "1/s",
-    "output_tokens_per_s": "tokens/s", "input_tokens_per_s": "tokens/s", "drawn_above_idle_w": "W",
-    "drawn_above_idle_meter_w": "W", "bytes": "B", "spill_bytes": "B", "load_bytes": "B", "handover_bytes": "B",
-    "read_bytes_per_s": "B/s", "write_bytes_per_s": "B/s", "quantity": "pieces", "accelerators": "pieces",
-    "batch": "requests", "chunk": "tokens",
-}  # fmt: skip
-"""Unit of a column, written into its heading; a column that is not here carries none."""
+from solver.sheets import UNITS, Cell, cell_text, sheets_of
 
 
 def check_writable(path: str | Path) -> None:
@@ -155,8 +144,8 @@ def write_xlsx(design: Design, path: str | Path) -> None:
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(memory, options) as book:
         head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
-        for name, build in SHEETS.items():
-            _write_sheet(book.add_worksheet(name), head, build(design))
+        for name, rows in sheets_of(design).items():
+            _write_sheet(book.add_worksheet(name), head, rows)
     write_whole(path, memory.getvalue())
 
 
@@ -165,7 +154,7 @@ def _write_sheet(sheet: Any, head: Any, rows: Sequence[Mapping[str, Cell]]) -> N
     names = list(dict.fromkeys(name for row in rows for name in row)) or ["nothing"]
     for column, name in enumerate(names):
         sheet.write_string(0, column, f"{name} [{UNITS[name]}]" if name in UNITS else name, head)
-        longest = max((len(_text(row.get(name))) for row in rows), default=0)
+        longest = max((len(cell_text(row.get(name))) for row in rows), default=0)
         sheet.set_column(column, column, min(max(longest, len(name)) + 2, 60))
     for line, row in enumerate(rows, start=1):
         for column, name in enumerate(names):
@@ -185,68 +174,22 @@ def _write_cell(sheet: Any, line: int, column: int, value: Cell) -> None:
         sheet.write_string(line, column, value[:32000])
 
 
-def _text(value: Cell) -> str:
-    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+def write_html(design: Design, path: str | Path, command: str = "") -> None:
+    """Write a design as one self-contained page.
 
+    Parameters
+    ----------
+    design : Design
+    path : str or Path
+    command : str
+        What reproduces it, as typed.
 
-def _flat(value: Any) -> Cell:
-    """A value as one cell: lists and records as text."""
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_text(_flat(item))}" for key, item in value.items())
-    return ", ".join(_text(_flat(item)) for item in value)
+    Raises
+    ------
+    InputError
+        If plotly is missing or the file cannot be written.
+    """
+    check_html()
+    from solver.charts.html import page
 
-
-def _records(records: Iterable[Record], leave: frozenset[str] = frozenset()) -> list[dict[str, Cell]]:
-    """Records as rows of cells."""
-    return [{key: _flat(value) for key, value in record.items() if key not in leave} for record in records]
-
-
-def _build(design: Design) -> list[dict[str, Cell]]:
-    """The answer in one sheet: what was asked, what was found, how sure it is."""
-    found, done = design.objective, design.solver
-    rows: list[tuple[str, Any, str]] = [
-        ("study", design.study.get("name"), ""),
-        ("description", design.study.get("description"), ""),
-        ("status", design.status, ""),
-        ("stopped by", design.stopped_by, ""),
-        (f"objective {found.get('name')}", found.get("value"), found.get("unit", "")),
-        ("bound", found.get("bound"), found.get("unit", "")),
-        ("gap", found.get("gap"), "share"),
-        *((f"output tokens of {model}", rate, "tokens/s") for model, rate in design.tokens_by_model.items()),
-        *((f"gain over {b['name']}", b.get("gain_frac"), "share") for b in design.baselines),
-        *((f"runner-up {key}", value, "") for key, value in design.runner_up.items()),
-        *(("explanation", line, "") for line in design.explanation),
-        ("audit passed", design.audit.get("ok"), ""),
-        ("audit checks", design.audit.get("checks"), ""),
-        ("catalog hash", design.catalog.get("hash"), ""),
-        *((f"version of {name}", number, "") for name, number in done.get("versions", {}).items()),
-        *((f"time of {name.removesuffix('_s')}", value, "s") for name, value in done.get("seconds", {}).items()),
-    ]
-    return [{"item": item, "value": _flat(value), "unit": unit} for item, value, unit in rows]
-
-
-def _pools(design: Design) -> list[dict[str, Cell]]:
-    """One row a pool; its racks in words."""
-    rows = _records(design.pools)
-    for row, pool in zip(rows, design.pools, strict=True):
-        row["racks"] = ", ".join(f"{r['racks']} {r['rack']} with {r['nodes']} nodes" for r in pool["racks"])
-    return rows
-
-
-def _kpis(design: Design) -> list[dict[str, Cell]]:
-    return [{"kpi": name, **row} for name, row in zip(design.kpis, _records(design.kpis.values()), strict=True)]
-
-
-SHEETS: dict[str, Callable[[Design], list[dict[str, Cell]]]] = {
-    "build": _build,
-    "order_form": lambda design: _records(design.bill_of_materials),
-    "pools": _pools,
-    "load": lambda design: _records(design.load),
-    "placement": lambda design: _records(design.placement),
-    "limits": lambda design: _records(design.limits),
-    "assumptions": lambda design: _records(design.assumptions),
-    "kpis": _kpis,
-}
-"""Sheet -> the rows it holds."""
+    write_whole(path, page(design, command).encode("utf-8"))

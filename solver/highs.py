@@ -41,7 +41,7 @@ SUB_MIPS = ("mip_heuristic_run_rins", "mip_heuristic_run_rens", "mip_heuristic_r
 IMPLAUSIBLE_GAP = 0.05
 """A claimed optimum that is this share worse than the relaxation is confirmed by a second run with other rules."""
 
-PRIMAL, DUAL, SCALE_BY_MAX = 4, 1, 4
+PRIMAL, DUAL, SCALE_BY_MAX, SCALE_BY_CHOICE = 4, 1, 4, 2
 """Simplex options of HiGHS.
 
 From scratch the primal method on columns scaled by their largest value takes an eighth of the time of the usual choice
@@ -196,12 +196,19 @@ def solve_lp(
         Upper bounds in place of the program's.
     """
     highs = load(program, cost, offset, program.upper if upper is None else upper, integer=False, clock=clock)
+    return run_lp(highs)
+
+
+def run_lp(highs: highspy.Highs) -> Outcome:
+    """Run an LP; where HiGHS (1.16) ends without a verdict, as it may where there is no point, by other ways again."""
     highs.run()
-    return lp_outcome(highs)
-
-
-def lp_outcome(highs: highspy.Highs) -> Outcome:
-    """Read what a run of an LP has left in HiGHS."""
+    for strategy, scale in ((PRIMAL, SCALE_BY_MAX), (DUAL, SCALE_BY_CHOICE)):
+        if status_of(highs) == FAILED:
+            highs.clearSolver()
+            highs.setOptionValue("simplex_strategy", strategy)
+            highs.setOptionValue("simplex_scale_strategy", scale)
+            highs.run()
+    highs.setOptionValue("simplex_scale_strategy", SCALE_BY_MAX)
     status = status_of(highs)
     if status != OPTIMAL:
         return Outcome(status, None, np.nan, np.nan)

@@ -6,7 +6,7 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.highs import DUAL, PRIMAL, Clock, Outcome, Program, load, lp_outcome
+from solver.highs import DUAL, PRIMAL, Clock, Outcome, Program, load, run_lp
 
 FloatArray = NDArray[np.float64]
 
@@ -40,9 +40,8 @@ class Relaxation:
         least = np.minimum(self.program.lower if lower is None else lower, most)
         self._highs.changeColsBounds(len(most), self._all, least, most)
         self._highs.setOptionValue("time_limit", self._highs.getRunTime() + self.clock.left_s)
-        self._highs.run()
+        outcome = run_lp(self._highs)
         self._highs.setOptionValue("simplex_strategy", DUAL)
-        outcome = lp_outcome(self._highs)
         if whole and outcome.values is not None:
             self._basis = self._highs.getBasis()
         return outcome

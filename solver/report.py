@@ -387,9 +387,9 @@ def _proof(design: Design) -> list[str]:
 
 
 def _why(design: Design) -> list[str]:
-    """Why there is no build, and what came nearest to what excluded candidates, the furthest away first."""
-    lines = [line for reason in design.explanation for line in block("why", reason)]
-    if design.status != INFEASIBLE:
+    """Why there is no build; where that was not asked, what came nearest to what excluded candidates."""
+    lines = [line for reason in design.explanation for line in block("why", reason, most=5)]
+    if design.status != INFEASIBLE or "clashes" in design.explained:
         return lines
     named = {item["class"] for item in design.dropped if any(item["class"] in reason for reason in design.explanation)}
     concerned = [item for item in design.dropped if not named or item["class"] in named]

@@ -17,18 +17,20 @@ from solver.baselines import add_baselines
 from solver.builds import Build
 from solver.candidates import CandidateSet, build_candidates
 from solver.catalog import Catalog
+from solver.clashing.answers import clashed, contradicted, not_served
+from solver.clashing.inputs import ContradictionError, contradictions, contradictions_of
+from solver.clashing.scales import check_scales, unbounded
 from solver.configurations import Configuration, configurations
-from solver.design import FEASIBLE, INFEASIBLE, OPTIMAL, UNKNOWN, Design
+from solver.design import FEASIBLE, OPTIMAL, UNKNOWN, Design
 from solver.errors import AuditError, InputError
 from solver.highs import INFEASIBLE as NO_POINT
-from solver.highs import Clock
+from solver.highs import UNBOUNDED, Clock, solve_lp
 from solver.model.data import ModelData, model_data
 from solver.model.objectives import find_objective
 from solver.optimise import Solved, unserved_classes
 from solver.own_build import check_build, compared, own_build
 from solver.physics.calibration import Calibration
 from solver.polishing import Polished, polish, with_gaps
-from solver.resources import RESOURCES
 from solver.scenario import Scenario, resolve
 from solver.search import relative_gap
 from solver.settling import Make, Settled, optimised, settle_widths
@@ -37,7 +39,6 @@ from solver.thinning import with_queues_that_stand
 from solver.whole import made_whole, matters
 from solver.widths import FewReplicasError, check_widths, narrowed
 
-NOTHING = "serving nothing is best: no build is worth what it costs, or the limits leave room for none"
 Keep = Callable[[Settled, Polished], None]
 LAYOUT_ROUNDS = 8
 """How often replicas that find no room in whole nodes may be taken off, before the design is given up."""
@@ -78,7 +79,7 @@ def solve(
     Raises
     ------
     InputError
-        If the study does not fit the catalog or its objective.
+        If the study does not fit the catalog or its objective, is badly scaled, or has an objective without end.
     AuditError
         If the design breaks a limit or promise when checked from the raw catalog.
     """
@@ -113,11 +114,16 @@ def solve_scenario(scenario: Scenario, make: Make, clock: Clock, keep: Keep | No
     keep : callable, optional
         As in `solve_prepared`.
     """
-    relaxations, bound = 0, None
+    if found := contradictions(scenario):
+        return contradicted(scenario, found), clock
+    relaxations, bound, checked = 0, None, partial(_checked, make)
     settled: Settled | None = None
     with PauseGC():  # millions of objects that stay: looking at them for garbage takes a tenth of the time
         for solves in count(1):
-            settled = settle_widths(scenario, make, clock, settled)
+            try:
+                settled = settle_widths(scenario, checked, clock, settled)
+            except ContradictionError as error:
+                return clashed(scenario, error.candidates, make, clock, error.found)[0], clock
             relaxations += settled.relaxations
             try:
                 design = solve_prepared(settled, make, clock, keep, bound)
@@ -130,6 +136,14 @@ def solve_scenario(scenario: Scenario, make: Make, clock: Clock, keep: Keep | No
                 break
     rounds = {"relaxations": relaxations, "solves": solves}
     return design.replace(solver=design.solver | {"queue_rounds": rounds}), clock
+
+
+def _checked(make: Make, scenario: Scenario) -> tuple[ModelData, CandidateSet]:
+    """Make columns; stop before any solve where a limit leaves no room for one node."""
+    data, candidates = make(scenario)
+    if not unserved_classes(data) and (found := contradictions_of(data)):
+        raise ContradictionError(found, data, candidates)
+    return data, candidates
 
 
 def _with_own(design: Design, build: Build, scenario: Scenario, clock: Clock) -> Design:
@@ -152,7 +166,9 @@ def prepare(
     configs = configurations(scenario) if menu is None else menu
     fit = Calibration.from_catalog(scenario.catalog)
     candidates = build_candidates(scenario, configs, fit, prune=prune, known=known)
-    return model_data(scenario, configs, candidates.candidates), candidates
+    data = model_data(scenario, configs, candidates.candidates)
+    check_scales(data)
+    return data, candidates
 
 
 def solve_prepared(
@@ -185,13 +201,16 @@ def solve_prepared(
     data, candidates = settled.data, settled.candidates
     scenario = data.scenario
     if settled.ready is None:
-        thin = [f"{name}, {role}: only {width} share a router" for (name, role), width in scenario.widths.items()]
-        return unbuilt(scenario, candidates, INFEASIBLE, unserved_classes(data) + thin)
+        return not_served(data, candidates, make, clock)
     seconds = {"queues_s": settled.begun_s, "candidates_s": settled.candidates_s}
     solved = optimised(settled, clock, bound)
     if solved.found.values is None:
         if solved.found.status == NO_POINT:
-            return unbuilt(scenario, candidates, INFEASIBLE, ["the limits and the demand clash"])
+            design, told = clashed(scenario, candidates, make, clock)
+            if not (told.build and _has_no_end(solved, clock)):
+                return design
+        if solved.found.status in (NO_POINT, UNBOUNDED):
+            raise unbounded(scenario)
         clock.stop()  # the time may have ended inside the solver below
         return unbuilt(scenario, candidates, UNKNOWN, ["stopped before a design was found"], clock.stopped_by)
     begun = time.perf_counter()
@@ -205,7 +224,7 @@ def solve_prepared(
     if not polished.kinds_after["pools"] and clock.stopped_by:
         return unbuilt(scenario, candidates, UNKNOWN, ["stopped before a design was found"], clock.stopped_by)
     if not polished.kinds_after["pools"]:
-        return unbuilt(scenario, candidates, INFEASIBLE, _nothing_fits(data))
+        return clashed(scenario, candidates, make, clock, empty=True)[0]
     polished, solved, candidates = with_queues_that_stand(polished, solved, candidates, make, clock)
     seconds |= solved.timings | {"polish_s": time.perf_counter() - begun}
     begun, parts = time.perf_counter(), polished
@@ -217,6 +236,12 @@ def solve_prepared(
         keep(settled, parts)
     clock.report("done", design.objective["value"], design.objective["bound"], design.objective["gap"])
     return design
+
+
+def _has_no_end(solved: Solved, clock: Clock) -> bool:
+    """True where the relaxation that has points is called infeasible or unbounded: then it is the latter."""
+    program = solved.program
+    return solve_lp(program, program.costs[0], float(program.offsets[0]), clock).status == NO_POINT
 
 
 def audited(
@@ -274,19 +299,3 @@ def audited(
         raise AuditError(f"the design fails its audit:\n{lines}")
     took = {"audit_s": round(time.perf_counter() - begun, 3), "total_s": round(clock.elapsed_s, 3)}
     return design.replace(audit=report, solver=design.solver | {"seconds": design.solver["seconds"] | took})
-
-
-def _nothing_fits(data: ModelData) -> list[str]:
-    """Limits that not even one node keeps, for a study whose best build is an empty one."""
-    lines = []
-    for resource in RESOURCES.values():
-        limit = resource.limit(data.scenario)
-        if limit is None or not data.housings:
-            continue
-        least = resource.fixed(data.scenario) + min(
-            resource.per_node_bought(data.scenario, h.pool.config) + resource.per_node(data.scenario, h)
-            for h in data.housings
-        )
-        if least > limit:
-            lines.append(f"{resource.limit_path}: the smallest node needs {least:.6g} {resource.unit} of {limit:.6g}")
-    return lines or [NOTHING]

@@ -70,6 +70,7 @@ def solved(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Complet
     """Solve the small study once, with every output."""
     folder = tmp_path_factory.mktemp("solved")
     files = ["--json", str(folder / "design.json"), "--xlsx", str(folder / "design.xlsx")]
+    files += ["--html", str(folder / "design.html")]
     return command("solve", str(STUDY), *files), folder
 
 
@@ -114,7 +115,8 @@ def test_solve_writes_a_design_that_comes_back_and_passes_its_audit(solved: Any)
     checked = command("audit", str(folder / "design.json"))
     assert checked.returncode == 0 and checked.stdout.startswith("audit passed")
     assert (folder / "design.xlsx").read_bytes()[:2] == b"PK"
-    assert sorted(path.name for path in folder.iterdir()) == ["design.json", "design.xlsx"]
+    assert f"tierwatt solve {STUDY}</pre>" in (folder / "design.html").read_text()
+    assert sorted(path.name for path in folder.iterdir()) == ["design.html", "design.json", "design.xlsx"]
 
 
 def test_audit_of_a_spoiled_design_fails_with_status_1(solved: Any, tmp_path: Path, capsys: Any) -> None:
@@ -243,6 +245,34 @@ def test_spreadsheet_without_its_package_names_the_extra(answer: list[Any], monk
     monkeypatch.setitem(sys.modules, "xlsxwriter", None)
     assert status("solve", str(STUDY), "--xlsx", "x.xlsx") == 2
     assert "tierwatt[report]" in capsys.readouterr().err and not answer
+
+
+def test_page_without_its_package_names_the_extra(answer: list[Any], monkeypatch: Any, capsys: Any) -> None:
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
+    assert status("solve", str(STUDY), "--html", "x.html") == 2
+    assert "tierwatt[report]" in capsys.readouterr().err and not answer
+
+
+def test_page_is_checked_before_the_work(answer: list[dict[str, Any]], tmp_path: Path) -> None:
+    assert status("solve", str(STUDY), "--html", str(tmp_path / "absent" / "x.html")) == 2
+    assert not answer
+
+
+def test_page_names_the_command_that_makes_it(answer: list[Any], monkeypatch: Any, tmp_path: Path) -> None:
+    """The page itself is made of a solved design elsewhere; here it is what the command hands over."""
+    handed: list[str] = []
+    monkeypatch.setattr("solver.export.write_html", lambda design, path, command: handed.append(command))
+    more = ["--set", "site.power_mw=3", "--set", "site.cooling=['a b']", "--gap", "0.01", "--no-baselines", "--brief"]
+    status("solve", str(STUDY), "--html", str(tmp_path / "a b.html"), *more)
+    wanted = f"tierwatt solve {STUDY} --set site.power_mw=3 --set 'site.cooling=['\"'\"'a b'\"'\"']' --gap 0.01 --no-baselines"
+    assert handed == [wanted]
+
+
+def test_brief_is_printed_in_place_of_the_screen(answer: list[Any], capsys: Any) -> None:
+    assert status("solve", str(STUDY), "--brief", "--quiet") == 0
+    printed = capsys.readouterr().out
+    assert "\nBuy: " in printed and "\nHeld back by: " in printed and len(printed.splitlines()) < 40
 
 
 def test_quiet_shows_no_progress(answer: list[Any], capsys: Any) -> None:

@@ -16,7 +16,7 @@ import solver
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
-COMMANDS = ("solve", "predict", "audit", "list", "validate", "catalog", "check-quote")
+COMMANDS = ("solve", "predict", "audit", "list", "validate", "catalog", "check-quote", "explain", "pareto")
 
 
 def project() -> dict[str, object]:

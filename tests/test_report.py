@@ -11,8 +11,9 @@ from designs import CLASSES, limit, line, reference_like
 
 from solver.design import Design
 from solver.errors import InputError
-from solver.export import SHEETS, check_writable, write_json, write_whole, write_xlsx
+from solver.export import check_writable, write_json, write_whole, write_xlsx
 from solver.report import LINES, WIDTH, render
+from solver.sheets import SHEETS, rows_of, sheets_of
 from solver.words import amount, many, percent, quantity, si, table
 
 
@@ -198,6 +199,37 @@ def test_spreadsheet_has_its_sheets_units_and_no_formulas(tmp_path: Path) -> Non
     sheet, strings = cells(book, names.index("order_form") + 1)
     assert "unit_usd [USD]" in strings and "provisioned_w [W]" in strings and "=1+1" in strings
     assert "<v>1104</v>" in sheet and "<v>5299</v>" in sheet
+
+
+def test_order_form_and_assumptions_are_rows_of_what_a_buyer_needs() -> None:
+    design = reference_like()
+    more = {"path": "a", "value": 2.0, "default": 1.0, "source": "s", "confidence": "press"}
+    design = design.replace(
+        study=design.study | {"site": design.study["site"] | {"price_quarter": "2026Q3"}},
+        bill_of_materials=[*design.bill_of_materials, line("mine", "platform", 2, 0.0, 1.0) | {"owned": True}],
+        assumptions=[*design.assumptions, more],
+    )
+    sheets = sheets_of(design)
+    order = sheets["order_form"]
+    first = ["part", "vendor", "quantity", "unit_usd", "price_quarter", "lead_time_weeks", "source"]
+    assert list(order[0])[:7] == first
+    assert len(order) == len(design.bill_of_materials) - 1 and {row["price_quarter"] for row in order} == {"2026Q3"}
+    assert [row["changed"] for row in sheets["assumptions"]] == ["no", "yes"]
+    used = {row["id"]: row["used_frac"] for row in sheets["limits"]}
+    assert used["supply.platform.rack_b"] == 1.0
+    assert set(sheets) >= {"build", "order_form", "assumptions", "limits", "load", "placement"}
+
+
+def test_explained_sections_are_sheets_of_their_own(tmp_path: Path) -> None:
+    design = reference_like().replace(
+        explained={"ladder": {"rungs": [{"rung": 0}, {"rung": 1}]}, "entry_prices": [{"part": "p"}], "clashes": []}
+    )
+    sheets = sheets_of(design)
+    assert sheets["ladder"] == [{"rung": 0}, {"rung": 1}] and sheets["entry_prices"] == [{"part": "p"}]
+    assert "clashes" not in sheets
+    assert rows_of({"a": 1}) == [{"a": 1}] and rows_of([3]) == [{"item": 3}] and rows_of({}) == []
+    write_xlsx(design, tmp_path / "design.xlsx")
+    assert "<v>1</v>" in cells(tmp_path / "design.xlsx", list(sheets).index("ladder") + 1)[0]
 
 
 def test_spreadsheet_of_an_infeasible_design(tmp_path: Path) -> None:

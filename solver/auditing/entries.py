@@ -15,8 +15,8 @@ from solver.auditing.rows import Facts
 from solver.design import Record
 from solver.errors import InputError, Problem
 from solver.parts import Accelerator, Platform
-from solver.performance import EVIDENCE, ROLES, Performance, evaluate
-from solver.points import make_points
+from solver.performance import EVIDENCE, ROLES, evaluate
+from solver.points import Points, make_points
 from solver.workload import Workload
 
 HIT, MISS, NONE = "hit", "miss", "none"
@@ -188,7 +188,8 @@ def read_entries(facts: Facts) -> list[Entry]:
     for item in load:
         if item["unit"] is not None:
             taken[item["unit"]] += item["tp"] * item["pp"] * item["dp"] * item["unit_replicas"]
-    performance = _performance(facts, load, platforms, [chips[p.id] for p in platforms])
+    with np.errstate(all="ignore"):
+        performance = evaluate(points_of(facts, load), facts.calibration)
     entries = []
     for k, (item, platform) in enumerate(zip(load, platforms, strict=True)):
         count = item["tp"] * item["pp"] * item["dp"]
@@ -235,8 +236,10 @@ def read_entries(facts: Facts) -> list[Entry]:
     return entries
 
 
-def _performance(facts: Facts, load: list[Record], platforms: list[Platform], chips: list[Accelerator]) -> Performance:
-    """Evaluate one point for each load entry."""
+def points_of(facts: Facts, load: list[Record]) -> Points:
+    """Return one operating point for each load entry."""
+    platforms = [facts.part(Platform, item["platform"]) for item in load]
+    chips = [facts.part(Accelerator, str(platform.accelerator_id)) for platform in platforms]
     works = [facts.workloads[item["class"]] for item in load]
     models, kinds, formats = list(facts.models), sorted({c.id for c in chips}), list(facts.precisions)
     by_id = {c.id: c for c in chips}
@@ -260,11 +263,9 @@ def _performance(facts: Facts, load: list[Record], platforms: list[Platform], ch
     }
     asked = [asked_tokens(w, item["cache"]) for w, item in zip(works, load, strict=True)]
     points |= {"asked_new": [whole - hit for whole, hit in asked], "asked_cached": [hit for _, hit in asked]}
-    made = make_points(
+    return make_points(
         tuple(facts.models.values()), tuple(by_id[kind] for kind in kinds), tuple(facts.precisions.values()), **points
     )
-    with np.errstate(all="ignore"):
-        return evaluate(made, facts.calibration)
 
 
 def _cached(work: Workload, cache: str) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,6 +41,10 @@ def solve(
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the design as JSON.")] = None,
     xlsx_file: Annotated[Path | None, typer.Option("--xlsx", metavar="FILE", help="Write it as a spreadsheet.")] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write it as one page with charts.")
+    ] = None,
+    brief: Annotated[bool, typer.Option("--brief", help="Print a page for someone who decides instead.")] = False,
     quiet: Quiet = False,
 ) -> int:
     """Find the best build of a study and print it on one screen.
@@ -57,7 +63,9 @@ def solve(
     )
     if xlsx_file is not None:
         export.check_xlsx()
-    for path in (json_file, xlsx_file):
+    if html_file is not None:
+        export.check_html()
+    for path in (json_file, xlsx_file, html_file):
         if path is not None:
             export.check_writable(path)
     own = None if baseline is None else load_build(baseline)
@@ -66,10 +74,32 @@ def solve(
         export.write_json(design, json_file)
     if xlsx_file is not None:
         export.write_xlsx(design, xlsx_file)
-    from solver.report import render
+    if html_file is not None:
+        options = {"--objective": objective, "--gap": gap, "--time-limit": time_limit, "--baseline": baseline}
+        export.write_html(design, html_file, _typed(study, catalog, changes, options, baselines=baselines))
+    if brief:
+        from solver.brief import brief as words
+    else:
+        from solver.report import render as words
 
-    say(render(design))
+    say(words(design))
     return _status(design)
+
+
+def _typed(
+    study: Path,
+    catalogs: list[Path] | None,
+    changes: list[str] | None,
+    options: Mapping[str, object],
+    *,
+    baselines: bool,
+) -> str:
+    """Return the command that gives the same design, with everything that it depends on."""
+    words = ["tierwatt", "solve", str(study)]
+    words += [word for folder in catalogs or () for word in ("--catalog", str(folder))]
+    words += [word for change in changes or () for word in ("--set", change)]
+    words += [word for name, value in options.items() if value is not None for word in (name, str(value))]
+    return shlex.join(words + ([] if baselines else ["--no-baselines"]))
 
 
 def _solve(study: Study, catalog: Catalog, *, baselines: bool, quiet: bool, baseline: Build | None = None) -> Design:

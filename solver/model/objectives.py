@@ -32,6 +32,9 @@ class Objective:
         Factor from the numerator's model unit to the objective's unit.
     denominator : callable(scenario) -> str or None
         Resource id of a true ratio.
+    gain_unit, gain_per_unit : str, float
+        In which differences of the numerator are told, and how many of them are one model unit of it: they keep their
+        meaning where the contracted megawatts change.
     refuse : callable(scenario) -> str
         Reason why the study cannot use it, empty where it can.
     """
@@ -42,6 +45,8 @@ class Objective:
     sense: int
     numerator: Callable[[pyo.Block, ModelData], object]
     per_unit: Callable[[Scenario], float]
+    gain_unit: str = "tokens/s"
+    gain_per_unit: float = 1e3
     denominator: Callable[[Scenario], str | None] = lambda _: None
     refuse: Callable[[Scenario], str] = lambda _: ""
 
@@ -174,13 +179,16 @@ register(Objective(
 ))  # fmt: skip
 register(Objective(
     id="power", name="Power at the utility meter", unit="MW", sense=-1,
-    numerator=lambda block, data: block.use[power_resource(data.scenario)], per_unit=lambda s: 1e-3, refuse=_no_floor,
+    numerator=lambda block, data: block.use[power_resource(data.scenario)], per_unit=lambda s: 1e-3,
+    gain_unit="MW", gain_per_unit=1e-3, refuse=_no_floor,
 ))  # fmt: skip
 register(Objective(
     id="profit", name="Yearly revenue less yearly cost", unit="USD/year", sense=1,
-    numerator=yearly_profit, per_unit=lambda s: 1e3, refuse=_no_price,
+    numerator=yearly_profit, per_unit=lambda s: 1e3,
+    gain_unit="USD/year", refuse=_no_price,
 ))  # fmt: skip
 register(Objective(
     id="tco", name="Yearly cost of owning and running", unit="USD/year", sense=-1,
-    numerator=lambda block, data: block.use["tco"], per_unit=lambda s: 1e3, refuse=_no_floor,
+    numerator=lambda block, data: block.use["tco"], per_unit=lambda s: 1e3,
+    gain_unit="USD/year", refuse=_no_floor,
 ))  # fmt: skip

@@ -1,0 +1,119 @@
+"""Words for explanations: bottlenecks, the ladder, and prices of parts, each on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from solver.design import Design, Record
+from solver.explaining.entry import ANY, ENTERS, LEAVES, NEVER
+from solver.words import amount, block, figure, percent, table
+
+MOST_ROWS = 16
+MOST_PARTS = 40
+
+
+def render_explained(design: Design) -> str:
+    """Return the sections of a design that were asked for as text.
+
+    Parameters
+    ----------
+    design : Design
+    """
+    unit = str(design.objective.get("unit", ""))
+    lines = block(
+        "answer", f"{figure(design.objective['value'])} {unit}, gap {percent(design.objective['gap'])}"
+    ) if design.has_build else []  # fmt: skip
+    text = "\n".join(lines) + "\n" if lines else ""
+    for name, words in WORDS.items():
+        if name in design.explained:
+            text += "\n" + words(design.explained[name])
+    return text
+
+
+def bottlenecks(records: list[Record]) -> str:
+    """What binds, the dearest first, and what was found slack."""
+    binding = [r for r in records if (r["per_percent_frac"] or 0.0) > 0.0]
+    rows = [
+        (
+            r["name"][:44], _size(r), f"+{percent(r['per_percent_frac'])}", _step(r),
+            "" if r["usd_per_year"] is None or not r["steps"] else _usd_per_year(r),
+        )
+        for r in binding[:MOST_ROWS]
+    ]  # fmt: skip
+    text = "What binds, and what more of it gains\n"
+    text += table(("limit", "of", "by 1% more", "by a step", "a year"), rows, (False, True, True, True, True))
+    slack = [r["name"] for r in records if r["per_percent_frac"] == 0.0 and not r["id"].startswith("memory.")]
+    unknown = [r["name"] for r in records if r["per_percent_frac"] is None]
+    basis = next((r["usd_basis"] for r in binding if r["usd_basis"]), "")
+    notes = block("slack", ", ".join(slack)) if slack else []
+    notes += block("not valued", ", ".join(unknown), most=2) if unknown else []
+    notes += block("a year", f"worth of the last step's gain: {basis}") if basis else []
+    return text + "\n".join(notes) + "\n"
+
+
+def _size(record: Record) -> str:
+    if record["id"].startswith("hardware."):
+        return "as built"
+    return amount(record["value"], record["unit"])
+
+
+def _step(record: Record) -> str:
+    """Gain of the largest step, as a range."""
+    if not record["steps"]:
+        return "dual only"
+    last = record["steps"][-1]
+    return f"+{percent(last['share'])}: {figure(last['gain_low'])} to {figure(last['gain_high'])}"
+
+
+def _usd_per_year(record: Record) -> str:
+    each = record["usd_per_year"] / record["marginal"] if record["marginal"] else 0.0
+    last = record["steps"][-1]
+    return f"{amount(each * 0.5 * (last['gain_low'] + last['gain_high']), 'USD')}"
+
+
+def ladder(record: Record) -> str:
+    """Each rung: what was loosened, what it gained, what binds then."""
+    rows = []
+    for rung in record["rungs"]:
+        what = "as the study has it" if not rung["rung"] else f"{percent(record['step'])} more {rung['name']}"
+        value = "none found" if rung["value"] is None else figure(rung["value"])
+        rows.append((f"{rung['rung']}", what[:46], value, f"{rung['gain_frac']:+.1%}", rung["bottleneck_name"][:40]))
+    head = ("", "loosened", record["unit"], "in all", "tightest then")
+    return "The ladder\n" + table(head, rows, (True, False, True, True, False))
+
+
+def entry_prices(records: list[Record]) -> str:
+    """Parts in the build with the price at which they leave, others with that at which they enter."""
+    text = ""
+    for inside, title in (
+        (True, "In the build: how dear it may get"),
+        (False, "Not in the build: what would bring it in"),
+    ):
+        rows = [_price_row(r) for r in records if r["in_build"] == inside]
+        if rows:
+            head = ("part", "USD now", "answer", "at USD", "certain to", "order", "takes")
+            text += title + "\n" + table(head, rows[:MOST_PARTS], (False, True, False, True, True, True, True)) + "\n"
+    return text
+
+
+def _price_row(record: Record) -> tuple[str, ...]:
+    def usd(value: float | None) -> str:
+        return "" if value is None else f"{value:,.0f}"
+
+    low, high, answer = record["low_usd"], record["high_usd"], record["answer"]
+    if answer in (ENTERS, LEAVES):
+        at, certain = usd(low if low is not None else record["relaxed_usd"]), usd(high)
+    else:
+        at, certain = "", "" if record["proved"] else usd(high)
+    watts = record["fewer_watts_frac"]
+    hint = f"; {percent(watts)} fewer W" if answer == NEVER and watts is not None and 0.0 < watts < 1.0 else ""
+    takes = "" if record["quantity"] is None else f"{record['quantity']:,}"
+    words = "stays" if answer == ANY else answer
+    return record["part"][:28], usd(record["price_now_usd"]), words + hint, at, certain, f"{record['order']:,}", takes
+
+
+WORDS: dict[str, Callable[[Any], str]] = {
+    "bottlenecks": bottlenecks, "ladder": ladder, "entry_prices": entry_prices,
+}  # fmt: skip
+"""Section -> what words it."""

@@ -1,0 +1,258 @@
+"""The price at which a part enters the build, or leaves it.
+
+A part's best use is priced by a small linear program at the duals of a relaxation without it (`blocks`): a piece that
+costs ``p`` adds ``rc(p) = rc(now) + pi (p - now)`` to the cost of the best build, with ``pi`` what a dollar is worth.
+Where that is zero, the part enters. Above it, a build with an order of ``k`` pieces costs at least ``LB + k rc(p)``:
+from the price on at which that is worse than the best build known without the part, it is certainly not bought. Below
+it, a build that holds the order and is as good as the best without shows that it is. Between the two lies what the gap
+hides. Where a dollar is worth nothing, no price helps; the same sum over the watts of a node tells how many fewer it
+would have to draw.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.design import Design, Record
+from solver.explaining.blocks import Priced, own_columns, priced
+from solver.explaining.slopes import Slopes, bought_columns, housed_pieces
+from solver.explaining.workbench import WHOLE_COLUMNS, Range, Workbench
+from solver.highs import OPTIMAL, Clock, Outcome, Program
+from solver.market import LOW_USD, Market
+from solver.physics.cost import memory_usd_per_byte
+from solver.pricing import headroom
+
+FloatArray = NDArray[np.float64]
+LOWER = (0.98, 0.9)
+"""Shares of the relaxation's price at which a build with the order is looked for, in turn."""
+ORDER_FRAC = 0.02
+"""Share of what megawatts and money allow of a part that an order is at least: what it changes must show."""
+TOLERANCE = 0.005
+"""Relative width of a price range at which its search ends."""
+SEARCH_TIME_S = 60.0
+ENTERS, LEAVES, NEVER, ANY, UNDECIDED, NO_USE = (
+    "enters below", "leaves above", "never at any price", "stays at any price", "not decided", "no use in this study",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Part:
+    """What may be bought, and how many pieces of it each configuration holds."""
+
+    id: str
+    kind: str
+    name: str
+    vendor: str
+    price_usd: float
+    pieces: Mapping[str, int]
+    order: int
+
+
+def parts_of(bench: Workbench) -> list[Part]:
+    """Platforms and memory devices of the menu."""
+    configs = {p.config.id: p.config for p in bench.data.pools}
+    found = []
+    for platform in {c.platform.id: c.platform for c in configs.values()}.values():
+        mine = {c.id: 1 for c in configs.values() if c.platform.id == platform.id}
+        usd = min(c.price_usd - _devices_usd(bench, c.bought) for c in configs.values() if c.id in mine)
+        order = _order(
+            bench, max(1, int(platform.order_minimum or 1)), min(configs[c].provisioned_w for c in mine), usd
+        )
+        kind = "platform" if platform.accelerators else "storage"
+        found.append(Part(platform.id, kind, platform.name, platform.vendor, usd, mine, order))
+    devices = {d.id: d for d in bench.scenario.devices}
+    counts: dict[str, dict[str, int]] = {}
+    for config in configs.values():
+        for device, count in config.bought:
+            counts.setdefault(device, {})[config.id] = count
+    for device, pieces in counts.items():
+        row = devices[device]
+        usd = _devices_usd(bench, [(device, 1)])
+        order = _order(bench, min(pieces.values()), 0.0, usd)
+        found.append(Part(device, "memory", row.name, row.vendor, usd, pieces, order))
+    return found
+
+
+def _order(bench: Workbench, least: int, watts: float, usd: float) -> int:
+    """Pieces of an order large enough to show: a share of the most that the megawatts and the money allow."""
+    site = bench.scenario.site
+    most = [site.power_w / watts] if site.power_w and watts > 0.0 else []
+    most += [site.budget_usd / usd] if site.budget_usd and usd > 0.0 else []
+    return max(least, math.ceil(ORDER_FRAC * min(most))) if most else least
+
+
+def _devices_usd(bench: Workbench, bought: Iterable[tuple[str, int]]) -> float:
+    """Dollars for devices, as configurations count them."""
+    scenario = bench.scenario
+    rows = {d.id: d for d in scenario.devices}
+    return sum(
+        count * memory_usd_per_byte(rows[d], scenario.site.price_quarter, scenario.prices) * rows[d].capacity_bytes
+        for d, count in bought
+    )
+
+
+def entry_prices(bench: Workbench, design: Design, parts: Iterable[str] | None = None) -> list[Record]:
+    """Return for each part the price at which it enters the build, or leaves it.
+
+    Parameters
+    ----------
+    bench : Workbench
+        Of the design's study.
+    design : Design
+    parts : iterable of str, optional
+        Ids; all parts of the menu without.
+    """
+    wanted = None if parts is None else set(parts)
+    bought = {line["part"] for line in design.bill_of_materials}
+    slopes = Slopes.of(bench)
+    found = []
+    for part in parts_of(bench):
+        if wanted is None or part.id in wanted:
+            bench.clock.report(f"price of {part.name}", None, None, None)
+            found.append(_Question(bench, slopes, part, inside=part.id in bought).answer())
+    return sorted(
+        found, key=lambda r: (not r["in_build"], r["kind"], -(r["relaxed_usd"] or 0.0) / max(r["price_now_usd"], 1e-9))
+    )
+
+
+@dataclass(frozen=True)
+class _Question:
+    """One part, asked about."""
+
+    bench: Workbench
+    slopes: Slopes
+    part: Part
+    inside: bool
+
+    def answer(self) -> Record:
+        """Return the record of the part."""
+        bench, part = self.bench, self.part
+        pieces = bought_columns(bench, part.pieces)
+        own = own_columns(bench, pieces)
+        without, relaxed = self._without(pieces)
+        record = self._record()
+        if relaxed.status != OPTIMAL:
+            return record | {"answer": ANY if self.inside else UNDECIDED}
+        cost, _ = bench.cost_of(bench.program)
+        use = priced(bench.program, cost, own, self._at_work, relaxed.duals, bench.clock)
+        if use is None:
+            return record | {"answer": NO_USE}
+        worth = self.slopes.worth_usd(bench, pieces, relaxed.duals)
+        record["fewer_watts_frac"] = self._fewer_watts(use, relaxed)
+        scale = abs(relaxed.objective)
+        if worth * part.price_usd * part.order <= 1e-9 * scale:
+            return record | {"answer": NEVER if use.reduced_cost > 1e-9 * scale else ANY if self.inside else UNDECIDED}
+        usd = part.price_usd - use.reduced_cost / worth
+        high = usd + max(0.0, without.value - relaxed.objective) / (worth * min(part.order, self._most() or 1.0))
+        record |= {"relaxed_usd": usd, "high_usd": high}
+        if len(bench.program.upper) <= WHOLE_COLUMNS and math.isfinite(without.value):
+            return self._searched(record, pieces, without, max(usd, 1.0))
+        if usd <= 0.0:
+            return record | {"answer": NEVER, "proved": high <= 0.0}
+        record["answer"] = LEAVES if self.inside else ENTERS
+        self._confirm(record, pieces, use, without, relaxed, worth)
+        return record
+
+    @cached_property
+    def _at_work(self) -> FloatArray:
+        """Pieces in one node of each column of nodes at work: where money is free, more may be bought than works."""
+        return housed_pieces(self.bench, self.part.pieces)
+
+    def _record(self) -> Record:
+        part = self.part
+        return {
+            "part": part.id, "kind": part.kind, "name": part.name, "vendor": part.vendor, "in_build": self.inside,
+            "answer": UNDECIDED, "price_now_usd": part.price_usd, "relaxed_usd": None, "low_usd": None,
+            "high_usd": None, "order": part.order, "quantity": None, "fewer_watts_frac": None,
+            "proved": True,
+        }  # fmt: skip
+
+    def _without(self, pieces: FloatArray) -> tuple[Range, Outcome]:
+        """Range of the best build without the part, and its relaxation."""
+        bench = self.bench
+        if not self.inside and not float(self._at_work @ _values(bench.relaxed)) > 1e-9:
+            return bench.now, bench.relaxed
+        upper = np.where(pieces > 0.0, 0.0, bench.program.upper)
+        program = dataclasses.replace(bench.program, upper=upper)
+        relaxed = bench.relax(program)
+        return bench.solved(program, relaxed), relaxed
+
+    def _confirm(
+        self, record: Record, pieces: FloatArray, use: Priced, without: Range, relaxed: Outcome, worth: float
+    ) -> None:
+        """Look for a build with the order that is as good as the best without, at prices below that of the relaxation.
+
+        As good means within the gap of the study.
+        """
+        enough = without.value + max(self.bench.scenario.study.solver.gap, 1e-9) * abs(without.value)
+        for share in LOWER:
+            price = share * record["relaxed_usd"]
+            program = self._ordered(self.slopes.at(pieces, price - self.part.price_usd), pieces, use)
+            bound = relaxed.objective - self.part.order * worth * (record["relaxed_usd"] - price) * 10.0
+            found = self.bench.solved(program, relaxed, keep=use.columns | (pieces > 0.0), bound=bound, enough=enough)
+            if found.values is not None and found.value <= enough:
+                record["low_usd"] = price
+                record["quantity"] = round(float(pieces @ np.round(found.values)))
+                return
+
+    def _searched(self, record: Record, pieces: FloatArray, without: Range, start_usd: float) -> Record:
+        """The range of the price by branch and bound on both sides, where the program is small enough."""
+        bench, clock = self.bench, self.bench.clock
+        inner = Clock(SEARCH_TIME_S, clock.threads, None, clock.should_stop)
+        sense = bench.objective.sense
+        gap = bench.scenario.study.solver.gap
+        order = int(min(self.part.order, self._most()))
+        market = Market(
+            bench.objective, self.slopes.at(pieces, LOW_USD - self.part.price_usd),
+            self.slopes.value * pieces[bench.program.index], self.slopes.costs * pieces, pieces,
+            self._at_work,
+        )  # fmt: skip
+        found = headroom(market, -sense * without.value, order, inner, TOLERANCE, gap, start_usd)
+        certain = found
+        if without.bound < without.value - 1e-9 * abs(without.value):
+            certain = headroom(market, -sense * without.bound, order, inner, TOLERANCE, gap, start_usd)
+        low = certain.low_usd
+        record |= {"low_usd": None if low is None or low < 0.0 else low, "high_usd": found.high_usd}
+        if found.high_usd <= 0.0:
+            return record | {"answer": NEVER, "low_usd": None}
+        if certain.point is not None and record["low_usd"] is not None:
+            record["quantity"] = market.pieces(certain.point)
+        return record | {"answer": LEAVES if self.inside else ENTERS}
+
+    def _ordered(self, program: Program, pieces: FloatArray, use: Priced) -> Program:
+        """The program with at least the order bought of the configuration that the part is best used in."""
+        column = int(np.argmax(use.point * (pieces > 0.0)))
+        lower = program.lower.copy()
+        most = self._most()
+        lower[column] = max(lower[column], math.floor(min(self.part.order, most) / pieces[column]) or 1.0)
+        return dataclasses.replace(program, lower=lower)
+
+    def _most(self) -> float:
+        """Pieces that supply allows."""
+        supply = self.bench.scenario.study.supply
+        spec = supply.platform.get(self.part.id) or supply.memory.get(self.part.id)
+        return math.inf if spec is None else float(spec.quantity)
+
+    def _fewer_watts(self, use: Priced, relaxed: Outcome) -> float | None:
+        """Share of a node's watts that would have to go for the part to enter at its price."""
+        block = self.bench.ready.model.period[0]
+        if "power" not in block.within_limit:
+            return None
+        at = {id(r.constraint): k for k, r in enumerate(self.bench.program.rows)}
+        program, row = self.bench.program, at[id(block.within_limit["power"])]
+        entries = slice(program.start[row], program.start[row + 1])
+        taken = float(program.value[entries] @ use.point[program.index[entries]])
+        worth = taken * abs(float(relaxed.duals[row]))
+        return use.reduced_cost / worth if worth > 0.0 else None
+
+
+def _values(relaxed: Outcome) -> FloatArray:
+    assert relaxed.values is not None
+    return relaxed.values

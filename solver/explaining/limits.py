@@ -1,0 +1,113 @@
+"""Where the limits that a study names stand in its program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from solver.explaining.workbench import Workbench
+from solver.model.memory import TB
+from solver.resources import RESOURCES
+
+
+@dataclass(frozen=True)
+class RowLimit:
+    """A limit that is the side of one row.
+
+    Attributes
+    ----------
+    id, name, unit : str
+    row : int
+        Of the program.
+    scale : float
+        Units in one model unit of the row.
+    value : float
+        The limit, in `unit`.
+    whole : bool
+        True where it counts pieces.
+    """
+
+    id: str
+    name: str
+    unit: str
+    row: int
+    scale: float
+    value: float
+    whole: bool = False
+
+
+def row_limits(bench: Workbench) -> list[RowLimit]:
+    """Limits of the site and of supply."""
+    scenario, model = bench.scenario, bench.ready.model
+    block = model.period[0]
+    at = {id(row.constraint): k for k, row in enumerate(bench.program.rows)}
+    found = []
+    for name in block.within_limit:
+        resource = RESOURCES[name]
+        row = at[id(block.within_limit[name])]
+        limit = float(resource.limit(scenario) or 0.0)
+        found.append(RowLimit(resource.limit_path, resource.name, resource.unit, row, resource.scale, limit))
+    supply = scenario.study.supply
+    names = {p.id: p.name for p in scenario.platforms} | {d.id: d.name for d in scenario.devices}
+    for kind, rows, table in (
+        ("platform", block.within_platform_supply, supply.platform),
+        ("memory", block.within_device_supply, supply.memory),
+    ):
+        for part in rows:
+            row = at[id(rows[part])]
+            if part in table:
+                label = f"supply of {names.get(part, part)}"
+                value = float(table[part].quantity)
+                found.append(RowLimit(f"supply.{kind}.{part}", label, "pieces", row, 1.0, value, whole=True))
+    return found
+
+
+@dataclass(frozen=True)
+class Group:
+    """A kind of row that holds in every pool: what nodes offer of something, summed over them.
+
+    Attributes
+    ----------
+    id, name, unit : str
+    rows : dict
+        Row of the program -> model units that the nodes of the relaxation offer in it.
+    scale : float
+        Units in one model unit.
+    """
+
+    id: str
+    name: str
+    unit: str
+    rows: dict[int, float]
+    scale: float
+
+
+TIER_ROWS = {
+    "capacity": ("fit_tier", "capacity_bytes", "B", "capacity"),
+    "read": ("read_tier", "read_bytes_per_s", "B/s", "read bandwidth"),
+    "write": ("write_tier", "write_bytes_per_s", "B/s", "write bandwidth"),
+    "wear": ("wear_tier", "endurance_bytes_per_s", "B/s", "endurance"),
+}
+"""Kind of limit of a tier -> its row, what a node offers, unit, name."""
+
+
+def tier_groups(bench: Workbench) -> list[Group]:
+    """Capacity, bandwidth and endurance of every tier, over all pools at work in the relaxation."""
+    block, values = bench.ready.model.period[0], bench.relaxed.values
+    if values is None:
+        return []
+    at = {id(row.constraint): k for k, row in enumerate(bench.program.rows)}
+    nodes = {pool: float(values[where].sum()) for pool, where in bench.ready.layout.housed.items()}
+    groups: dict[str, Group] = {}
+    for place in bench.data.places:
+        stock = place.stock
+        port = stock.link_bytes_per_s if stock.pooled else float("inf")
+        for kind, (row, offer, unit, label) in TIER_ROWS.items():
+            rows = getattr(block, row)
+            if place.id not in rows:
+                continue
+            each = float(getattr(stock, offer))
+            each = min(each, port) if kind in ("read", "write") else each
+            name = f"memory.{stock.tier}.{kind}"
+            group = groups.setdefault(name, Group(name, f"{stock.tier}: {label}", unit, {}, TB))
+            group.rows[at[id(rows[place.id])]] = each / TB * nodes.get(place.pool.id, 0.0)
+    return list(groups.values())

@@ -1,0 +1,165 @@
+"""What binds, what comes next, at which price a part enters: hand-solved, and confirmed by solves of their own."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from records import candidate, configuration, housing, model_data, platform, scenario, workload
+from tiny import tiny
+
+from solver.candidate import Candidate, CandidateSet
+from solver.design import Design
+from solver.explaining.bottlenecks import PROVED, SOLVED, bottlenecks
+from solver.explaining.entry import ANY, ENTERS, LEAVES, NEVER, entry_prices, parts_of
+from solver.explaining.limits import row_limits
+from solver.explaining.slopes import Slopes, bought_columns, housed_pieces
+from solver.explaining.workbench import Gain, Range, Workbench
+from solver.highs import Clock
+from solver.market import LOW_USD, Market, ordered
+from solver.model.data import ModelData, Pool
+from solver.optimise import best
+from solver.scenario import Scenario
+
+KW = 1e3
+OLD, NEW = platform("old"), platform("new")
+TOKENS = 100.0
+
+
+def bench_of(data: ModelData) -> Workbench:
+    """A workbench over columns made by hand."""
+
+    def make(_: Scenario) -> tuple[ModelData, CandidateSet]:
+        return data, CandidateSet((), (), 0, 0)
+
+    study = data.scenario.study.with_changes({"solver.gap": 1e-6})
+    exact = dataclasses.replace(data.scenario, study=study)
+    data = dataclasses.replace(data, scenario=exact)
+    return Workbench(exact, make, Clock(60.0, threads=1))
+
+
+def market_of(changes: dict[str, Any], *, new_w: float = KW, new_usd: float = 1500.0) -> ModelData:
+    """An old box of 10 requests/s for 1,000 USD and a new one of 25 requests/s for 1,500 USD; 1 kW each."""
+    old = Pool(configuration(OLD, price_usd=1000.0), 1.0)
+    new = Pool(configuration(NEW, price_usd=new_usd, provisioned_w=new_w), 1.0)
+    columns: Sequence[tuple[Candidate, None]] = [(candidate(at=OLD), None), (candidate(at=NEW, rate=25.0), None)]
+    return model_data(scenario(changes, [workload(demand=1e4)]), columns, [housing(old), housing(new)])
+
+
+def bought(*parts: str) -> Design:
+    """A design of which only the parts that it buys are known."""
+    return Design(bill_of_materials=[{"part": part} for part in parts])
+
+
+def test_gain_is_what_two_ranges_leave() -> None:
+    before, after = Range(-10.0, -11.0), Range(-12.0, -14.0)
+    assert Gain.between(before, after, 2.0) == Gain(2.0, 8.0)
+    worse = Range(-9.0, -14.0)
+    assert Gain.between(before, worse, 1.0).low == -2.0 and Gain.between(before, worse, 1.0, loosened=True).low == 0.0
+    assert Gain(2.0, 8.0).over(4.0) == Gain(0.5, 2.0)
+
+
+def test_money_binds_and_power_is_slack() -> None:
+    """Twelve thousand USD buy eight new boxes of 25 requests/s; 5% more buy nothing, 10% an old box of 10."""
+    data = market_of({"site.budget_usd": 12e3, "site.power_mw": 1.0})
+    found = {r["id"]: r for r in bottlenecks(bench_of(data), bought("new"), rebuilt=False)}
+    money, power = found["site.budget_usd"], found["site.power_mw"]
+    assert money["how"] == SOLVED and power["how"] == PROVED
+    assert money["marginal"] == pytest.approx(25.0 * TOKENS / 1500.0)
+    for side in ("gain_low", "gain_high"):
+        assert [s[side] for s in money["steps"]] == pytest.approx([0.0, 10.0 * TOKENS], abs=1e-2)
+    assert power["marginal"] == 0.0 and all(s["gain_high"] == pytest.approx(0.0, abs=1e-3) for s in power["steps"])
+
+
+def test_worth_of_a_limit_is_told_in_dollars() -> None:
+    """Eighteen boxes for 27,000 USD; another tenth buys a new box and an old one."""
+    data = market_of({"site.budget_usd": 27e3, "site.power_mw": 0.1})
+    found = {r["id"]: r for r in bottlenecks(bench_of(data), bought("new"), rebuilt=False)}
+    assert found["site.budget_usd"]["capex_usd"] == pytest.approx(1.0)
+    step = found["site.budget_usd"]["steps"][1]
+    assert step["step"] == pytest.approx(2.7e3)
+    assert step["gain_low"] == pytest.approx(35.0 * TOKENS) == step["gain_high"]
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_worth_lies_in_the_interval_of_its_finite_difference(seed: int) -> None:
+    """Each limit moved out and solved from scratch: the gain is in the interval that was stated."""
+    data = tiny(seed, "tokens")
+    bench = bench_of(data)
+    if bench.now.values is None:
+        return  # the demand cannot be served: nothing is worth anything
+    for limit in row_limits(bench)[:3]:
+        record = next(r for r in bottlenecks(bench, bought(), rebuilt=False) if r["id"] == limit.id)
+        for step in record["steps"]:
+            units = step["step"] / limit.scale
+            moved = bench.row_moved(limit.row, units)
+            clock = Clock(60.0, threads=1)
+            _, before, _ = best(bench.program, bench.objective.sense, clock, 1e-7)
+            _, after, _ = best(moved, bench.objective.sense, clock, 1e-7)
+            gain = bench.objective.sense * (after - before) * bench.unit
+            slack = 1e-4 * max(1.0, abs(before * bench.unit))
+            assert step["gain_low"] - slack <= gain <= step["gain_high"] + slack, (limit.id, step, gain)
+
+
+def test_price_at_which_a_box_enters() -> None:
+    """12,000 USD buy twelve old boxes, 120 requests/s; four new ones and two old as many, up to 2,500 USD each.
+
+    At 4,000 USD the new box is not bought.
+    """
+    data = market_of({"site.budget_usd": 12e3}, new_usd=4000.0)
+    records = {r["part"]: r for r in entry_prices(bench_of(data), bought("old"))}
+    new = records["new"]
+    assert new["answer"] == ENTERS and not new["in_build"]
+    assert new["low_usd"] == pytest.approx(2500.0, rel=0.01) and new["high_usd"] == pytest.approx(2500.0, rel=0.01)
+    assert new["relaxed_usd"] == pytest.approx(2500.0)
+
+
+def test_price_at_which_a_box_leaves() -> None:
+    data = market_of({"site.budget_usd": 12e3})
+    new = next(r for r in entry_prices(bench_of(data), bought("new")) if r["part"] == "new")
+    assert new["answer"] == LEAVES and new["in_build"]
+    assert new["low_usd"] == pytest.approx(2500.0, rel=0.01)
+
+
+def test_no_price_helps_where_money_is_slack() -> None:
+    """Power limits, and a hungry box serves less per watt: never at any price; it enters at so many fewer watts."""
+    data = market_of({"site.power_mw": 0.1}, new_w=4 * KW)
+    new = next(r for r in entry_prices(bench_of(data), bought("old")) if r["part"] == "new")
+    assert new["answer"] == NEVER and new["proved"] and new["low_usd"] is None
+    assert new["fewer_watts_frac"] == pytest.approx(1.0 - 2.5 / 4.0)
+
+
+def test_a_better_box_stays_at_any_price_where_money_is_slack() -> None:
+    new = next(
+        r for r in entry_prices(bench_of(market_of({"site.power_mw": 0.1})), bought("new")) if r["part"] == "new"
+    )
+    assert new["answer"] == ANY
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_entry_price_is_confirmed_on_both_sides(seed: int) -> None:
+    """2% below: as good with the order forced in. 2% above: worse."""
+    bench = bench_of(tiny(seed, "tokens"))
+    if bench.relaxed.values is None:
+        return  # the demand cannot be served: nothing to price
+    slopes, sense = Slopes.of(bench), bench.objective.sense
+    for part, record in ((p, r) for p in parts_of(bench) for r in entry_prices(bench, bought(), [p.id])):
+        if record["answer"] != ENTERS or record["low_usd"] is None or record["low_usd"] < 1.0:
+            continue
+        pieces = bought_columns(bench, part.pieces)
+        supply = bench.scenario.study.supply
+        spec = supply.platform.get(part.id) or supply.memory.get(part.id)
+        order = part.order if spec is None else min(part.order, spec.quantity)
+        market = Market(
+            bench.objective, slopes.at(pieces, LOW_USD - part.price_usd), slopes.value * pieces[bench.program.index],
+            slopes.costs * pieces, pieces, housed_pieces(bench, part.pieces),
+        )  # fmt: skip
+        clock = Clock(60.0, threads=1)
+        _, without, _ = best(market.without, sense, clock, 1e-7)
+        _, below, _ = best(ordered(market, market.at(0.98 * record["low_usd"]), order), sense, clock, 1e-7)
+        assert sense * (below - without) >= -1e-5 * abs(without), (part.id, record)
+        _, above, _ = best(ordered(market, market.at(1.02 * record["high_usd"]), order), sense, clock, 1e-7)
+        assert np.isnan(above) or sense * (above - without) < 1e-7 * max(1.0, abs(without)), (part.id, record)

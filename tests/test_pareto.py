@@ -165,7 +165,7 @@ def test_command_prints_and_writes_the_front(monkeypatch: pytest.MonkeyPatch, tm
     assert shown.count("#") > 40 and "Capital outlay" in shown
     assert all(len(text) <= 100 for text in shown.splitlines())
     assert json.loads(target.read_text()) == json.loads(json.dumps(record))
-    rows = list(csv.DictReader(sheet.open()))
+    rows = list(csv.DictReader(sheet.read_text().splitlines()))
     assert [float(row["x [USD]"]) for row in rows] == [p["x"] for p in record["points"]]
     with pytest.raises(SystemExit) as left:
         main(["pareto", study_file, "--x", "capex", "--from", "1"])

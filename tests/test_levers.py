@@ -15,9 +15,10 @@ from solver.candidates import CandidateSet
 from solver.catalog import load_catalog
 from solver.design import Design
 from solver.explaining.architectures import architectures
-from solver.explaining.bench import Bench, Cut
+from solver.explaining.bench import Bench
 from solver.explaining.cuts import without_host_memory
 from solver.explaining.levers import LEVERS, levers, shapley, subsets
+from solver.explaining.shop import Cut
 from solver.highs import OPTIMAL, Clock
 from solver.model.data import ModelData, Pool
 from solver.optimise import optimise

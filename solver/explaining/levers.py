@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from solver.catalog import Catalog
 from solver.design import Design, Record
 from solver.explaining import cuts
-from solver.explaining.bench import Answer, Bench, Cut, bench_of
+from solver.explaining.bench import Answer, Bench, bench_of
+from solver.explaining.shop import Cut
 from solver.highs import Clock
 from solver.model.data import ModelData
 from solver.search import relative_gap
@@ -235,7 +236,7 @@ class _Game:
                 bound = min(bound, self._good(found))
                 self._bounds[_names(way)] = bound
             if self._may_beat(bound, best):
-                answer = self.bench.answer(*way, bound=self.bench.sense * bound)
+                answer = self.bench.answer(*way, bound=self.bench.sense * bound, coarse=True)
                 if answer.bound is not None:
                     bound = self._bounds[_names(way)] = self._good(answer.bound)
                 best = max(best, answer, key=lambda a: self._good(a.value))

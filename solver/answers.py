@@ -138,6 +138,16 @@ def architectures(record: Record) -> str:
     return "Other kinds of site\n" + table(("site", record["unit"], "behind"), rows, (False, True, True))
 
 
+def tornado(record: Record) -> str:
+    """Each number at its low and high end, the widest swing first."""
+    rows = [
+        (n["name"][:50], _or_none(n["value_at_low"]), _or_none(n["value_at_high"]), percent(n["swing_frac"] or 0.0))
+        for n in record["numbers"]
+    ]
+    head = ("number", "at its low end", "at its high end", "swing")
+    return f"Uncertain numbers, {record['unit']}\n" + table(head, rows, (False, True, True, True))
+
+
 def _or_none(value: float | None) -> str:
     return "none found" if value is None else figure(value)
 
@@ -145,5 +155,6 @@ def _or_none(value: float | None) -> str:
 WORDS: dict[str, Callable[[Any], str]] = {
     "bottlenecks": bottlenecks, "ladder": ladder, "entry_prices": entry_prices,
     "levers": levers, "architectures": architectures,
+    "tornado": tornado,
 }  # fmt: skip
 """Section -> what words it."""

@@ -20,6 +20,7 @@ from solver.explaining.bottlenecks import bottlenecks
 from solver.explaining.entry import entry_prices
 from solver.explaining.ladder import DEPTH, STEP, ladder
 from solver.explaining.levers import levers
+from solver.explaining.tornado import tornado
 from solver.explaining.workbench import Workbench, widths_of
 from solver.highs import Clock
 from solver.scenario import resolve
@@ -101,6 +102,8 @@ register(Section(
     "architectures", "the best build of each kind of site",
     lambda s: architectures(s.design, s.study, s.catalog, s.clock, bench=s.cutting),
 ))  # fmt: skip
+
+register(Section("tornado", "uncertain numbers at both ends", lambda s: tornado(s.design, s.study, s.catalog, s.clock)))
 
 
 def explain(

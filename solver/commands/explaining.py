@@ -25,6 +25,7 @@ def explain(
     architectures: Annotated[
         bool, typer.Option("--architectures", help="The best build of each kind of site, and the runner-up builds.")
     ] = False,
+    tornado: Annotated[bool, typer.Option("--tornado", help="Uncertain numbers at both ends, by swing.")] = False,
     every: Annotated[bool, typer.Option("--all", help="All of these.")] = False,
     number: Annotated[
         str | None, typer.Option(metavar="NAME", help="Print the formula of a number instead, with what goes in.")
@@ -60,7 +61,7 @@ def explain(
     asked = changed(load_study(study), changes or (), {})
     chosen = {
         "bottlenecks": bottlenecks, "levers": levers, "architectures": architectures,
-        "entry_prices": entry_prices or bool(parts), "ladder": ladder,
+        "entry_prices": entry_prices or bool(parts), "ladder": ladder, "tornado": tornado,
     }  # fmt: skip
     sections = [name for name, wanted in chosen.items() if wanted or every] or ["bottlenecks"]
     export.check_all(json_file, xlsx_file, html_file)

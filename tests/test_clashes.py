@@ -410,7 +410,7 @@ def test_a_supply_that_is_needed_is_enough_in_a_whole_solve(study: Study, catalo
 
 def test_a_promise_that_makes_a_build_too_dear_is_named(study: Study, catalog: Catalog) -> None:
     """The class can be served, but at this TPOT it takes more power than there is."""
-    asked = {"workload.chat_short.tpot_s": 0.012, "supply.platform.hgx_h200_8": 4, "demand.floor_frac": 12.0}
+    asked = {"workload.chat_short.tpot_s": 0.012, "supply.platform.hgx_h200_8": 4, "demand.floor_frac": 6.0}
     asked |= {"build.tiers": False, "solver.time_limit_s": 30.0}
     design = solve(study.with_changes(asked), catalog)
     assert design.status == "infeasible"

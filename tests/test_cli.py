@@ -148,7 +148,19 @@ def test_infeasible_study_ends_with_3_and_an_explanation(capsys: Any) -> None:
     assert status("solve", str(STUDY), "--set", "workload.chat_short.ttft_s=0.001", "--quiet") == 3
     captured = capsys.readouterr()
     assert "no part that may be bought can prefill" in captured.out and "TTFT above the promise" in captured.out
+    assert "TTFT 0.001 s, the fastest candidate needs 0.07" in captured.out and "can be kept)" in captured.out
     assert captured.err == ""
+
+
+def test_limits_that_clash_end_with_3_and_what_each_would_have_to_be(tmp_path: Path, capsys: Any) -> None:
+    changes = ["supply.platform.hgx_h200_8=1", "demand.floor_frac=7", "build.tiers=false", "solver.time_limit_s=20"]
+    options = [part for change in changes for part in ("--set", change)]
+    assert status("solve", str(STUDY), *options, "--quiet", "--json", str(tmp_path / "design.json")) == 3
+    shown = capsys.readouterr().out
+    assert "supply.platform.hgx_h200_8 = 1, demand.floor_frac = 7: cannot all be kept" in shown
+    assert " needed, 1 allowed" in shown and " can be kept, 7 asked" in shown and len(shown.splitlines()) < 45
+    clashes = json.loads((tmp_path / "design.json").read_text())["explained"]["clashes"]
+    assert clashes["clashing"] == ["supply.platform.hgx_h200_8", "demand.floor_frac"]
 
 
 def test_failed_audit_of_the_solver_is_an_error_in_words(monkeypatch: Any, capsys: Any) -> None:

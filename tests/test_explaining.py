@@ -11,6 +11,7 @@ import pytest
 from records import candidate, configuration, housing, model_data, platform, scenario, workload
 from tiny import tiny
 
+from solver.answers import render_explained
 from solver.candidate import Candidate, CandidateSet
 from solver.design import Design
 from solver.explaining.bottlenecks import PROVED, SOLVED, bottlenecks
@@ -163,3 +164,29 @@ def test_entry_price_is_confirmed_on_both_sides(seed: int) -> None:
         assert sense * (below - without) >= -1e-5 * abs(without), (part.id, record)
         _, above, _ = best(ordered(market, market.at(1.02 * record["high_usd"]), order), sense, clock, 1e-7)
         assert np.isnan(above) or sense * (above - without) < 1e-7 * max(1.0, abs(without)), (part.id, record)
+
+
+def test_words_fit_the_screen_and_say_what_is_not_known() -> None:
+    data = market_of({"site.budget_usd": 12e3, "site.power_mw": 1.0})
+    bench = bench_of(data)
+    records = {
+        "bottlenecks": bottlenecks(bench, bought("new"), rebuilt=False),
+        "entry_prices": entry_prices(bench_of(market_of({"site.budget_usd": 12e3}, new_usd=4000.0)), bought("old")),
+        "ladder": {"unit": "tokens/s", "step": 0.25, "rungs": [
+            {"rung": 0, "name": "", "value": 1.0, "gain_frac": 0.0, "bottleneck_name": "power"},
+            {"rung": 1, "name": "power", "value": None, "gain_frac": 0.5, "bottleneck_name": ""},
+        ]},
+        "levers": {
+            "unit": "x", "total": 1.0, "value": 2.0, "plain": {"value": None},
+            "levers": [{"name": "caps", "contribution": 1.0, "low": 0.5, "high": 1.5, "share": 1.0}],
+        },
+        "architectures": {
+            "unit": "x", "architectures": [{"name": "air", "value": 1.0, "distance_frac": 0.5}],
+            "runners_up": [{"name": "without new", "value": None, "distance_frac": None}],
+        },
+    }  # fmt: skip
+    design = Design(status="optimal", objective={"value": 2.0, "unit": "x", "gap": 0.0}, explained=records)
+    text = render_explained(design)
+    assert all(len(line) <= 100 for line in text.splitlines())
+    for words in ("enters below", "leaves above", "25% more power", "none found", "plain build", "without new", "50%"):
+        assert words in text, words

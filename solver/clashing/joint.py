@@ -38,7 +38,7 @@ def joint_relaxation(
         Whose shares bound the sum.
     """
     moved = [limit for limit in limits if limit.kind != TRIED]
-    known = min((single.share() for single in singles), default=float("inf"))
+    known = min((single.share() for single in singles if single.limit.kind != TRIED), default=float("inf"))
     stepped = is_stepped(case.make(case.scenario))
     room = 1.0 + (known if known < ROOM else ROOM)
     scenario = _with_room(case.scenario, moved, room if stepped else None)

@@ -210,7 +210,7 @@ class _Game:
         self._bounds: dict[frozenset[str], float] = {}
 
     def solved(self) -> tuple[dict[Levers, float], dict[Levers, float]]:
-        """Solve the plain build, then the others while there is time; values and bounds of the sets that have a build."""
+        """Solve the plain build, then others while there is time; values and bounds of the sets that have a build."""
         for s in [self.sets[0], *sorted(self.sets[1:-1], key=lambda s: (-len(s), sorted(s)))]:
             if self.bench.clock.stop() or (s and time.perf_counter() > self.deadline):
                 break

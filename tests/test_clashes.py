@@ -377,7 +377,7 @@ def test_an_infeasible_study_names_its_cause(name: str, study: Study, catalog: C
         left = "vr_nvl72" if name == "late" else ""
         out = [row.id for row in catalog.rows("platforms") if row["accelerators"] and row.id != left]
         changes = changes | {"exclude": out}
-    design = solve(study.with_changes(changes | {"solver.time_limit_s": 10.0}), catalog)
+    design = solve(study.with_changes(changes | {"solver.time_limit_s": 120.0}), catalog)
     assert design.status == "infeasible" and not design.has_build
     text = "\n".join(design.explanation)
     assert all(word in text for word in words), text

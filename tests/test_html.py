@@ -24,7 +24,7 @@ from solver.words import WIDTH
 SECTIONS: dict[str, Any] = {
     "bottlenecks": [
         {"id": "site.power_mw", "unit": "W", "used": 1e6, "value": 1e6, "slack": 0.0, "marginal": 0.4,
-         "marginal_low": 0.3, "marginal_high": 0.5, "usd_per_year": 1.0},
+         "marginal_low": 0.3, "marginal_high": 0.5, "usd_per_year": 1.0, "gain_unit": "tokens/s"},
         {"id": "site.floor_m2", "unit": "m2", "used": 1.0, "value": 9.0, "slack": 8.0, "marginal": 0.0},
     ],
     "ladder": {"rungs": [

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from solver.errors import Problem as Problem
     from solver.errors import TierwattError as TierwattError
     from solver.explain import explain as explain
+    from solver.explaining.pareto import pareto as pareto
     from solver.performance import Prediction as Prediction
     from solver.performance import predict as predict
     from solver.quote import QuoteAnswer as QuoteAnswer
@@ -58,6 +59,7 @@ _HOMES = {
     "load_build": "builds",
     "load_catalog": "catalog",
     "load_study": "study",
+    "pareto": "explaining.pareto",
     "predict": "performance",
     "render": "report",
     "solve": "solve",

@@ -9,6 +9,8 @@ from solver.design import Design, Record
 from solver.explaining.entry import ANY, ENTERS, LEAVES, NEVER
 from solver.words import amount, block, figure, percent, table
 
+NAME, PART = 34, 24
+"""Characters of a limit's and of a part's name."""
 MOST_ROWS = 16
 MOST_PARTS = 40
 
@@ -36,13 +38,14 @@ def bottlenecks(records: list[Record]) -> str:
     binding = [r for r in records if (r["per_percent_frac"] or 0.0) > 0.0]
     rows = [
         (
-            r["name"][:44], _size(r), f"+{percent(r['per_percent_frac'])}", _step(r),
+            r["name"][:NAME], _size(r), f"+{percent(r['per_percent_frac'])}", _step(r),
             "" if r["usd_per_year"] is None or not r["steps"] else _usd_per_year(r),
         )
         for r in binding[:MOST_ROWS]
     ]  # fmt: skip
     text = "What binds, and what more of it gains\n"
-    text += table(("limit", "of", "by 1% more", "by a step", "a year"), rows, (False, True, True, True, True))
+    text += table(("limit", "of", "1% more", "a step gains", "a year"), rows, (False, True, True, True, True))
+    text += "" if len(binding) <= MOST_ROWS else f"{len(binding) - MOST_ROWS} more gain less\n"
     slack = [r["name"] for r in records if r["per_percent_frac"] == 0.0 and not r["id"].startswith("memory.")]
     unknown = [r["name"] for r in records if r["per_percent_frac"] is None]
     basis = next((r["usd_basis"] for r in binding if r["usd_basis"]), "")
@@ -107,13 +110,51 @@ def _price_row(record: Record) -> tuple[str, ...]:
     else:
         at, certain = "", "" if record["proved"] else usd(high)
     watts = record["fewer_watts_frac"]
-    hint = f"; {percent(watts)} fewer W" if answer == NEVER and watts is not None and 0.0 < watts < 1.0 else ""
+    hint = f"; at {percent(watts)} fewer W" if answer == NEVER and watts is not None and 0.0 < watts < 1.0 else ""
     takes = "" if record["quantity"] is None else f"{record['quantity']:,}"
-    words = "stays" if answer == ANY else answer
-    return record["part"][:28], usd(record["price_now_usd"]), words + hint, at, certain, f"{record['order']:,}", takes
+    words = "stays" if answer == ANY else "never" if answer == NEVER else answer
+    return record["part"][:PART], usd(record["price_now_usd"]), words + hint, at, certain, f"{record['order']:,}", takes
+
+
+def levers(record: Record) -> str:
+    """From the plain build to the design, lever by lever."""
+    unit, total = record["unit"], record["total"]
+    rows = [("plain build", _or_none(record["plain"]["value"]), "", "")]
+    rows += [
+        (lever["name"], f"{lever['contribution']:+,.5g}", f"{lever['low']:+,.4g} to {lever['high']:+,.4g}",
+         percent(lever["share"]))
+        for lever in record["levers"]
+    ]  # fmt: skip
+    rows += [("this design", figure(record["value"]), "", "100%" if total else "")]
+    return "Why this build\n" + table(("lever", unit, "between", "of the gain"), rows, (False, True, True, True))
+
+
+def architectures(record: Record) -> str:
+    """The best of each kind of site, and the runner-up builds."""
+    rows = [
+        (r["name"][:50], _or_none(r["value"]), "" if r["distance_frac"] is None else percent(r["distance_frac"]))
+        for r in [*record["architectures"], *record["runners_up"]]
+    ]
+    return "Other kinds of site\n" + table(("site", record["unit"], "behind"), rows, (False, True, True))
+
+
+def tornado(record: Record) -> str:
+    """Each number at its low and high end, the widest swing first."""
+    rows = [
+        (n["name"][:50], _or_none(n["value_at_low"]), _or_none(n["value_at_high"]), percent(n["swing_frac"] or 0.0))
+        for n in record["numbers"]
+    ]
+    head = ("number", "at its low end", "at its high end", "swing")
+    return f"Uncertain numbers, {record['unit']}\n" + table(head, rows, (False, True, True, True))
+
+
+def _or_none(value: float | None) -> str:
+    return "none found" if value is None else figure(value)
 
 
 WORDS: dict[str, Callable[[Any], str]] = {
     "bottlenecks": bottlenecks, "ladder": ladder, "entry_prices": entry_prices,
+    "levers": levers, "architectures": architectures,
+    "tornado": tornado,
 }  # fmt: skip
 """Section -> what words it."""

@@ -154,7 +154,8 @@ def _binds(design: Design) -> str:
     for limit in binding(design.limits):
         name, found = str(limit["id"]), worth.get(str(limit["id"]))
         gain = found.get("marginal") if found else limit.get("marginal")
-        unit = f"{design.objective.get('unit', '')} per {limit['unit']}"
+        counted = found.get("gain_unit", "") if found else design.objective.get("unit", "")
+        unit = f"{counted} per {limit['unit']}"
         words.append(f"{name} ({percent(float(limit['used']) / float(limit['value'] or 1.0))} used"
                      + (f", {float(gain):.3g} {unit})" if gain else ")"))  # fmt: skip
     rest = len(words) - LIMITS

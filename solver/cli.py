@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from solver import __version__
-from solver.commands import checking, explaining, solving, tables
+from solver.commands import checking, explaining, solving, tables, tradeoffs
 from solver.commands.shared import BAD_INPUT, OTHER, SOLVED, STOPPED, say
 from solver.errors import InputError, TierwattError
 
@@ -33,6 +33,7 @@ app.add_typer(catalog_app, name="catalog")
 app.command()(solving.solve)
 app.command("check-quote")(solving.check_quote)
 app.command()(explaining.explain)
+app.command()(tradeoffs.pareto)
 app.command()(checking.predict)
 app.command()(checking.audit)
 app.command("list")(tables.list_rows)

@@ -14,10 +14,14 @@ from solver.candidates import CandidateSet
 from solver.catalog import Catalog
 from solver.design import Design
 from solver.errors import InputError, Problem, closest
+from solver.explaining.architectures import architectures
+from solver.explaining.bench import Bench
 from solver.explaining.bottlenecks import bottlenecks
 from solver.explaining.entry import entry_prices
 from solver.explaining.ladder import DEPTH, STEP, ladder
-from solver.explaining.workbench import Workbench
+from solver.explaining.levers import levers
+from solver.explaining.tornado import tornado
+from solver.explaining.workbench import Workbench, widths_of
 from solver.highs import Clock
 from solver.scenario import resolve
 from solver.settling import Make
@@ -54,6 +58,11 @@ class Subject:
         """The study's program."""
         return Workbench(resolve(self.study, self.catalog), self.make, self.clock, self.design)
 
+    @cached_property
+    def cutting(self) -> Bench:
+        """The same, for builds with choices taken out."""
+        return Bench(resolve(self.study, self.catalog), self.make, self.clock, widths_of(self.design))
+
 
 @dataclass(frozen=True)
 class Section:
@@ -84,6 +93,17 @@ register(Section(
     "ladder", "what binds next",
     lambda s: ladder(s.bench, s.design, depth=s.options.get("depth", DEPTH), step=s.options.get("step", STEP)),
 ))  # fmt: skip
+
+register(Section(
+    "levers", "what each freedom contributes",
+    lambda s: levers(s.design, s.study, s.catalog, s.clock, bench=s.cutting),
+))  # fmt: skip
+register(Section(
+    "architectures", "the best build of each kind of site",
+    lambda s: architectures(s.design, s.study, s.catalog, s.clock, bench=s.cutting),
+))  # fmt: skip
+
+register(Section("tornado", "uncertain numbers at both ends", lambda s: tornado(s.design, s.study, s.catalog, s.clock)))
 
 
 def explain(

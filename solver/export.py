@@ -174,6 +174,29 @@ def _write_cell(sheet: Any, line: int, column: int, value: Cell) -> None:
         sheet.write_string(line, column, value[:32000])
 
 
+def check_all(json_file: Path | None, xlsx_file: Path | None, html_file: Path | None) -> None:
+    """Make sure, before any work, that what was asked for can be written: files, and the libraries they need."""
+    if xlsx_file is not None:
+        check_xlsx()
+    if html_file is not None:
+        check_html()
+    for path in (json_file, xlsx_file, html_file):
+        if path is not None:
+            check_writable(path)
+
+
+def write_all(
+    design: Design, json_file: Path | None, xlsx_file: Path | None, html_file: Path | None, command: str = ""
+) -> None:
+    """Write a design to the files that were asked for."""
+    if json_file is not None:
+        write_json(design, json_file)
+    if xlsx_file is not None:
+        write_xlsx(design, xlsx_file)
+    if html_file is not None:
+        write_html(design, html_file, command)
+
+
 def write_html(design: Design, path: str | Path, command: str = "") -> None:
     """Write a design as one self-contained page.
 

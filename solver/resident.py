@@ -74,6 +74,11 @@ class Resident:
         self._base: tuple[set[tuple[object, ...]], set[str]] = (set(), set())
         self._widths: Mapping[Queue, int] = {}
 
+    @property
+    def ready(self) -> Ready | None:
+        """The model of the last answer at the widest queues, with its relaxation; None before there is one."""
+        return None if self._warm is None else self._warm.ready
+
     def solve(
         self,
         changes: Mapping[str, Any] | None = None,

@@ -8,13 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import solved
 from records import candidate, configuration, housing, model_data, platform, scenario, workload
 from tiny import tiny
 
+from solver.answers import render_explained
 from solver.candidate import Candidate, CandidateSet
+from solver.cli import main
 from solver.design import Design
+from solver.explain import explain
 from solver.explaining.bottlenecks import PROVED, SOLVED, bottlenecks
 from solver.explaining.entry import ANY, ENTERS, LEAVES, NEVER, entry_prices, parts_of
+from solver.explaining.hardware import HARDWARE
 from solver.explaining.limits import row_limits
 from solver.explaining.slopes import Slopes, bought_columns, housed_pieces
 from solver.explaining.workbench import Gain, Range, Workbench
@@ -163,3 +168,57 @@ def test_entry_price_is_confirmed_on_both_sides(seed: int) -> None:
         assert sense * (below - without) >= -1e-5 * abs(without), (part.id, record)
         _, above, _ = best(ordered(market, market.at(1.02 * record["high_usd"]), order), sense, clock, 1e-7)
         assert np.isnan(above) or sense * (above - without) < 1e-7 * max(1.0, abs(without)), (part.id, record)
+
+
+def test_words_fit_the_screen_and_say_what_is_not_known() -> None:
+    data = market_of({"site.budget_usd": 12e3, "site.power_mw": 1.0})
+    bench = bench_of(data)
+    records = {
+        "bottlenecks": bottlenecks(bench, bought("new"), rebuilt=False),
+        "entry_prices": entry_prices(bench_of(market_of({"site.budget_usd": 12e3}, new_usd=4000.0)), bought("old")),
+        "ladder": {"unit": "tokens/s", "step": 0.25, "rungs": [
+            {"rung": 0, "name": "", "value": 1.0, "gain_frac": 0.0, "bottleneck_name": "power"},
+            {"rung": 1, "name": "power", "value": None, "gain_frac": 0.5, "bottleneck_name": ""},
+        ]},
+        "levers": {
+            "unit": "x", "total": 1.0, "value": 2.0, "plain": {"value": None},
+            "levers": [{"name": "caps", "contribution": 1.0, "low": 0.5, "high": 1.5, "share": 1.0}],
+        },
+        "architectures": {
+            "unit": "x", "architectures": [{"name": "air", "value": 1.0, "distance_frac": 0.5}],
+            "runners_up": [{"name": "without new", "value": None, "distance_frac": None}],
+        },
+    }  # fmt: skip
+    design = Design(status="optimal", objective={"value": 2.0, "unit": "x", "gap": 0.0}, explained=records)
+    text = render_explained(design)
+    assert all(len(line) <= 100 for line in text.splitlines())
+    for words in ("enters below", "leaves above", "25% more power", "none found", "plain build", "without new", "50%"):
+        assert words in text, words
+
+
+def test_explain_values_hardware_and_climbs_the_ladder() -> None:
+    """The study's own answer explained: more hardware never loses, each rung is at least as good as the one before."""
+    design = explain(solved.study(), solved.catalog(), ["bottlenecks", "ladder"], depth=1)
+    records = {r["id"]: r for r in design.explained["bottlenecks"]}
+    assert all(f"hardware.{name}" in records for name in HARDWARE)
+    for record in records.values():
+        assert all(0.0 <= s["gain_low"] <= s["gain_high"] + 1e-6 for s in record["steps"])
+    assert records["site.power_mw"]["slack"] == pytest.approx(0.0, abs=0.05 * 0.5e6)
+    rungs = design.explained["ladder"]["rungs"]
+    assert len(rungs) == 2 and rungs[1]["relaxed"] == rungs[0]["bottleneck"]
+    assert rungs[1]["bound"] >= rungs[0]["value"] and rungs[1]["gain_high"] > 0.0
+    assert set(design.solver["explained_seconds"]) == {"bottlenecks_s", "ladder_s"}
+
+
+def test_command_prints_a_formula_without_a_solve(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["explain", "studies/small.toml", "--number", "kv_bytes_per_token", "--class", "chat_short"])
+    out = capsys.readouterr().out
+    assert ended.value.code == 0 and "kv_bytes_per_token" in out and "chat_short" in out
+
+
+def test_command_refuses_an_unknown_part(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["explain", "studies/small.toml", "--part", "gb200_nvl27"])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and "gb200_nvl27" in said and "gb200_nvl72" in said

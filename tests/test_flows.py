@@ -124,7 +124,7 @@ def test_no_empty_chart_is_drawn() -> None:
     assert figures.ladder({"rungs": []}, "x") is None and figures.pareto({"points": []}) is None
     assert figures.waterfall({"levers": []}) is None and figures.tornado({"numbers": []}) is None
     assert figures.bottlenecks([{"id": "a", "value": 1.0, "marginal": None}], "x") is None
-    assert figures.architectures([], "x") is None
+    assert figures.architectures({}, "x") is None
 
 
 def test_figures_hold_the_flows() -> None:

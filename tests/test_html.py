@@ -24,16 +24,16 @@ from solver.words import WIDTH
 SECTIONS: dict[str, Any] = {
     "bottlenecks": [
         {"id": "site.power_mw", "unit": "W", "used": 1e6, "value": 1e6, "slack": 0.0, "marginal": 0.4,
-         "marginal_low": 0.3, "marginal_high": 0.5, "usd_per_year": 1.0},
+         "marginal_low": 0.3, "marginal_high": 0.5, "usd_per_year": 1.0, "gain_unit": "tokens/s"},
         {"id": "site.floor_m2", "unit": "m2", "used": 1.0, "value": 9.0, "slack": 8.0, "marginal": 0.0},
     ],
     "ladder": {"rungs": [
-        {"rung": 0, "relaxed": "", "objective_value": 10.0, "bound": 11.0, "gain_frac": 0.0, "bottleneck": "site.power_mw"},
-        {"rung": 1, "relaxed": "site.power_mw", "objective_value": 15.0, "bound": 16.0, "gain_frac": 0.5, "bottleneck": ""},
+        {"rung": 0, "relaxed": "", "name": "", "value": 10.0, "bound": 11.0, "gain_frac": 0.0, "bottleneck_name": "power"},
+        {"rung": 1, "relaxed": "site.power_mw", "name": "power", "value": 15.0, "bound": 16.0, "gain_frac": 0.5, "bottleneck_name": ""},
     ]},
-    "levers": {"from": "plain", "start_value": 5.0, "end_value": 10.0, "unit": "x",
-               "levers": [{"lever": "tiers", "contribution": 5.0, "low": 4.0, "high": 6.0}]},
-    "architectures": [{"name": "<i>one</i>", "objective_value": 8.0, "bound": 9.0, "distance_frac": 0.2}],
+    "levers": {"plain": {"value": 5.0}, "value": 10.0, "unit": "x",
+               "levers": [{"id": "tiers", "name": "tiers", "contribution": 5.0, "low": 4.0, "high": 6.0}]},
+    "architectures": {"architectures": [{"name": "<i>one</i>", "value": 8.0, "distance_frac": 0.2}]},
     "entry_prices": [{"part": "p", "kind": "outside", "answer": "enters", "price_now_usd": 9.0, "low_usd": 4.0,
                       "high_usd": 5.0, "quantity": 3}],
     "pareto": {"x": "capex_usd", "y": "tokens_per_mw", "x_unit": "USD", "y_unit": "tokens/s/MW",
@@ -131,8 +131,8 @@ def test_text_of_catalog_and_study_is_never_markup() -> None:
     ]
     study = solved.study | {"name": evil, "description": evil}
     explained = SECTIONS | {
-        "architectures": [{"name": evil, "objective_value": 1.0}],
-        "levers": SECTIONS["levers"] | {"from": evil},
+        "architectures": {"architectures": [{"name": evil, "value": 1.0}]},
+        "levers": SECTIONS["levers"] | {"levers": [{"id": evil, "name": evil, "contribution": 1.0}]},
     }
     written = page(solved.replace(bill_of_materials=bill, study=study, explained=explained), f"tierwatt solve {evil}")
     clean = page(solved.replace(explained=SECTIONS))
@@ -190,7 +190,7 @@ def test_brief_fits_a_page_and_answers_the_questions() -> None:
 
 def test_brief_names_what_was_measured_of_a_limit() -> None:
     solved = design().replace(explained={"bottlenecks": SECTIONS["bottlenecks"]})
-    assert "0.4 tokens/s/MW per W" in " ".join(brief(solved).split())
+    assert "0.4 tokens/s per W" in " ".join(brief(solved).split())
 
 
 def test_brief_of_broken_promises_and_of_no_build() -> None:

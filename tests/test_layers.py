@@ -20,7 +20,7 @@ RANKS = [
     {"search"}, {"optimise"}, {"widths"}, {"settling"}, {"reducing", "repricing"}, {"fewest"}, {"polishing"}, {"thinning"},
     {"design"}, {"nearby"}, {"whole", "bands"}, {"embed", "kpis", "holdings"}, {"bill", "servings", "slacks"}, {"assemble"},
     {"auditing"}, {"audit"}, {"baselines"}, {"own_build"}, {"clashing"}, {"solve"}, {"resident", "market", "quoted"}, {"pricing"}, {"quote"},
-    {"explaining"}, {"explain"}, {"versus", "formulas", "answers"}, {"listing", "progress", "report", "brief", "sheets"}, {"charts"}, {"export"}, {"commands"}, {"cli"}, {"__main__"}, {"__init__"},
+    {"explaining"}, {"explain"}, {"versus", "formulas", "answers"}, {"fronts", "listing", "progress", "report", "brief", "sheets"}, {"charts"}, {"export"}, {"commands"}, {"cli"}, {"__main__"}, {"__init__"},
 ]  # fmt: skip
 """A module imports from its own rank or from one above. Modules of a package share its rank."""
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}

@@ -15,9 +15,10 @@ from solver.candidates import CandidateSet
 from solver.catalog import load_catalog
 from solver.design import Design
 from solver.explaining.architectures import architectures
-from solver.explaining.bench import Bench, Cut
+from solver.explaining.bench import Bench
 from solver.explaining.cuts import without_host_memory
 from solver.explaining.levers import LEVERS, levers, shapley, subsets
+from solver.explaining.shop import Cut
 from solver.highs import OPTIMAL, Clock
 from solver.model.data import ModelData, Pool
 from solver.optimise import optimise
@@ -164,6 +165,21 @@ def test_sets_of_levers_agree_with_solves_of_their_own(objective: str, seed: int
         assert lever["low"] - 1e-6 <= lever["contribution"] <= lever["high"] + 1e-6
 
 
+def test_time_that_is_up_leaves_honest_intervals() -> None:
+    """Nothing but the plain build and the relaxations: the intervals hold what all solves give, and the sum stays."""
+    data = tiny(0, "tokens")
+    made = design(data)
+    whole = levers(made, data.scenario.study, data.scenario.catalog, Clock(60.0), bench=bench(data))
+    found = levers(made, data.scenario.study, data.scenario.catalog, Clock(60.0), bench=bench(data), time_limit_s=0.0)
+    assert 0 < sum(not s["solved"] for s in found["subsets"])
+    total = math.fsum(lever["contribution"] for lever in found["levers"])
+    assert total == pytest.approx(found["total"], abs=1e-9 * abs(found["value"]))
+    true = {lever["id"]: lever["contribution"] for lever in whole["levers"]}
+    for lever in found["levers"]:
+        assert lever["low"] - 1e-6 <= lever["contribution"] <= lever["high"] + 1e-6
+        assert lever["low"] - 1e-6 <= true[lever["id"]] <= lever["high"] + 1e-6
+
+
 def test_architectures_are_ranked_by_distance() -> None:
     """Two platforms: without the better one half is left; what takes nothing out is the study itself."""
     data = capped_nodes(platforms=2)
@@ -196,7 +212,7 @@ def test_sets_of_levers_agree_with_studies_without_them() -> None:
             {"id": "tool_agent", "model_id": "llama-3.1-70b", "requests_per_s": 3.0},
             {"id": "batch_offline", "requests_per_s": 2.0},
         ],
-        "build": {"power_caps": [1.0, 0.7], "batch_points_per_octave": 2},
+        "build": {"power_caps": [1.0, 0.7], "batch_points_per_octave": 1},
         "solver": {"gap": 0.004},
         "exclude": [*extra, *(row.id for row in catalog.rows("platforms") if row.id not in KEPT)],
     })  # fmt: skip

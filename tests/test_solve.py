@@ -210,7 +210,8 @@ def test_no_time_is_not_a_crash(study: Study, catalog: Catalog) -> None:
 
 
 def test_too_little_power_is_an_answer(study: Study, catalog: Catalog) -> None:
-    design = solve(study.with_changes({"site.power_mw": 0.02, "demand.floor_frac": 50.0}), catalog)
+    changes = {"site.power_mw": 0.02, "demand.floor_frac": 50.0, "solver.time_limit_s": 10.0}
+    design = solve(study.with_changes(changes), catalog)
     assert design.status == "infeasible" and design.explanation and not design.has_build
 
 
@@ -223,7 +224,7 @@ def test_too_little_power_is_an_answer(study: Study, catalog: Catalog) -> None:
 )
 def test_an_empty_build_is_no_optimum(change: dict[str, Any], words: str, study: Study, catalog: Catalog) -> None:
     """Nothing bought keeps every limit: without the check it would be called optimal at 0 tokens/s/MW."""
-    design = solve(study.with_changes(change), catalog)
+    design = solve(study.with_changes(change | {"solver.time_limit_s": 10.0}), catalog)
     assert design.status == "infeasible" and not design.has_build
     assert words in design.explanation[0]
 

@@ -110,7 +110,8 @@ def bottlenecks(section: Sequence[Record], unit: str) -> Figure | None:
     worth = [(str(b["id"]), 0.01 * abs(float(b["value"])), b) for b in section if b.get("marginal") and b.get("value")]
     worth.sort(key=lambda item: -abs(item[1] * float(item[2]["marginal"])))
     rows = [(name, step * float(b["marginal"]), _ends(b, step)) for name, step, b in worth[:BARS]]
-    return _bars(rows, f"{unit} for one per cent more")
+    counted = next((str(b["gain_unit"]) for b in section if b.get("gain_unit")), unit)
+    return _bars(rows, f"{counted} for one per cent more")
 
 
 def _ends(item: Record, step: float) -> tuple[float, float] | None:
@@ -123,20 +124,22 @@ def ladder(section: Record, unit: str) -> Figure | None:
     """Return the objective as one limit after another is lifted."""
     from plotly.graph_objects import Figure, Scatter
 
-    rungs = section.get("rungs") or []
+    rungs = [r for r in section.get("rungs") or [] if r.get("value") is not None]
     if len(rungs) < 2:
         return None
-    labels = [escape(str(r["relaxed"] or "as it is")) for r in rungs]
-    text = [figure(float(r["objective_value"])) for r in rungs]
+    labels = [escape(str(r["name"] or "as it is")) for r in rungs]
+    text = [figure(float(r["value"])) for r in rungs]
     made = Figure(
         Scatter(
-            x=list(range(len(rungs))), y=[float(r["objective_value"]) for r in rungs], text=text,
+            x=list(range(len(rungs))), y=[float(r["value"]) for r in rungs], text=text,
             mode="lines+markers+text", textposition="top center", line={"shape": "hv", "color": GAIN, "width": 2},
-            hovertext=[f"{label}: next {escape(str(r['bottleneck']))}" for label, r in zip(labels, rungs, strict=True)],
+            hovertext=[
+                f"{label}: next {escape(str(r['bottleneck_name']))}" for label, r in zip(labels, rungs, strict=True)
+            ],
         )
     )  # fmt: skip
     made.update_xaxes(tickvals=list(range(len(rungs))), ticktext=labels)
-    made.update_yaxes(title=unit, rangemode="tozero")
+    made.update_yaxes(title=str(section.get("unit") or unit), rangemode="tozero")
     return _laid(made, 340)
 
 
@@ -147,12 +150,12 @@ def waterfall(section: Record) -> Figure | None:
     levers = section.get("levers") or []
     if not levers:
         return None
-    names = [escape(str(section["from"])), *(escape(str(lever["lever"])) for lever in levers), "this design"]
-    values = [float(section["start_value"]), *(float(lever["contribution"]) for lever in levers), 0.0]
+    names = ["plain build", *(escape(str(lever["name"])) for lever in levers), "this design"]
+    values = [float(section["plain"]["value"] or 0.0), *(float(lever["contribution"]) for lever in levers), 0.0]
     made = Figure(
         Waterfall(
             x=names, y=values, measure=["absolute", *["relative"] * len(levers), "total"],
-            text=[figure(v) for v in [*values[:-1], float(section["end_value"])]], textposition="outside",
+            text=[figure(v) for v in [*values[:-1], float(section["value"])]], textposition="outside",
             increasing={"marker": {"color": GAIN}}, decreasing={"marker": {"color": LOSS}},
             totals={"marker": {"color": PLAIN}}, connector={"line": {"color": PLAIN, "width": 1}},
         )
@@ -161,10 +164,12 @@ def waterfall(section: Record) -> Figure | None:
     return _laid(made, 380)
 
 
-def architectures(section: Sequence[Record], unit: str) -> Figure | None:
+def architectures(section: Record, unit: str) -> Figure | None:
     """Return the best build of each kind of site."""
     rows = [
-        (str(a["name"]), float(a["objective_value"]), None) for a in section if a.get("objective_value") is not None
+        (str(a["name"]), float(a["value"]), None)
+        for a in section.get("architectures") or []
+        if a.get("value") is not None
     ]
     return _bars(sorted(rows, key=lambda row: -row[1])[:BARS], unit)
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from solver.commands.shared import NO_DESIGN, SOLVED, STOPPED, Catalogs, Quiet, StudyFile, load_parts, say
+
+if TYPE_CHECKING:
+    from solver.catalog import Catalog
+    from solver.study import Study
 
 
 def explain(
@@ -17,6 +21,18 @@ def explain(
     entry_prices: Annotated[
         bool, typer.Option("--entry-prices", help="Prices at which parts enter or leave the build.")
     ] = False,
+    levers: Annotated[bool, typer.Option("--levers", help="What each freedom of the build contributes.")] = False,
+    architectures: Annotated[
+        bool, typer.Option("--architectures", help="The best build of each kind of site, and the runner-up builds.")
+    ] = False,
+    tornado: Annotated[bool, typer.Option("--tornado", help="Uncertain numbers at both ends, by swing.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All of these.")] = False,
+    number: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Print the formula of a number instead, with what goes in.")
+    ] = None,
+    workload: Annotated[str | None, typer.Option("--class", metavar="ID", help="Of this class.")] = None,
+    load: Annotated[str | None, typer.Option(metavar="ID", help="Of this load entry.")] = None,
+    pool: Annotated[str | None, typer.Option(metavar="ID", help="Of this pool.")] = None,
     parts: Annotated[
         list[str] | None, typer.Option("--part", metavar="ID", help="Only these parts, with --entry-prices.")
     ] = None,
@@ -26,6 +42,10 @@ def explain(
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value, as in `tierwatt solve`.")
     ] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write it as one page with charts.")
+    ] = None,
+    xlsx_file: Annotated[Path | None, typer.Option("--xlsx", metavar="FILE", help="Write it as a spreadsheet.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the design as JSON.")] = None,
     quiet: Quiet = False,
 ) -> int:
@@ -39,11 +59,15 @@ def explain(
     from solver.study import load_study
 
     asked = changed(load_study(study), changes or (), {})
-    chosen = {"bottlenecks": bottlenecks, "entry_prices": entry_prices or bool(parts), "ladder": ladder}
-    sections = [name for name, wanted in chosen.items() if wanted] or ["bottlenecks"]
-    if json_file is not None:
-        export.check_writable(json_file)
+    chosen = {
+        "bottlenecks": bottlenecks, "levers": levers, "architectures": architectures,
+        "entry_prices": entry_prices or bool(parts), "ladder": ladder, "tornado": tornado,
+    }  # fmt: skip
+    sections = [name for name, wanted in chosen.items() if wanted or every] or ["bottlenecks"]
+    export.check_all(json_file, xlsx_file, html_file)
     loaded = load_parts(catalog)
+    if number is not None:
+        return _number(asked, loaded, number, workload, load, pool, quiet=quiet)
     with stop_on_interrupt() as should_stop, progress(quiet=quiet) as report:
         report({"t_s": 0.0, "phase": "parts and candidates"})
         from solver.explain import explain as find
@@ -53,8 +77,7 @@ def explain(
                 asked, loaded, sections, on_progress=report, should_stop=should_stop, depth=depth, step=step,
                 parts=parts,
             )  # fmt: skip
-    if json_file is not None:
-        export.write_json(design, json_file)
+    export.write_all(design, json_file, xlsx_file, html_file, f"tierwatt explain {study}")
     from solver.answers import render_explained
     from solver.design import INFEASIBLE
     from solver.report import render
@@ -64,3 +87,25 @@ def explain(
         return NO_DESIGN if design.status == INFEASIBLE else STOPPED
     say(render_explained(design))
     return SOLVED if set(sections) <= set(design.explained) else STOPPED
+
+
+def _number(
+    study: Study, catalog: Catalog, name: str, workload: str | None, load: str | None, pool: str | None, *, quiet: bool
+) -> int:
+    """Print the formula of a number; the study is solved only where the number needs it."""
+    from solver.formulas import needs_design, number, render
+    from solver.progress import progress, silent_libraries, stop_on_interrupt
+
+    design = None
+    if needs_design(name):
+        with stop_on_interrupt() as should_stop, progress(quiet=quiet) as report, silent_libraries():
+            from solver.solve import solve
+
+            design = solve(study, catalog, on_progress=report, should_stop=should_stop)
+        if not design.has_build:
+            from solver.report import render as screen
+
+            say(screen(design))
+            return NO_DESIGN
+    say(render(number(study, catalog, name, design, workload=workload, load_id=load, pool_id=pool)))
+    return SOLVED

@@ -61,22 +61,12 @@ def solve(
         changes or (),
         {"objective.name": objective, "solver.gap": gap, "solver.time_limit_s": time_limit},
     )
-    if xlsx_file is not None:
-        export.check_xlsx()
-    if html_file is not None:
-        export.check_html()
-    for path in (json_file, xlsx_file, html_file):
-        if path is not None:
-            export.check_writable(path)
+    export.check_all(json_file, xlsx_file, html_file)
     own = None if baseline is None else load_build(baseline)
     design = _solve(asked, load_parts(catalog), baselines=baselines, quiet=quiet, baseline=own)
-    if json_file is not None:
-        export.write_json(design, json_file)
-    if xlsx_file is not None:
-        export.write_xlsx(design, xlsx_file)
-    if html_file is not None:
-        options = {"--objective": objective, "--gap": gap, "--time-limit": time_limit, "--baseline": baseline}
-        export.write_html(design, html_file, _typed(study, catalog, changes, options, baselines=baselines))
+    options = {"--objective": objective, "--gap": gap, "--time-limit": time_limit, "--baseline": baseline}
+    command = _typed(study, catalog, changes, options, baselines=baselines)
+    export.write_all(design, json_file, xlsx_file, html_file, command)
     if brief:
         from solver.brief import brief as words
     else:

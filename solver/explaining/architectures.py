@@ -12,7 +12,8 @@ from collections.abc import Callable
 from solver.catalog import Catalog
 from solver.design import Design, Record
 from solver.explaining import cuts
-from solver.explaining.bench import Bench, Cut, bench_of
+from solver.explaining.bench import Bench, bench_of
+from solver.explaining.shop import Cut
 from solver.highs import Clock
 from solver.model.data import ModelData
 from solver.study import Study

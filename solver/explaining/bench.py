@@ -11,46 +11,32 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from pyomo.common.gc_manager import PauseGC
 
 from solver.baselines import BASELINE_GAP, BASELINE_TIME_S, subset
 from solver.candidates import CandidateSet
 from solver.catalog import Catalog
-from solver.compression import Compressed, compressed
+from solver.compression import Compressed
 from solver.design import Design
-from solver.highs import OPTIMAL, STOPPED, Clock, Outcome, Program, solve_lp
-from solver.model.data import Column, ModelData, Pool
-from solver.model.objectives import Objective
-from solver.model.polish import used_data
-from solver.optimise import Solved, best, compiled, linearised, platform_choice, value_at, with_fixed_integers
-from solver.restriction import Layout, promising
+from solver.explaining.shop import BoolArray, Cut, Shop
+from solver.highs import OPTIMAL, Clock, Outcome, solve_lp
+from solver.model.data import ModelData
+from solver.optimise import Solved, best, linearised, platform_choice, value_at, with_fixed_integers
+from solver.relaxation import Relaxation
+from solver.restriction import promising
 from solver.scenario import Scenario, resolve
-from solver.search import Choice, Found, relative_gap
+from solver.search import Choice, relative_gap
 from solver.settling import Make, near, optimise_at_widths
 from solver.solve import columns_of
 from solver.study import Study
 from solver.widths import Queue, narrowed, stand, too_wide
 
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
-Positions = NDArray[np.intp]
 NOT_THERE = 1e12
 """Reduced cost of what is taken out."""
-
-
-@dataclass(frozen=True)
-class Cut:
-    """What may be used: columns and pools; a column needs its pool."""
-
-    name: str
-    keep_column: Callable[[Column], bool] = lambda _: True
-    keep_pool: Callable[[Pool], bool] = lambda _: True
 
 
 @dataclass(frozen=True)
@@ -73,84 +59,6 @@ class Answer:
     def gap(self) -> float | None:
         """Relative distance of value and bound."""
         return None if self.value is None or self.bound is None else relative_gap(self.value, self.bound)
-
-
-@dataclass(frozen=True)
-class _Shop:
-    """The program at some widths of queues."""
-
-    data: ModelData
-    program: Program
-    objective: Objective
-    layout: Layout
-    solved: Solved
-    kept: dict[str, tuple[BoolArray, BoolArray]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, data: ModelData) -> _Shop:
-        model, program, objective = compiled(data)
-        empty = Found(STOPPED, None, np.nan, np.nan, np.nan, 0)
-        solved = Solved(data, model, program, objective, empty, np.nan, np.nan, {})
-        return cls(data, program, objective, solved.layout, solved)
-
-    @cached_property
-    def _places(self) -> tuple[Positions, Positions, Positions, Positions]:
-        """Positions of columns with the number of each, and of pools likewise."""
-        columns = [(k, n) for n, c in enumerate(self.data.columns) for k in self.layout.columns[c.index]]
-        pools = [(int(k), n) for n, p in enumerate(self.data.pools) for k in self.layout.housed[p.id]]
-        at = [np.asarray(pairs, dtype=np.intp).reshape(-1, 2) for pairs in (columns, pools)]
-        return at[0][:, 0], at[0][:, 1], at[1][:, 0], at[1][:, 1]
-
-    @cached_property
-    def _bought(self) -> list[tuple[str, int]]:
-        """Configurations and the positions of what is bought of them."""
-        at = {id(variable): k for k, variable in enumerate(self.program.variables)}
-        return [(index[0], at[id(variable)]) for index, variable in self.solved.model.bought.items()]
-
-    @cached_property
-    def _hosts(self) -> tuple[Positions, Positions]:
-        """Number of the pool of each column (-1: any of its family), and of the family of each pool and column."""
-        pools = {p.id: n for n, p in enumerate(self.data.pools)}
-        families = {family: n for n, family in enumerate(self.data.pools_of_family)}
-        bound = np.asarray([pools[c.pool.id] if c.pool else -1 for c in self.data.columns], dtype=np.intp)
-        members = [families[p.family] for p in self.data.pools] + [families[c.family] for c in self.data.columns]
-        return bound, np.asarray(members, dtype=np.intp)
-
-    def _keeps(self, cut: Cut) -> tuple[BoolArray, BoolArray]:
-        """Columns and pools that a cut keeps."""
-        if cut.name not in self.kept:
-            columns = np.asarray([cut.keep_column(c) for c in self.data.columns], dtype=bool)
-            self.kept[cut.name] = columns, np.asarray([cut.keep_pool(p) for p in self.data.pools], dtype=bool)
-        return self.kept[cut.name]
-
-    def upper(self, *cuts: Cut) -> FloatArray:
-        """Upper bounds that leave what all cuts keep; columns go with the last of their pools."""
-        columns = np.ones(len(self.data.columns), dtype=bool)
-        pools = np.ones(len(self.data.pools), dtype=bool)
-        for cut in cuts:
-            mine = self._keeps(cut)
-            columns, pools = columns & mine[0], pools & mine[1]
-        bound, family = self._hosts
-        hosted = np.bincount(family[: len(pools)][pools], minlength=int(family.max(initial=0)) + 1) > 0
-        columns &= np.where(bound >= 0, pools[bound], hosted[family[len(pools) :]])
-        bounds, places = self.program.upper.copy(), self._places
-        bounds[places[0][~columns[places[1]]]] = 0.0
-        bounds[places[2][~pools[places[3]]]] = 0.0
-        stand = {p.config.id for p, kept in zip(self.data.pools, pools, strict=True) if kept}
-        bounds[[k for unit, k in self._bought if unit not in stand]] = 0.0
-        return bounds
-
-    def cut(self, keep: BoolArray) -> ModelData:
-        """Return the model data with only what is kept."""
-        columns = {c.index for c in self.data.columns if keep[self.layout.replicas[c.index]]}
-        pools = {p.id for p in self.data.pools if keep[self.layout.housed[p.id]].any()}
-        return used_data(self.data, columns, pools)
-
-    def part(self, upper: FloatArray) -> Compressed:
-        """The program without what is taken out, all of its costs on what is left."""
-        cut = compressed(self.program, self.program.costs[0], float(self.program.offsets[0]), upper)
-        offsets = self.program.offsets + self.program.costs @ cut.fixed
-        return dataclasses.replace(cut, program=dataclasses.replace(cut.program, offsets=offsets))
 
 
 class Bench:
@@ -181,10 +89,11 @@ class Bench:
         self.scenario, self.clock, self._make = scenario, clock, make
         self.gap = max(gap, scenario.study.solver.gap)
         with PauseGC():
-            self._wide = _Shop.of(make(scenario)[0])
+            self._wide = Shop.of(make(scenario)[0])
             within = narrowed(scenario, settled) if settled else scenario
-            self._settled = _Shop.of(make(within)[0]) if settled else self._wide
+            self._settled = Shop.of(make(within)[0]) if settled else self._wide
         self._answers: dict[frozenset[str], Answer] = {}
+        self._fine: set[frozenset[str]] = set()
         self._widths = dict(settled or {})
         self.per_unit = self._wide.objective.per_unit(scenario)
         self.sense = self._wide.objective.sense
@@ -209,7 +118,7 @@ class Bench:
         relaxed = solve_lp(part.program, part.cost, part.offset, self._brief())
         return -self.sense * relaxed.objective * self.per_unit if relaxed.status == OPTIMAL else None
 
-    def answer(self, *cuts: Cut, bound: float | None = None) -> Answer:
+    def answer(self, *cuts: Cut, bound: float | None = None, coarse: bool = False) -> Answer:
         """Return the best build within the cuts, its queues no wider than what stands.
 
         Parameters
@@ -217,20 +126,27 @@ class Bench:
         *cuts : Cut
         bound : float, optional
             Known already, in the unit of the objective.
+        coarse : bool
+            Lowered queues at powers of two, which is quicker: a little of the value is left in the gap.
         """
         names = frozenset(cut.name for cut in cuts)
-        if names not in self._answers:
-            self._answers[names] = self._answer(cuts, self.bound(*cuts) if bound is None else bound)
+        known = self._answers.get(names)
+        near = known is not None and (known.gap is None or known.gap <= self.gap)
+        if known is None or not (coarse or near or names in self._fine):
+            found = self._answer(cuts, self.bound(*cuts) if bound is None else bound, coarse)
+            worse = known is not None and not self.better(found.value, known.value)
+            self._answers[names] = known if worse and known is not None else found
+            self._fine |= set() if coarse else {names}
         return self._answers[names]
 
-    def _answer(self, cuts: tuple[Cut, ...], outer: float | None) -> Answer:
+    def _answer(self, cuts: tuple[Cut, ...], outer: float | None, coarse: bool) -> Answer:
         """Return the best within the cuts, at the widths the design settled on, or at widths of their own."""
         if outer is None:
             return Answer(None, None)
         solved, few, promised = self._at_settled_widths(cuts, outer)
         near = solved is not None and relative_gap(solved.value, solved.bound) <= self.gap * (1.0 + 1e-9)
         if few and not near:
-            other = self._at_own_widths(cuts, promised, self._widths | few)
+            other = self._at_own_widths(cuts, promised, self._widths | few, coarse)
             if other is not None and other.found.values is not None:
                 worse = solved is not None and self.better(solved.value, other.value)
                 solved = solved if worse else other
@@ -255,7 +171,7 @@ class Bench:
         Solved or None
             With queues that stand; None where filling and emptying them does not do.
         dict
-            Queues of the point first found that were too wide.
+            Queues of the relaxation, or else of the point first found, that were too wide.
         ModelData
             Columns and pools that the search found promising.
         """
@@ -269,6 +185,14 @@ class Bench:
             promised.append(keep)
             return keep[part.kept]
 
+        relaxation = None
+        if len(part.program.costs) == 1:
+            relaxation = Relaxation(part.program, part.program.costs[0], float(part.program.offsets[0]), clock)
+            relaxed = relaxation.solve()
+            thin = {} if relaxed.values is None else too_wide(*_inside(shop, part), values=relaxed.values)
+            if thin:  # a point with whole numbers would be as thin
+                narrow(relaxed)
+                return None, thin, shop.cut(promised[-1])
         found, value, bound = best(
             part.program,
             self.sense,
@@ -276,6 +200,7 @@ class Bench:
             self.gap,
             narrow=narrow,
             choice=_choice(shop, part),
+            relaxation=relaxation,
             bound=known,
             content=self.gap,
         )
@@ -285,11 +210,13 @@ class Bench:
         solved = dataclasses.replace(shop.solved, found=found, value=value, bound=bound)
         return *_standing(shop, part, solved, clock), shop.cut(promised[-1])
 
-    def _at_own_widths(self, cuts: tuple[Cut, ...], promised: ModelData, widths: Mapping[Queue, int]) -> Solved | None:
+    def _at_own_widths(
+        self, cuts: tuple[Cut, ...], promised: ModelData, widths: Mapping[Queue, int], coarse: bool
+    ) -> Solved | None:
         """Make what is promising a program of its own, with the best of the queues that become narrower."""
 
         def make(scenario: Scenario) -> tuple[ModelData, CandidateSet]:
-            data, candidates = self._make(scenario)
+            data, candidates = self._make(_in_octaves(scenario) if coarse else scenario)
             left = subset(
                 data,
                 lambda column: all(cut.keep_column(column) for cut in cuts),
@@ -300,13 +227,23 @@ class Bench:
         return optimise_at_widths(narrowed(self.scenario, widths), make, self._brief())
 
 
-def _standing(shop: _Shop, part: Compressed, solved: Solved, clock: Clock) -> tuple[Solved | None, dict[Queue, int]]:
-    """The point of a part with queues that stand, and those that were too wide."""
-    assert solved.found.values is not None
+def _in_octaves(scenario: Scenario) -> Scenario:
+    """The scenario with lowered widths at powers of two: many cuts then share their candidates."""
+    return dataclasses.replace(scenario, widths={q: 1 << (w.bit_length() - 1) for q, w in scenario.widths.items()})
+
+
+def _inside(shop: Shop, part: Compressed) -> tuple[ModelData, dict[int, int]]:
+    """Columns that are left in a part, and where the replicas of each stand there."""
     new = np.full(len(part.fixed), -1)
     new[part.kept] = np.arange(len(part.kept))
     at = {index: int(new[k]) for index, k in shop.layout.replicas.items() if new[k] >= 0}
-    data = dataclasses.replace(shop.data, columns=tuple(c for c in shop.data.columns if c.index in at))
+    return dataclasses.replace(shop.data, columns=tuple(c for c in shop.data.columns if c.index in at)), at
+
+
+def _standing(shop: Shop, part: Compressed, solved: Solved, clock: Clock) -> tuple[Solved | None, dict[Queue, int]]:
+    """The point of a part with queues that stand, and those that were too wide."""
+    assert solved.found.values is not None
+    data, at = _inside(shop, part)
     inside = dataclasses.replace(solved, data=data, program=part.program)
     point = solved.found.values
     few = too_wide(data, at, point, 0.0)
@@ -328,7 +265,7 @@ def _whole(part: Compressed, outcome: Outcome) -> Outcome:
     return dataclasses.replace(outcome, values=part.whole(outcome.values), reduced_costs=reduced)
 
 
-def _choice(shop: _Shop, part: Compressed) -> Choice | None:
+def _choice(shop: Shop, part: Compressed) -> Choice | None:
     """Platforms of which few may be used, as they stand in the part."""
     choice = platform_choice(shop.data, shop.layout)
     if choice is None:

@@ -187,7 +187,7 @@ def _add_money(found: Iterable[Record], bench: Workbench, design: Design) -> Non
         known = marginal is not None
         record["capex_usd"] = marginal / per_dollar if known and per_dollar > 0.0 else None
         record["usd_per_year"] = marginal * yearly if known and yearly is not None else None
-        record["usd_basis"] = basis
+        record["usd_basis"], record["gain_unit"] = basis, bench.objective.gain_unit
 
 
 def yearly_usd_per_gain(design: Design, bench: Workbench) -> tuple[float | None, str]:

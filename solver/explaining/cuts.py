@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from solver.explaining.bench import Cut
+from solver.explaining.shop import Cut
 from solver.model.data import ModelData
 from solver.performance import ROLES
 

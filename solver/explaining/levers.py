@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from solver.catalog import Catalog
 from solver.design import Design, Record
 from solver.explaining import cuts
-from solver.explaining.bench import Answer, Bench, Cut, bench_of
+from solver.explaining.bench import Answer, Bench, bench_of
+from solver.explaining.shop import Cut
 from solver.highs import Clock
 from solver.model.data import ModelData
 from solver.search import relative_gap
@@ -141,7 +142,9 @@ def levers(
     values, bounds = game.solved()
     needed = game.needed
     free = game.everything - needed
-    shares = shapley({s: values[s | needed] for s in subsets(free)})
+    # Where there was no time to search, the relaxation is nearer to the best build than what fewer levers reach.
+    worth = {s: values[s] if s in game.answers or not game.relaxed else bounds[s] for s in values}
+    shares = shapley({s: worth[s | needed] for s in subsets(free)})
     record: Record = {
         "unit": design.objective["unit"],
         "value": values[game.everything],
@@ -203,16 +206,20 @@ class _Game:
         self.sets = subsets(self.everything)
         self.needed: Levers = frozenset()
         self.answers = {self.everything: Answer(design.value_in_parts, float(design.objective["bound"]))}
+        self.relaxed: dict[Levers, float] = {}
         self._bounds: dict[frozenset[str], float] = {}
 
     def solved(self) -> tuple[dict[Levers, float], dict[Levers, float]]:
-        """Solve all sets while there is time; values and bounds by set, of the sets that have a build."""
+        """Solve the plain build, then others while there is time; values and bounds of the sets that have a build."""
         for s in [self.sets[0], *sorted(self.sets[1:-1], key=lambda s: (-len(s), sorted(s)))]:
-            if self.bench.clock.stop() or time.perf_counter() > self.deadline:
+            if self.bench.clock.stop() or (s and time.perf_counter() > self.deadline):
                 break
             if s not in self.answers:
                 self.bench.clock.report(f"levers: {', '.join(sorted(s)) or 'none'}", None, None, None)
                 self.answers[s] = self._answer(s)
+        for s in self.sets:
+            if s not in self.answers and not self.bench.clock.stop():
+                self.relaxed[s] = self._relaxed(s)
         with_value = [s for s in self.sets if s in self.answers and self.answers[s].value is not None]
         least = min(map(len, with_value))
         self.needed = max((s for s in with_value if len(s) == least), key=lambda s: self._good(self.answers[s].value))
@@ -235,7 +242,7 @@ class _Game:
                 bound = min(bound, self._good(found))
                 self._bounds[_names(way)] = bound
             if self._may_beat(bound, best):
-                answer = self.bench.answer(*way, bound=self.bench.sense * bound)
+                answer = self.bench.answer(*way, bound=self.bench.sense * bound, coarse=True)
                 if answer.bound is not None:
                     bound = self._bounds[_names(way)] = self._good(answer.bound)
                 best = max(best, answer, key=lambda a: self._good(a.value))
@@ -244,6 +251,15 @@ class _Game:
         if best.value is None or abs(best.value) <= least:
             return Answer(None, None)
         return Answer(best.value, self.bench.sense * max(proven, self._good(best.value)), best.nodes)
+
+    def _relaxed(self, on: Levers) -> float:
+        """What the relaxation says of a set that there was no time to solve: no way to do without the rest beats it."""
+        ways = itertools.product(*(self.without[name] for name in sorted(self.everything - on)))
+        most = -math.inf
+        for way in ways:
+            if self._known(way) > most:
+                most = max(most, min(self._known(way), self._good(self.bench.bound(*way))))
+        return most
 
     def _may_beat(self, bound: float, best: Answer) -> bool:
         """True where a way whose bound is this may be better than the best so far by more than the gap."""
@@ -264,8 +280,8 @@ class _Game:
 
     def _bound(self, s: Levers, value: float) -> float:
         """What no build with these levers beats: nor does one with more of them."""
-        there = (self.answers[t].bound for t in self.sets if t >= s and t in self.answers)
-        least = min(self._good(bound) for bound in there if bound is not None)
+        there = [self.answers[t].bound for t in self.sets if t >= s and t in self.answers]
+        least = min([self._good(bound) for bound in there if bound is not None] + [self.relaxed.get(s, math.inf)])
         return self.bench.sense * max(least, self._good(value))
 
 

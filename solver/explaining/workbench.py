@@ -27,8 +27,8 @@ from solver.widths import Queue, narrowed
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
-VALUE_TIME_S = 4.0
-"""Seconds that the search for one point may take."""
+VALUE_TIME_S = 2.0
+"""Seconds that the search for one point may take; what it leaves widens the interval."""
 VALUE_GAP_SHARE = 0.4
 """Share of the study's gap that it may leave open against the narrowed program."""
 

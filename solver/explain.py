@@ -28,6 +28,8 @@ from solver.settling import Make
 from solver.solve import columns_of, solve_scenario
 from solver.study import Study
 
+PROMISED = 4
+"""Promises nearest to binding that are valued where not all are asked for."""
 TIME_LIMIT_S = 1800.0
 """Seconds for all sections together."""
 
@@ -84,7 +86,10 @@ def register(section: Section) -> Section:
     return section
 
 
-register(Section("bottlenecks", "what binds, and what more of it is worth", lambda s: bottlenecks(s.bench, s.design)))
+register(Section(
+    "bottlenecks", "what binds, and what more of it is worth",
+    lambda s: bottlenecks(s.bench, s.design, promised=s.options.get("promised", PROMISED)),
+))  # fmt: skip
 register(Section(
     "entry_prices", "prices at which parts enter or leave",
     lambda s: entry_prices(s.bench, s.design, s.options.get("parts")),
@@ -125,7 +130,7 @@ def explain(
     on_progress, should_stop : callable, optional
         As in `solver.solve.solve`.
     **options
-        `depth`, `step` (ladder), `parts` (ids for entry prices).
+        `depth`, `step` (ladder), `parts` (ids for entry prices), `promised` (how many promises; None values all).
 
     Returns
     -------

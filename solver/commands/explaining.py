@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +27,9 @@ def explain(
         bool, typer.Option("--architectures", help="The best build of each kind of site, and the runner-up builds.")
     ] = False,
     tornado: Annotated[bool, typer.Option("--tornado", help="Uncertain numbers at both ends, by swing.")] = False,
+    every_promise: Annotated[
+        bool, typer.Option("--every-promise", help="Value all promises and reuses, not only those nearest to binding.")
+    ] = False,
     every: Annotated[bool, typer.Option("--all", help="All of these.")] = False,
     number: Annotated[
         str | None, typer.Option(metavar="NAME", help="Print the formula of a number instead, with what goes in.")
@@ -70,14 +74,20 @@ def explain(
         return _number(asked, loaded, number, workload, load, pool, quiet=quiet)
     with stop_on_interrupt() as should_stop, progress(quiet=quiet) as report:
         report({"t_s": 0.0, "phase": "parts and candidates"})
+        from solver.explain import PROMISED
         from solver.explain import explain as find
 
         with silent_libraries():
             design = find(
                 asked, loaded, sections, on_progress=report, should_stop=should_stop, depth=depth, step=step,
-                parts=parts,
+                parts=parts, promised=None if every_promise else PROMISED,
             )  # fmt: skip
-    export.write_all(design, json_file, xlsx_file, html_file, f"tierwatt explain {study}")
+    words = ["tierwatt", "explain", str(study), *(f"--{name.replace('_', '-')}" for name in sections)]
+    words += [word for folder in catalog or () for word in ("--catalog", str(folder))]
+    words += [word for change in changes or () for word in ("--set", change)]
+    words += [word for part in parts or () for word in ("--part", part)]
+    words += ["--every-promise"] * every_promise + ["--depth", str(depth), "--step", str(step)]
+    export.write_all(design, json_file, xlsx_file, html_file, shlex.join(words))
     from solver.answers import render_explained
     from solver.design import INFEASIBLE
     from solver.report import render
@@ -93,6 +103,7 @@ def _number(
     study: Study, catalog: Catalog, name: str, workload: str | None, load: str | None, pool: str | None, *, quiet: bool
 ) -> int:
     """Print the formula of a number; the study is solved only where the number needs it."""
+    from solver.design import INFEASIBLE
     from solver.formulas import needs_design, number, render
     from solver.progress import progress, silent_libraries, stop_on_interrupt
 
@@ -106,6 +117,6 @@ def _number(
             from solver.report import render as screen
 
             say(screen(design))
-            return NO_DESIGN
+            return NO_DESIGN if design.status == INFEASIBLE else STOPPED
     say(render(number(study, catalog, name, design, workload=workload, load_id=load, pool_id=pool)))
     return SOLVED

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from solver.design import SCHEMA_VERSION, Design, write_whole
 
@@ -93,7 +93,8 @@ class Run:
         return self.state in ENDED
 
 
-Runs, Events = list[Run], list[dict[str, Any]]
+Runs: TypeAlias = list[Run]
+Events: TypeAlias = list[dict[str, Any]]
 
 
 class Store:

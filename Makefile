@@ -6,10 +6,11 @@ DATA ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install run test test-all lint bench studies calibrate docs clean
+.PHONY: help install run app test test-all lint bench studies calibrate docs clean
 
 help:
 	@echo "make run        solve the reference study and print the build (STUDY=file for another)"
+	@echo "make app        open the app in a browser"
 	@echo "make test       tests that take seconds"
 	@echo "make test-all   all tests"
 	@echo "make lint       ruff and mypy --strict"
@@ -26,11 +27,14 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("tierwatt needs Python 3.11 or later: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV)" >&2
-	@PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --editable ".[dev,report,studies]"
+	@PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --editable ".[dev,report,app,studies]"
 	@touch $(STAMP)
 
 run: $(STAMP)
 	@$(BIN)/tierwatt solve $(STUDY)
+
+app: $(STAMP)
+	@$(BIN)/tierwatt app
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -q -n 2 -m "not slow and not browser"

@@ -29,7 +29,7 @@ def requirements() -> set[str]:
     table = project()
     extras = table["optional-dependencies"]
     assert isinstance(extras, dict)
-    wanted = [*table["dependencies"], *extras["dev"], *extras["report"], *extras["studies"]]  # type: ignore[misc]
+    wanted = [*table["dependencies"], *extras["dev"], *extras["report"], *extras["app"], *extras["studies"]]  # type: ignore[misc]
     return {re.split(r"[<>=!\[ ]", name)[0].lower() for name in wanted}
 
 

@@ -1,0 +1,1 @@
+"""The pages of the app: they draw what `solver.whatif` decides, and nothing else."""

@@ -1,0 +1,207 @@
+"""What several pages draw: cards of key figures, tables with units, charts, empty states, the header of a result."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+import streamlit as st
+
+from solver.errors import InputError
+from solver.ui.text import has, t
+
+Record = Mapping[str, Any]
+INK = {"light": "#1f2933", "dark": "#e6e9ec"}
+"""Text of charts by theme."""
+TONES: dict[str, Literal["green", "orange", "red", "gray"]] = {
+    "good": "green", "warn": "orange", "bad": "red", "calm": "gray",
+}  # fmt: skip
+"""How a fact looks -> colour of its badge."""
+DIGITS = 5
+"""Digits of a number in a table that count."""
+_MARKS = re.compile(r"([\\`*_{}\[\]()<>#+\-!|~$:])")
+CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"]}
+
+
+def plain(text: object) -> str:
+    """Return text that Markdown shows as it is."""
+    return _MARKS.sub(r"\\\1", str(text)).replace("\n", " ")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: where its cells come from, its heading and unit, and what kind of thing it holds.
+
+    `scale` is what cells are divided by, so that the unit suits their size.
+    """
+
+    id: str
+    label: str
+    unit: str = ""
+    kind: Literal["text", "number", "percent", "money"] = "text"
+    scale: float = 1.0
+    help: str = ""
+
+
+def kpi_cards(cards: Sequence[Record]) -> None:
+    """Draw key figures side by side.
+
+    Parameters
+    ----------
+    cards : sequence of mappings
+        ``name``, ``value`` (text), ``unit``, ``definition`` (exactly what is counted); where compared ``delta`` (text
+        with its sign), ``better`` (True, False or None for neither) and ``against``; ``range`` (text) where it has one.
+    """
+    for card, place in zip(cards, st.columns(len(cards)) if cards else (), strict=True):
+        with place.container(border=True, height="stretch"):
+            delta = card.get("delta")
+            good = card.get("better")
+            st.metric(
+                plain(card["name"]), f"{card['value']} {card.get('unit', '')}".strip(), delta,
+                delta_color="off" if good is None else "normal" if (str(delta)[:1] not in "-−") == good else "inverse",
+                delta_description=card.get("against"),
+            )  # fmt: skip
+            lines = [card.get("definition"), card.get("range") and t("common.between", range=card["range"])]
+            for line in filter(None, lines):
+                st.caption(plain(line))
+
+
+def table(
+    rows: Iterable[Record],
+    columns: Sequence[Column],
+    key: str | None = None,
+    *,
+    selectable: bool = False,
+    alt: str | None = None,
+) -> list[int]:
+    """Draw rows under headings with units; return which were selected, none where they cannot be.
+
+    Parameters
+    ----------
+    rows : iterable of mappings
+    columns : sequence of Column
+    key : str, optional
+    selectable : bool
+        Whether one row can be clicked.
+    alt : str, optional
+        What the table shows, for screen readers.
+    """
+    frame = pd.DataFrame([{c.id: _cell(row.get(c.id), c) for c in columns} for row in rows],
+                         columns=[c.id for c in columns])  # fmt: skip
+    config = {c.id: _config(c) for c in columns}
+    if not selectable:
+        st.dataframe(frame, hide_index=True, column_config=config, key=key, placeholder="", alt=alt)
+        return []
+    chosen: Any = st.dataframe(
+        frame, hide_index=True, column_config=config, key=key, placeholder="", alt=alt, on_select="rerun",
+        selection_mode="single-row",
+    )  # fmt: skip
+    return [int(n) for n in chosen["selection"]["rows"]]
+
+
+def _cell(value: Any, column: Column) -> Any:
+    """A number in the unit of its column, with the digits that count."""
+    if value is None or column.kind == "text" or isinstance(value, str):
+        return None if value is None else str(value)
+    scaled = float(value) / column.scale
+    return scaled if column.kind == "percent" else float(f"{scaled:.{DIGITS}g}")
+
+
+def _config(column: Column) -> Any:
+    """How a column is shown."""
+    label = f"{column.label} [{column.unit}]" if column.unit else column.label
+    if column.kind == "text":
+        return st.column_config.TextColumn(label, help=column.help or None)
+    shown: Any = {"percent": "percent", "money": "localized", "number": "localized"}[column.kind]
+    return st.column_config.NumberColumn(label, help=column.help or None, format=shown)
+
+
+def theme() -> str:
+    """Return ``light`` or ``dark``, as the reader sees the page."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def chart(figure: Any, key: str, title: str = "", hint: str = "", *, clickable: bool = False) -> list[dict[str, Any]]:
+    """Draw a plotly figure in the colours of the page; return the points that were clicked.
+
+    Parameters
+    ----------
+    figure : plotly Figure or None
+        None draws nothing.
+    key : str
+    title, hint : str
+        Heading, and what it shows, which screen readers are told as well.
+    clickable : bool
+        Whether a click on a point is asked for.
+    """
+    if figure is None:
+        return []
+    if title:
+        st.markdown(f"**{plain(title)}**")
+    if hint:
+        st.caption(plain(hint))
+    dress(figure)
+    alt = f"{title}. {hint}".strip(". ") or None
+    if not clickable:
+        st.plotly_chart(figure, key=key, theme=None, config=CONFIG, alt=alt)
+        return []
+    chosen: Any = st.plotly_chart(
+        figure, key=key, theme=None, config=CONFIG, alt=alt, on_select="rerun", selection_mode="points"
+    )
+    return list(chosen["selection"]["points"])
+
+
+def dress(figure: Any, by: str | None = None) -> None:
+    """Give a figure the text colour of a theme; backgrounds of all figures are clear already."""
+    ink = INK[by or theme()]
+    figure.update_layout(font_color=ink, legend_font_color=ink, hoverlabel={"font": {"size": 12}})
+    figure.update_traces(textfont_color=ink, selector={"type": "sankey"})
+    for kind in ("scatter", "waterfall"):
+        figure.update_traces(textfont_color=ink, selector={"type": kind})
+
+
+def empty(title: str, hint: str) -> None:
+    """Draw what stands where there is nothing yet: what is missing, and what to do about it."""
+    with st.container(border=True, horizontal_alignment="center"):
+        st.space("small")
+        st.markdown(f"#### {plain(title)}", width="content", text_alignment="center")
+        st.markdown(plain(hint), width="content", text_alignment="center")
+        st.space("small")
+
+
+def run_header(name: str, facts: Sequence[Record], note: str = "") -> None:
+    """Draw where a result stands.
+
+    Parameters
+    ----------
+    name : str
+    facts : sequence of mappings
+        As `solver.whatif.standing.standing` returns them.
+    note : str
+    """
+    st.markdown(f"##### {plain(name)}")
+    if note:
+        st.caption(plain(note))
+    with st.container(horizontal=True, gap="small"):
+        for fact in facts:
+            known = f"common.{fact['id']}_{fact['value']}"
+            words = t(known) if has(known) else t(f"common.{fact['id']}", value=fact["value"])
+            st.badge(plain(words), color=TONES[fact["tone"]], help=_about(fact))
+    for fact in facts:
+        if fact.get("items"):
+            with st.expander(t("common.changed_list", value=fact["value"])):
+                st.markdown("\n".join(f"- {plain(item)}" for item in fact["items"]))
+
+
+def _about(fact: Record) -> str | None:
+    key = f"common.{fact['id']}_help"
+    return t(key) if has(key) else None
+
+
+def problems(error: InputError, title: str = "") -> None:
+    """Draw every problem of bad input: where, what is wrong, what is allowed."""
+    lines = [f"- {plain(str(problem))}" for problem in error.problems]
+    st.error("\n".join([plain(title or t("common.mend")), "", *lines]))

@@ -1,0 +1,1 @@
+"""The logic of the app, without its pages: runs, their queue and workers, inputs, and rows to show."""

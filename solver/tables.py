@@ -30,13 +30,19 @@ from solver.schema import (
 from solver.units import SUFFIXES
 
 SCHEMA_FILE = "schema.csv"
+REMOVE = "remove"
+"""Column that any file or overlay may have besides those of the dictionary: yes takes the row of that id away."""
+CLEAR = "(empty)"
+"""CSV cell that takes a value away; an empty cell keeps the value of the file below."""
+_REMOVE = Column("", REMOVE, "bool", "", False, None, None, None, (), "Whether the row is taken away")
 
 
 @dataclass
 class Entry:
     """One row as it was given: its id, where it stands, and the values that passed.
 
-    `values` holds only what was given; `broken` names columns whose problem is already reported.
+    `values` holds only what was given; `broken` names columns whose problem is already reported. A `removed` entry
+    has no values: it takes the row of its id away.
     """
 
     id: str
@@ -45,6 +51,7 @@ class Entry:
     origin: str
     values: dict[str, Value] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
+    removed: bool = False
 
 
 @dataclass
@@ -125,7 +132,7 @@ def _header(sheet: Sheet, cells: Sequence[str], known: Mapping[str, Column], row
             sheet.problems.append(Problem(sheet.file, row, f"column {place}", "", "has no name", "a column name"))
         elif names.index(name) < place - 1:
             sheet.problems.append(Problem(sheet.file, row, name, "", "column appears twice", "one column a name"))
-        elif name not in known:
+        elif name not in known and name != REMOVE:
             sheet.problems.append(unknown_column(name, known, sheet.file, row))
     return names
 
@@ -175,17 +182,27 @@ def _csv_row(
         )
         entry.broken.update(known)
         return
+    if REMOVE in names:
+        _mark_removed(sheet, entry, cells[names.index(REMOVE)])
     for name, cell in zip(names, cells, strict=True):
         column = known.get(name)
-        if column is None:
+        if column is None or (entry.removed and name != key):
             continue
         try:
-            value = parse_text(column, cell)
+            value = None if cell.strip() == CLEAR else parse_text(column, cell)
         except CellError as error:
             _report(sheet, entry, name, cell, error)
         else:
-            if value is not None:
+            if value is not None or cell.strip() == CLEAR:
                 entry.values[name] = value
+
+
+def _mark_removed(sheet: Sheet, entry: Entry, value: Any) -> None:
+    """Read what stands under `REMOVE`."""
+    try:
+        entry.removed = bool(parse_native(_REMOVE, value))
+    except CellError as error:
+        _report(sheet, entry, REMOVE, value, error)
 
 
 def _report(sheet: Sheet, entry: Entry, name: str, value: Any, error: CellError) -> None:
@@ -218,7 +235,7 @@ def read_items(table: str, items: Any, label: str, places: Sequence[str], origin
     Parameters
     ----------
     items : list of mappings
-        Keys are columns; a None or an empty text clears a value.
+        Keys are columns; a None or an empty text clears a value, `REMOVE` set to true takes the row away.
     places : sequence of str
         Where each item stands, such as ``line 12``.
     origin : str
@@ -234,7 +251,11 @@ def read_items(table: str, items: Any, label: str, places: Sequence[str], origin
         row = f"{place}, id {row_id}" if row_id else place
         entry = Entry(row_id, label, row, f"{origin}, {place}" if place.startswith("line") else origin)
         sheet.entries.append(entry)
+        if REMOVE in item:
+            _mark_removed(sheet, entry, item[REMOVE])
         for name, value in item.items():
+            if name == REMOVE or (entry.removed and name != key):
+                continue
             if name not in known:
                 sheet.problems.append(unknown_column(str(name), known, label, row))
                 continue

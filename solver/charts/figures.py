@@ -59,7 +59,7 @@ def sankey(flows: Sequence[found.Flow], colours: Mapping[str, str]) -> Figure | 
         )
     )  # fmt: skip
     ends = sum(1 for name in names if name not in out)
-    return _laid(made, max(320, 34 * ends + 60))
+    return laid(made, max(320, 34 * ends + 60))
 
 
 def _labelled(name: str, value: float, whole: float, unit: str, *, ends: bool) -> str:
@@ -111,7 +111,7 @@ def bottlenecks(section: Sequence[Record], unit: str) -> Figure | None:
     worth.sort(key=lambda item: -abs(item[1] * float(item[2]["marginal"])))
     rows = [(name, step * float(b["marginal"]), _ends(b, step)) for name, step, b in worth[:BARS]]
     counted = next((str(b["gain_unit"]) for b in section if b.get("gain_unit")), unit)
-    return _bars(rows, f"{counted} for one per cent more")
+    return bars(rows, f"{counted} for one per cent more")
 
 
 def _ends(item: Record, step: float) -> tuple[float, float] | None:
@@ -140,7 +140,7 @@ def ladder(section: Record, unit: str) -> Figure | None:
     )  # fmt: skip
     made.update_xaxes(tickvals=list(range(len(rungs))), ticktext=labels)
     made.update_yaxes(title=str(section.get("unit") or unit), rangemode="tozero")
-    return _laid(made, 340)
+    return laid(made, 340)
 
 
 def waterfall(section: Record) -> Figure | None:
@@ -161,7 +161,7 @@ def waterfall(section: Record) -> Figure | None:
         )
     )  # fmt: skip
     made.update_yaxes(title=str(section["unit"]))
-    return _laid(made, 380)
+    return laid(made, 380)
 
 
 def architectures(section: Record, unit: str) -> Figure | None:
@@ -171,7 +171,7 @@ def architectures(section: Record, unit: str) -> Figure | None:
         for a in section.get("architectures") or []
         if a.get("value") is not None
     ]
-    return _bars(sorted(rows, key=lambda row: -row[1])[:BARS], unit)
+    return bars(sorted(rows, key=lambda row: -row[1])[:BARS], unit)
 
 
 def pareto(section: Record) -> Figure | None:
@@ -190,7 +190,7 @@ def pareto(section: Record) -> Figure | None:
                                line={"color": PLAIN, "dash": "dot"}))  # fmt: skip
     made.update_xaxes(title=_axis(section, "x"))
     made.update_yaxes(title=_axis(section, "y"))
-    return _laid(made, 360, legend=True)
+    return laid(made, 360, legend=True)
 
 
 def _axis(section: Record, axis: str) -> str:
@@ -223,7 +223,7 @@ def tornado(section: Record) -> Figure | None:
     made.update_layout(barmode="overlay")
     made.add_vline(x=base, line={"color": PLAIN, "width": 1})
     made.update_xaxes(title=str(section["unit"]))
-    return _laid(made, max(LEAST_PX, ROW_PX * len(widest) + 110), legend=True)
+    return laid(made, max(LEAST_PX, ROW_PX * len(widest) + 110), legend=True)
 
 
 def explained(design: Design) -> dict[str, Figure]:
@@ -245,7 +245,7 @@ def explained(design: Design) -> dict[str, Figure]:
     return {name: drawn for name, drawn in made.items() if drawn is not None}
 
 
-def _bars(rows: Iterable[tuple[str, float, tuple[float, float] | None]], unit: str) -> Figure | None:
+def bars(rows: Iterable[tuple[str, float, tuple[float, float] | None]], unit: str) -> Figure | None:
     """Horizontal bars from the top, with their intervals."""
     from plotly.graph_objects import Bar, Figure
 
@@ -264,10 +264,10 @@ def _bars(rows: Iterable[tuple[str, float, tuple[float, float] | None]], unit: s
             textposition="auto", insidetextanchor="start", marker={"color": KINDS["platform"]}, **errors)
     )  # fmt: skip
     made.update_xaxes(title=unit)
-    return _laid(made, max(LEAST_PX, ROW_PX * len(listed) + 90))
+    return laid(made, max(LEAST_PX, ROW_PX * len(listed) + 90))
 
 
-def _laid(made: Figure, height: int, *, legend: bool = False) -> Figure:
+def laid(made: Figure, height: int, *, legend: bool = False) -> Figure:
     """Set what all figures share."""
     clear = "rgba(0,0,0,0)"
     made.update_layout(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,6 +11,7 @@ import streamlit as st
 
 from solver.errors import InputError
 from solver.ui.text import has, t
+from solver.whatif.safe import markdown as plain
 
 Record = Mapping[str, Any]
 INK = {"light": "#1f2933", "dark": "#e6e9ec"}
@@ -22,13 +22,7 @@ TONES: dict[str, Literal["green", "orange", "red", "gray"]] = {
 """How a fact looks -> colour of its badge."""
 DIGITS = 5
 """Digits of a number in a table that count."""
-_MARKS = re.compile(r"([\\`*_{}\[\]()<>#+\-!|~$:])")
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"]}
-
-
-def plain(text: object) -> str:
-    """Return text that Markdown shows as it is."""
-    return _MARKS.sub(r"\\\1", str(text)).replace("\n", " ")
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from solver.catalog import Catalog
 from solver.design import Design
 from solver.kpis import KPIS
+from solver.whatif.changes import ADDED, REMOVED, Change, differences
 from solver.whatif.store import Run
 
 Record = dict[str, Any]
@@ -76,6 +77,11 @@ def input_changes(before: Run, after: Run, base: Catalog) -> list[Record]:
     list of dict
         ``where`` (``study`` or the table), ``what`` (path, or row and column), ``before``, ``after``, ``unit`` and,
         where both are numbers, ``change_frac``; the study's first.
+
+    Raises
+    ------
+    InputError
+        If an overlay does not fit the catalog any more.
     """
     old, new = flat(before.request.study), flat(after.request.study)
     rows = [
@@ -83,40 +89,18 @@ def input_changes(before: Run, after: Run, base: Catalog) -> list[Record]:
         for path in dict.fromkeys((*old, *new))
         if not path.startswith(_NOT_INPUTS) and old.get(path) != new.get(path)
     ]
-    return rows + _catalog_changes(_cells(before.request.overlay, base), _cells(after.request.overlay, base), base)
+    if before.request.overlay == after.request.overlay:
+        return rows
+    first, second = (base.overlay(run.request.overlay) if run.request.overlay else base for run in (before, after))
+    return rows + [_of_catalog(change) for change in differences(first, second)]
 
 
-def overlay_changes(overlay: Mapping[str, Sequence[Mapping[str, Any]]], base: Catalog) -> list[Record]:
-    """Return what an overlay changes of a catalog, as `input_changes` does."""
-    return _catalog_changes({}, _cells(overlay, base), base)
-
-
-def _cells(overlay: Mapping[str, Sequence[Mapping[str, Any]]], base: Catalog) -> dict[tuple[str, str, str], Any]:
-    """Cells of an overlay by table, row and column."""
-    cells = {}
-    for table, rows in overlay.items():
-        key = base.schema.key(table)
-        for row in rows:
-            cells |= {(table, str(row[key]), column): value for column, value in row.items() if column != key}
-    return cells
-
-
-def _catalog_changes(old: Mapping[Any, Any], new: Mapping[Any, Any], base: Catalog) -> list[Record]:
-    rows = []
-    for table, row, column in dict.fromkeys((*old, *new)):
-        stands = base.tables.get(table, {}).get(row, {}).get(column)
-        known = base.schema.tables[table].get(column)
-        values = [_plain(cells.get((table, row, column), stands)) for cells in (old, new)]
-        if values[0] != values[1]:
-            rows.append(_change(table, f"{row} {column}", *values, known.unit if known else ""))
-    return rows
-
-
-def _plain(value: Any) -> Any:
-    """A cell as it compares: lists as lists, whole numbers as numbers."""
-    if isinstance(value, tuple | list):
-        return list(value)
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+def _of_catalog(change: Change) -> Record:
+    """A cell, or a row that is there in one of the two only."""
+    if change.kind in (ADDED, REMOVED):
+        there = change.kind == ADDED
+        return _change(change.table, change.id, None if there else change.id, change.id if there else None, "")
+    return _change(change.table, f"{change.id} {change.label}", change.before, change.after, change.unit)
 
 
 def _change(where: str, what: str, before: Any, after: Any, unit: str) -> Record:
@@ -151,8 +135,8 @@ def kpi_rows(designs: Mapping[str, Design], baseline: str) -> list[Record]:
     Returns
     -------
     list of dict
-        ``id``, ``name``, ``unit``, ``basis`` (exactly what is counted), ``values``, ``deltas`` (share of the baseline's)
-        and ``better``, each by run.
+        ``id``, ``name``, ``unit``, ``basis`` (exactly what is counted), ``values``, ``deltas`` (share of the
+        baseline's) and ``better``, each by run.
     """
     rows = _objective_rows(designs, baseline)
     for kpi in KPIS.values():
@@ -178,9 +162,7 @@ def _objective_rows(designs: Mapping[str, Design], baseline: str) -> list[Record
     return [row]
 
 
-def _kpi_row(
-    kpi: str, name: str, unit: str, basis: str, values: Mapping[str, float | None], baseline: str
-) -> Record:
+def _kpi_row(kpi: str, name: str, unit: str, basis: str, values: Mapping[str, float | None], baseline: str) -> Record:
     base = values.get(baseline)
     return {
         "id": kpi, "name": name, "unit": unit, "basis": basis, "values": dict(values),

@@ -14,8 +14,8 @@ from solver.whatif.compare import unit_of
 
 Record = dict[str, Any]
 SINGLE, PROMISE, CLASS, INPUT, JOINT = "single", "promise", "class", "input", "joint"
-"""Kinds of remedies: a looser limit, a looser promise of a study that clashes, promises of a class that nothing keeps, a
-contradiction, several limits together."""
+"""Kinds of remedies: a looser limit, a looser promise of a study that clashes, promises of a class that nothing keeps,
+a contradiction, several limits together."""
 KEYS = {"ttft": ("ttft_s", "s"), "tpot": ("tpot_s", "s"), "isl_tokens": ("isl_tokens", "tokens")}
 """Promise -> key of a class, and its unit."""
 DIGITS = 4
@@ -29,8 +29,9 @@ def remedies(design: Design) -> list[Record]:
     Returns
     -------
     list of dict
-        ``kind``, ``moves`` (``path``, ``name``, ``before``, ``after``, ``unit``), ``changes`` (as `Study.with_changes` takes
-        them), ``share`` (of the limits, added up), ``enough`` (False where more may be in the way: of contradictions).
+        ``kind``, ``moves`` (``path``, ``name``, ``before``, ``after``, ``unit``), ``changes`` (as
+        `Study.with_changes` takes them), ``share`` (of the limits, added up), ``enough`` (False where more may be in
+        the way: of contradictions).
     """
     found = design.explained.get("clashes") or {}
     rows = [_remedy(SINGLE, [r]) for r in found.get("single", []) if r.get("enough_alone") and _moves(r)]

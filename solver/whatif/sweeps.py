@@ -6,7 +6,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,6 +15,7 @@ from solver.errors import InputError, Problem
 from solver.schema import CellError
 from solver.study import BuildSpec, DemandSpec, FinanceSpec, SiteSpec, Study, WorkloadSpec
 from solver.whatif.compare import flat, unit_of
+from solver.whatif.labels import label
 from solver.whatif.quantities import parse_number
 
 Record = dict[str, Any]
@@ -24,6 +25,8 @@ STEPS = 5
 """Values that are proposed."""
 SPAN = 0.5
 """Share by which proposed values go below and above what stands."""
+SHARES = {"_frac": 1.0, "_acceptance": 1.0, "_per_vendor": 1.0, "_cap": 0.95, "percentile": 0.99}
+"""Ends of keys that hold a share -> the most that is proposed of one."""
 _SECTIONS: dict[str, type[BaseModel]] = {
     "site": SiteSpec, "demand": DemandSpec, "build": BuildSpec, "finance": FinanceSpec,
 }  # fmt: skip
@@ -39,8 +42,8 @@ def sweepable(study: Study) -> list[Record]:
     Returns
     -------
     list of dict
-        ``path``, as `Study.with_changes` takes it, ``section``, ``name``, ``unit``, ``value`` (None where the catalog or
-        nothing stands in), ``whole``; those that are asked for most first.
+        ``path``, as `Study.with_changes` takes it, ``section``, ``name``, ``unit``, ``value`` (None where the
+        catalog or nothing stands in), ``whole``; those that are asked for most first.
     """
     stands = flat(study.to_dict())
     found = [
@@ -62,18 +65,9 @@ def sweepable(study: Study) -> list[Record]:
 
 def _input(path: str, stands: Mapping[str, Any], whole: bool) -> Record:
     unit, (*section, name) = unit_of(path), path.split(".")
-    words = name if name == "requests_per_s" else _without_unit(name)
-    return {"path": path, "section": ".".join(section), "name": words.replace("_", " "), "unit": unit,
-            "value": stands.get(path), "whole": whole}  # fmt: skip
-
-
-def _without_unit(name: str) -> str:
-    """A key without the suffix that states its unit."""
-    for suffix in ("_usd_per_million_tokens", "_usd_per_kw_month", "_usd_per_mwh", "_usd_per_kw", "_g_per_kwh",
-                   "_l_per_s", "_kg_per_s", "_tokens", "_percent", "_years", "_days", "_usd", "_mw", "_m2", "_s", "_frac"):  # fmt: skip
-        if name.endswith(suffix):
-            return name.removesuffix(suffix)
-    return name
+    words = name if section[0] == "supply" else label(name)
+    return {"path": path, "section": ".".join(section), "name": words, "unit": unit, "value": stands.get(path),
+            "whole": whole}  # fmt: skip
 
 
 def _numeric(spec: type[BaseModel]) -> list[tuple[str, bool]]:
@@ -99,18 +93,17 @@ def _leaf_types(annotation: Any) -> set[Any]:
 def proposed(item: Mapping[str, Any]) -> str:
     """Return a range around what stands, as it can be typed; empty where nothing stands."""
     value = item["value"]
-    if not isinstance(value, int | float) or not value:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value:
         return ""
-    step = 2.0 * SPAN * float(value) / (STEPS - 1)
+    low, high = (1.0 - SPAN) * float(value), (1.0 + SPAN) * float(value)
+    most = next((end for suffix, end in SHARES.items() if str(item["path"]).endswith(suffix)), high)
+    high = min(high, most)
+    step = (high - low) / (STEPS - 1)
     if item["whole"]:
         step = max(1.0, round(step))
-        low = max(0.0, float(value) - (STEPS // 2) * step)
-        return f"{low:g}:{low + (STEPS - 1) * step:g}:{step:g}"
-    return f"{_short(value * (1.0 - SPAN))}:{_short(value * (1.0 + SPAN))}:{_short(step)}"
-
-
-def _short(value: float) -> str:
-    return f"{value:.6g}" if 1e-4 <= abs(value) < 1e6 else f"{value:.6e}".replace("e+0", "e").replace("e+", "e")
+        low = max(1.0, float(value) - STEPS // 2 * step)
+        high = low + (STEPS - 1) * step
+    return ":".join(f"{part:.6g}".replace("e+0", "e").replace("e+", "e") for part in (low, high, step))
 
 
 def values_of(text: str, unit: str = "", *, whole: bool = False) -> list[float]:
@@ -134,14 +127,32 @@ def values_of(text: str, unit: str = "", *, whole: bool = False) -> list[float]:
     else:
         pieces = [piece for piece in re.split(r"[;\n]|,(?!\d{3}(?:\D|$))", text) if piece.strip()]
         values = [_number(piece, unit) for piece in pieces]
-    values = sorted(dict.fromkeys(round(v) if whole and abs(v - round(v)) < 1e-9 else v for v in values))
+    values = sorted(dict.fromkeys(values))
     if len(values) < 2:
         raise _wrong(text, "is no range", "two or more values such as 10, 20, 40 or 10:30:5")
     if len(values) > MOST:
         raise _wrong(text, f"has {len(values)} values", f"{MOST} at most: each one is a solve")
-    if whole and any(not float(value).is_integer() for value in values):
+    if whole and any(not value.is_integer() for value in values):
         raise _wrong(text, "has values that are not whole", "whole numbers")
-    return values
+    return [int(value) for value in values] if whole else values
+
+
+def checked(study: Study, path: str, values: Sequence[float]) -> None:
+    """Refuse values that the study does not take.
+
+    Raises
+    ------
+    InputError
+        With the first problem of each value.
+    """
+    problems = []
+    for value in values:
+        try:
+            study.with_changes({path: value})
+        except InputError as error:
+            problems.append(error.problems[0])
+    if problems:
+        raise InputError(problems)
 
 
 def _range(text: str, unit: str) -> list[float]:
@@ -149,9 +160,10 @@ def _range(text: str, unit: str) -> list[float]:
     ends = [_number(piece, unit) for piece in text.split(":")]
     if len(ends) != 3 or not ends[2] > 0.0 or not ends[1] > ends[0]:
         raise _wrong(text, "is no range", "from:to:step with from below to, such as 10:30:5")
-    count = math.floor((ends[1] - ends[0]) / ends[2] + 1e-9) + 1
-    if count > MOST:
-        raise _wrong(text, f"has {count:,} values", f"{MOST} at most: each one is a solve")
+    steps = (ends[1] - ends[0]) / ends[2] + 1e-9
+    if not steps < MOST:
+        raise _wrong(text, f"has {steps + 1:,.0f} values", f"{MOST} at most: each one is a solve")
+    count = math.floor(steps) + 1
     return [float(f"{ends[0] + n * ends[2]:.12g}") for n in range(count)]
 
 
@@ -179,8 +191,8 @@ def sweep_rows(result: Mapping[str, Any], kpi: str = "") -> list[Record]:
     Returns
     -------
     list of dict
-        ``value``, ``status``, ``result`` (None where there is no build), ``bound`` (of the objective), ``gap``, ``unit``,
-        ``nodes`` (platform to nodes), ``message``.
+        ``value``, ``status``, ``result`` (None where there is no build), ``bound`` (of the objective), ``gap``,
+        ``unit``, ``nodes`` (platform to nodes), ``message``.
     """
     rows = []
     for item in result.get("sweep") or []:

@@ -28,9 +28,9 @@ def bottleneck_rows(records: Sequence[Mapping[str, Any]]) -> list[Record]:
     Returns
     -------
     list of dict
-        ``name``, ``of`` (what stands, with its unit; empty for figures of hardware), ``used_frac`` (None where nothing is
-        counted), ``per_percent_frac`` (None where it was not valued), ``step``, ``gain`` (of the largest step that was
-        solved, as a range), ``gain_unit``, ``usd_per_year`` (of that step).
+        ``name``, ``of`` (what stands, with its unit; empty for figures of hardware), ``used_frac`` (None where nothing
+        is counted), ``per_percent_frac`` (None where it was not valued), ``step``, ``gain`` (of the largest step that
+        was solved, as a range), ``gain_unit``, ``usd_per_year`` (of that step).
     """
     rows = []
     for record in records:
@@ -45,7 +45,8 @@ def bottleneck_rows(records: Sequence[Mapping[str, Any]]) -> list[Record]:
                 "per_percent_frac": record["per_percent_frac"],
                 "step": f"+{percent(last['share'])}" if known and last else "",
                 "gain": f"{figure(last['gain_low'])} – {figure(last['gain_high'])}" if known and last else "",
-                "gain_unit": record.get("gain_unit", ""), "usd_per_year": _usd_per_year(record, last) if known else None,
+                "gain_unit": record.get("gain_unit", ""),
+                "usd_per_year": _usd_per_year(record, last) if known else None,
             }
         )  # fmt: skip
     return rows
@@ -80,7 +81,7 @@ def more_power(records: Sequence[Mapping[str, Any]]) -> Record | None:
 
 
 def ladder_rows(section: Mapping[str, Any]) -> list[Record]:
-    """Return the rungs: ``rung``, ``name`` (empty for the study as it is), ``change``, ``value``, ``gain_frac``, ``next``."""
+    """Return rungs: ``rung``, ``name`` (empty of the study itself), ``change``, ``value``, ``gain_frac``, ``next``."""
     rows = []
     for rung in section.get("rungs") or []:
         moved = rung.get("from") is not None and rung.get("to") is not None and rung["unit"] != "x"
@@ -100,8 +101,9 @@ def price_rows(records: Sequence[Mapping[str, Any]], *, inside: bool) -> list[Re
     Returns
     -------
     list of dict
-        ``part``, ``name``, ``vendor``, ``kind``, ``now_usd``, ``answer`` (as the record has it), ``at_usd``, ``sure_usd`` (beyond
-        which it is proved), ``change_frac`` (from the price now to `at_usd`), ``order``, ``takes``, ``fewer_watts_frac``.
+        ``part``, ``name``, ``vendor``, ``kind``, ``now_usd``, ``answer`` (as the record has it), ``at_usd``,
+        ``sure_usd`` (beyond which it is proved), ``change_frac`` (from now to `at_usd`), ``order``, ``takes``,
+        ``fewer_watts_frac``.
     """
     rows = []
     for record in records:
@@ -127,14 +129,15 @@ def lever_rows(section: Mapping[str, Any]) -> list[Record]:
     return [
         {
             "name": lever["name"], "contribution": lever["contribution"], "share": lever["share"],
-            "between": f"{figure(lever['low'])} – {figure(lever['high'])}", "alone": lever["alone"], "last": lever["last"],
+            "between": f"{figure(lever['low'])} – {figure(lever['high'])}", "alone": lever["alone"],
+            "last": lever["last"],
         }
         for lever in section.get("levers") or []
     ]  # fmt: skip
 
 
 def site_rows(section: Mapping[str, Any]) -> list[Record]:
-    """Return other kinds of site and the runner-up builds: ``name``, ``value``, ``distance_frac``, ``build``, ``same``."""
+    """Return other kinds of site and runner-up builds: ``name``, ``value``, ``distance_frac``, ``build``, ``same``."""
     return [
         {
             "name": row["name"], "value": row["value"], "distance_frac": row["distance_frac"],
@@ -151,7 +154,7 @@ def build_words(nodes: Mapping[str, Any]) -> str:
 
 
 def uncertain_rows(section: Mapping[str, Any]) -> list[Record]:
-    """Return uncertain numbers, the widest swing first: ``name``, ``now``, ``low``, ``high``, values there, ``swing_frac``."""
+    """Return uncertain numbers, the widest swing first: as they are, their ends, the values there, ``swing_frac``."""
     return [
         {
             "path": row["path"], "name": row["name"], "unit": row["unit"], "now": row["number"], "low": row["low"],

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
+from solver.baselines import add_baselines
 from solver.candidates import CandidateSet
 from solver.catalog import Catalog
 from solver.design import Design
@@ -115,6 +116,24 @@ class Resident:
                 if design is not None:
                     return design
         return solve_scenario(scenario, columns_of(self._known), clock, keep=self._keep)[0]
+
+    def compared(
+        self,
+        design: Design,
+        on_progress: Callable[[dict[str, Any]], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Design:
+        """Return a design of the study as it is with its baselines and runner-up.
+
+        Parameters
+        ----------
+        design : Design
+            As `solve` returned it.
+        on_progress, should_stop : callable, optional
+            As in `solver.solve.solve`.
+        """
+        clock = Clock(self.study.solver.time_limit_s, self.study.solver.threads, on_progress, should_stop)
+        return add_baselines(design, resolve(self.study, self.catalog), columns_of(self._known), clock)
 
     def _keep(self, settled: Settled, polished: Polished) -> None:
         """Remember an answer of a full solve."""

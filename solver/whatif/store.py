@@ -8,6 +8,7 @@ end of the process. An id cannot be guessed and is checked before a path is made
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -217,7 +218,8 @@ class Store:
     def result(self, run_id: str) -> dict[str, Any] | None:
         """Return what came out, None before there is anything.
 
-        One key, by kind: ``design`` (a solve or an explanation), ``front``, ``answer`` or ``sweep``.
+        A solve and an explanation have a ``design``, a quote an ``answer``, a sweep ``sweep`` (a record a value); a
+        front is what `solver.pareto` returns, with its ``points``. A run at work may have part of it already.
         """
         return _read(self.folder(run_id) / RESULT) if is_id(run_id) else None
 
@@ -263,8 +265,13 @@ class Store:
 
     def report(self, run_id: str, event: Mapping[str, Any]) -> None:
         """Add a line of progress."""
-        with (self.folder(run_id) / PROGRESS).open("a", encoding="utf-8") as stream:
+        with contextlib.suppress(FileNotFoundError), (self.folder(run_id) / PROGRESS).open("a") as stream:
             stream.write(json.dumps(event, allow_nan=False) + "\n")
+
+    def publish(self, run_id: str, result: Mapping[str, Any]) -> None:
+        """Write what there is so far of a run at work."""
+        if (self.folder(run_id) / STATE).exists():
+            _write(self.folder(run_id) / RESULT, result)
 
     def end(self, run_id: str, state: str, result: Mapping[str, Any] | None = None, message: str = "") -> None:
         """Write what came out, then that the run is over; nothing where it was deleted or is over already."""
@@ -273,13 +280,22 @@ class Store:
         if not before or before["state"] in ENDED:
             return
         if result is not None:
-            _write(folder / RESULT, result)
+            self.publish(run_id, result)
         _write(folder / STATE, before | {"state": state, "ended": time.time(), "message": message})
 
     def unfinished(self) -> Runs:
         """Return the runs of all workspaces that are not over, the oldest first."""
         runs = [self.get(folder.name) for folder in (self.root / "runs").iterdir()]
         return sorted((run for run in runs if run is not None and not run.ended), key=lambda run: run.created)
+
+    def prune(self, most: int) -> None:
+        """Forget the oldest runs that are over, those without a name or note first, until there are so many left."""
+        folders = list((self.root / "runs").iterdir())
+        if len(folders) > most:
+            runs = [run for folder in folders if (run := self.get(folder.name)) is not None and run.ended]
+            runs.sort(key=lambda run: (bool(run.name or run.note), run.created))
+            for run in runs[: len(folders) - most]:
+                self.delete(run.id)
 
     def _mark(self, workspace: str, run_id: str) -> Path:
         """An empty file by which a workspace knows its run."""

@@ -119,3 +119,25 @@ def test_a_design_of_another_version_is_none(store: Store) -> None:
     run = store.add(request(), WORKSPACE)
     store.end(run.id, "done", {"design": dataclasses.asdict(reference_like()) | {"schema_version": "0.1"}})
     assert store.design(run.id) is None
+
+
+def test_the_oldest_nameless_runs_make_room(store: Store) -> None:
+    named = store.add(request(), WORKSPACE, "keep me")
+    over = [store.add(request(), WORKSPACE) for _ in range(3)]
+    busy = store.add(request(), WORKSPACE)
+    for run in (named, *over):
+        store.end(run.id, "done", {"answer": {}})
+    store.prune(3)
+    left = {run.id for run in store.list(WORKSPACE)}
+    assert {named.id, busy.id} < left and len(left) == 3
+
+
+def test_part_of_a_result_shows_while_the_run_goes_on(store: Store) -> None:
+    run = store.add(request("sweep"), WORKSPACE)
+    store.begin(run.id)
+    store.publish(run.id, {"sweep": [1]})
+    assert store.result(run.id) == {"sweep": [1]} and store.get(run.id).state == "running"  # type: ignore[union-attr]
+    store.delete(run.id)
+    store.publish(run.id, {"sweep": [1, 2]})
+    store.report(run.id, {"stage": "late"})
+    assert not store.folder(run.id).exists()

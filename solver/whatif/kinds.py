@@ -1,0 +1,184 @@
+"""Kinds of runs: what each asks of the library. One registered function a kind; it returns plain data.
+
+A kind reports how far it is, looks whether somebody wants it to end (and then returns the best that it has), and may
+publish part of its result before it is done.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from solver.catalog import Catalog
+from solver.design import Design
+from solver.errors import InputError
+from solver.model.objectives import find_objective
+from solver.scenario import resolve
+from solver.study import Study
+from solver.whatif.store import Request
+from solver.whatif.warm import Warm
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request at work.
+
+    Attributes
+    ----------
+    request : Request
+    warm : Warm
+    progress : callable
+        Takes the events of `solver.solve`.
+    should_stop : callable
+        True once it is to end with what it has.
+    hurried : callable
+        True once others wait: what is not asked for in so many words can be left out.
+    publish : callable
+        Takes part of a result.
+    """
+
+    request: Request
+    warm: Warm
+    progress: Callable[[dict[str, Any]], None]
+    should_stop: Callable[[], bool]
+    hurried: Callable[[], bool]
+    publish: Callable[[Result], None]
+
+
+Progress = Callable[[dict[str, Any]], None]
+RUNNERS: dict[str, Callable[[Job], Result]] = {}
+
+
+def runner(kind: str) -> Callable[[Callable[[Job], Result]], Callable[[Job], Result]]:
+    """Register what runs a kind."""
+
+    def add(function: Callable[[Job], Result]) -> Callable[[Job], Result]:
+        RUNNERS[kind] = function
+        return function
+
+    return add
+
+
+def scaled(job: Job, study: Study, catalog: Catalog, more: Mapping[str, Any] | None = None) -> Progress:
+    """Return what reports progress in the unit of the objective: the search counts in units of the model.
+
+    Parameters
+    ----------
+    job : Job
+    study, catalog
+        Of the solve that is reported.
+    more : mapping, optional
+        Put into every event.
+    """
+    scenario = resolve(study, catalog)
+    objective = find_objective(scenario)
+    factor = None if objective.denominator(scenario) else objective.per_unit(scenario)
+    place = {"unit": objective.unit, **(more or {})}
+
+    def report(event: dict[str, Any]) -> None:
+        numbers = {name: event.get(name) for name in ("incumbent", "bound")}
+        if event.get("phase") != "done":  # that is in its unit already; in steps towards a ratio no number is
+            numbers = {k: None if v is None or factor is None else v * factor for k, v in numbers.items()}
+        job.progress(event | numbers | place)
+
+    return report
+
+
+def worded(job: Job) -> Progress:
+    """Return what reports stages without numbers, where these are not of one objective."""
+    return lambda event: job.progress(event | {"incumbent": None, "bound": None, "gap": None})
+
+
+def _plain(design: Design) -> Result:
+    return {"design": dataclasses.asdict(design)}
+
+
+@runner("solve")
+def solve(job: Job) -> Result:
+    """Solve, quickly where a warm model allows it, then compare with simpler builds unless others wait."""
+    options = job.request.options
+    resident = job.warm.resident(job.request)
+    report = scaled(job, resident.study, resident.catalog)
+    design = resident.solve(None, report, job.should_stop, quick=bool(options.get("quick", True)))
+    if not (design.has_build and options.get("baselines", True)) or job.should_stop():
+        return _plain(design)
+    job.publish(_plain(design))
+    ended: list[bool] = []
+
+    def enough() -> bool:
+        ended.extend([True] * (job.should_stop() or job.hurried()))
+        return bool(ended)
+
+    compared = resident.compared(design, report, enough)
+    # A comparison that was cut short is a weaker build than there is: none is better than a wrong one.
+    return _plain(design if ended else compared)
+
+
+@runner("explain")
+def explain(job: Job) -> Result:
+    """Solve and explain: ``sections``, and whatever else `solver.explain` takes."""
+    from solver.explain import explain as find
+
+    options = dict(job.request.options)
+    sections = options.pop("sections", ["bottlenecks"])
+    study, catalog = job.warm.study(job.request), job.warm.catalog(job.request)
+    return _plain(find(study, catalog, sections, scaled(job, study, catalog), job.should_stop, **options))
+
+
+@runner("pareto")
+def pareto(job: Job) -> Result:
+    """A front: ``x``, ``y``, ``points``."""
+    from solver.explaining.pareto import pareto as find
+
+    study, catalog = job.warm.study(job.request), job.warm.catalog(job.request)
+    return find(study, catalog, on_progress=worded(job), should_stop=job.should_stop, **job.request.options)
+
+
+@runner("quote")
+def quote(job: Job) -> Result:
+    """Judge a quote: ``part``, ``price_usd``, ``quantity``."""
+    from solver.quote import check_quote
+
+    study, catalog = job.warm.study(job.request), job.warm.catalog(job.request)
+    found = check_quote(study, catalog, on_progress=worded(job), should_stop=job.should_stop, **job.request.options)
+    return {"answer": found.to_dict()}
+
+
+@runner("sweep")
+def sweep(job: Job) -> Result:
+    """Solve at each of ``values`` of one input ``path``, warm from each to the next; a record a value."""
+    path, values = str(job.request.options["path"]), list(job.request.options["values"])
+    resident = job.warm.resident(job.request)
+    records: list[Result] = []
+    for number, value in enumerate(values, start=1):
+        if job.should_stop():
+            break
+        place = {"step": number, "of": len(values), "value": value}
+        try:
+            report = scaled(job, resident.study.with_changes({path: value}), resident.catalog, place)
+            design = resident.solve({path: value}, report, job.should_stop)
+        except InputError as error:
+            records.append({"value": value, "status": "bad input", "message": str(error)})
+        else:
+            records.append(_swept(value, design))
+        job.publish({"path": path, "sweep": list(records)})
+    return {"path": path, "sweep": records}
+
+
+def _swept(value: Any, design: Design) -> Result:
+    """One value of a sweep: status, objective, key figures, nodes by platform, why there is nothing."""
+    nodes: dict[str, int] = {}
+    for pool in design.pools:
+        nodes[pool["platform"]] = nodes.get(pool["platform"], 0) + int(pool["quantity"])
+    return {
+        "value": value,
+        "status": design.status,
+        "objective": design.objective,
+        "kpis": {name: {"value": kpi["value"], "unit": kpi["unit"]} for name, kpi in design.kpis.items()},
+        "nodes": nodes,
+        "message": "; ".join(design.explanation),
+    }

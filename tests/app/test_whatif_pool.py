@@ -1,0 +1,237 @@
+"""Runs in worker processes: done, stopped with the best, refused, crashed; nothing of it reaches the one who asks."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from solved import study
+
+from solver.errors import InputError
+from solver.study import load_study
+from solver.whatif import pool as pools
+from solver.whatif.limits import Limits, limits_from
+from solver.whatif.pool import BusyError, Pool, why_died
+from solver.whatif.store import Request, Run, Store, new_id
+from solver.whatif.worker import out_of_memory
+
+ROOT = Path(__file__).parent.parent.parent
+ME, OTHER = "m" * 22, "o" * 22
+SMALL: dict[str, Any] = {
+    "site": {"power_mw": 5.0, "id": "us_1mw"},
+    "workload": [{"id": "tool_agent", "model_id": "llama-3.1-70b", "requests_per_s": 3.0}],
+    "build": {"power_caps": [1.0], "batch_points_per_octave": 2, "roles": ["mixed"], "tiers": False},
+    "supply": {},
+}
+"""Solved in a tenth of a second."""
+SLOW = {"batch_points_per_octave": 96}
+"""Takes seconds."""
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
+    made = Pool(
+        Store(tmp_path_factory.mktemp("runs")), Limits(workers=1, queue=3, queue_each=2, seconds=60.0, threads=1)
+    )
+    yield made
+    made.close()
+
+
+def request(kind: str = "solve", options: dict[str, Any] | None = None, **more: Any) -> Request:
+    return Request(kind, study(**SMALL | more).to_dict(), {}, {"baselines": False} if options is None else options)
+
+
+def wait(pool: Pool, run_id: str, until: Callable[[Run], bool] = lambda run: run.ended, seconds: float = 50.0) -> Run:
+    """Wait for a state of a run."""
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        run = pool.store.get(run_id)
+        assert run is not None
+        if until(run):
+            return run
+        time.sleep(0.02)
+    raise AssertionError(f"still {run.state} after {seconds} s")
+
+
+def test_a_solve_is_done_and_warm_for_a_changed_limit(pool: Pool) -> None:
+    first = request()
+    assert not pool.is_warm(first)
+    run = wait(pool, pool.submit(first, ME, "first").id)
+    assert (run.state, run.message, run.name) == ("done", "", "first")
+    design = pool.store.design(run.id)
+    assert design is not None and design.has_build and design.audit["ok"]
+    stages = [event["stage"] for event in pool.store.progress(run.id)]
+    assert stages[-1] == "done" and len(stages) > 2
+    told = [event for event in pool.store.progress(run.id) if event["bound"] is not None]
+    assert all(event["unit"] == "tokens/s/MW" for event in told)
+    assert all(0.9 < event["bound"] / design.objective["bound"] < 2.0 for event in told)  # in one unit from the first
+    site = first.study["site"] | {"power_mw": 4.0}
+    changed = dataclasses.replace(first, study=first.study | {"site": site}, base=run.id)
+    assert pool.is_warm(changed)
+    again = wait(pool, pool.submit(changed, ME).id)
+    quick = pool.store.design(again.id)
+    assert quick is not None and quick.study["site"]["power_mw"] == 4.0 and again.request.base == run.id
+    assert quick.kpis["utility_meter_w"]["value"] <= 4.0e6 * (1 + 1e-9)
+    assert again.seconds < run.seconds
+
+
+def test_changed_parts_reach_the_solve(pool: Pool) -> None:
+    asked = dataclasses.replace(request(), overlay={"platforms": [{"id": "hgx_h200_8", "price_usd": 1234567.0}]})
+    run = wait(pool, pool.submit(asked, ME).id)
+    if run.state == "failed":  # prices stand in quarters: whatever the column is called, the answer names it
+        assert "price_usd" in run.message and "platforms" in run.message
+    bad = dataclasses.replace(request(), overlay={"platforms": [{"id": "hgx_h200_8", "accelerators": -5}]})
+    run = wait(pool, pool.submit(bad, ME).id)
+    assert run.state == "failed" and "accelerators" in run.message and "Traceback" not in run.message
+
+
+def test_comparisons_follow_the_answer_and_a_sweep_shows_its_steps(pool: Pool) -> None:
+    run = wait(pool, pool.submit(request(options={}), ME).id)
+    design = pool.store.design(run.id)
+    assert design is not None and design.baselines and design.runner_up
+    options = {"path": "site.power_mw", "values": [3.0, -1.0, 5.0]}
+    swept = wait(pool, pool.submit(request("sweep", options), ME).id)
+    result = pool.store.result(swept.id)
+    assert result is not None and [record["value"] for record in result["sweep"]] == [3.0, -1.0, 5.0]
+    good, bad, better = result["sweep"]
+    assert bad["status"] == "bad input" and "power_mw" in bad["message"]
+    assert good["kpis"]["utility_meter_w"]["value"] < better["kpis"]["utility_meter_w"]["value"]
+    assert {event.get("step") for event in pool.store.progress(swept.id)} == {1, 3}
+
+
+def test_the_other_kinds_answer(pool: Pool) -> None:
+    quote = {"part": "mi300x_8", "price_usd": 1.0, "quantity": 1}
+    found = pool.store.result(wait(pool, pool.submit(request("quote", quote), ME).id).id)
+    assert found is not None and found["answer"]["bought"] in ("yes", "within the gap")
+    front = pool.store.result(wait(pool, pool.submit(request("pareto", {"x": "capex", "points": 2}), ME).id).id)
+    assert front is not None and front["points"] and front["x_unit"]
+    told = wait(pool, pool.submit(request("explain", {"sections": ["bottlenecks"]}), ME).id)
+    design = pool.store.design(told.id)
+    assert design is not None and design.explained["bottlenecks"]
+    wrong = wait(pool, pool.submit(request("explain", {"sections": ["poetry"]}), ME).id)
+    assert wrong.state == "failed" and "poetry" in wrong.message and "bottlenecks" in wrong.message
+
+
+def test_a_worker_that_dies_is_told_of_and_replaced(pool: Pool) -> None:
+    run = pool.submit(request(build=SLOW), ME)
+    wait(pool, run.id, lambda found: found.state == "running")
+    os.kill(pool._workers[0].process.pid, signal.SIGKILL)
+    failed = wait(pool, run.id)
+    assert failed.state == "failed" and failed.message == why_died(-signal.SIGKILL, 1.0)
+    assert wait(pool, pool.submit(request(), ME).id).state == "done"
+
+
+def test_the_queue_is_short_and_a_waiting_run_can_be_stopped(pool: Pool) -> None:
+    slow = pool.submit(request(build=SLOW), ME)
+    waiting = [pool.submit(request(), ME), pool.submit(request(), ME)]
+    assert [pool.place(run.id) for run in waiting] == [0, 1]
+    with pytest.raises(BusyError, match="2 of your runs"):
+        pool.submit(request(), ME)
+    theirs = pool.submit(request(), OTHER)
+    with pytest.raises(BusyError, match="3 runs are waiting"):
+        pool.submit(request(), OTHER)
+    for run in (*waiting, theirs):
+        pool.stop(run.id)
+        assert pool.store.get(run.id).state == "stopped"  # type: ignore[union-attr]
+    pool.stop(slow.id)
+    assert wait(pool, slow.id).state in ("stopped", "done")
+    with pytest.raises(BusyError, match="larger"):
+        pool.submit(dataclasses.replace(request(), overlay={"x": [{"a": "b" * 5_000_000}]}), ME)
+
+
+def test_stop_keeps_the_best(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep ends after the value it is at, with those that are done."""
+    values = [3.0 + 0.01 * step for step in range(200)]
+    run = pool.submit(request("sweep", {"path": "site.power_mw", "values": values}), ME)
+    wait(pool, run.id, lambda _: len((pool.store.result(run.id) or {}).get("sweep", [])) >= 2)
+    pool.stop(run.id)
+    assert pool.store.get(run.id).state in ("stopping", "stopped")  # type: ignore[union-attr]
+    ended = wait(pool, run.id)
+    result = pool.store.result(run.id)
+    assert ended.state == "stopped" and "best" in ended.message and result is not None
+    assert 2 <= len(result["sweep"]) < 200
+
+
+def test_a_run_that_will_not_end_is_ended(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pools, "GRACE_S", 0.0)
+    run = pool.submit(request(build=SLOW), ME)
+    wait(pool, run.id, lambda found: found.state == "running")
+    worker = pool._workers[0]
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    pool.stop(run.id)
+    ended = wait(pool, run.id)
+    assert ended.state == "failed" and "Stopped by you" in ended.message
+    monkeypatch.undo()
+    assert wait(pool, pool.submit(request(), ME).id).state == "done"
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads how large a process is from /proc")
+def test_memory_has_a_limit_and_the_app_goes_on(pool: Pool, tmp_path: Path) -> None:
+    """Little more than a worker takes when it comes up: the run says so, whether Python or the solver notices."""
+    idle = Pool(Store(tmp_path / "idle"), Limits(workers=1, threads=1))
+    while not idle._workers[0].ready:
+        time.sleep(0.02)
+    lines = Path(f"/proc/{idle._workers[0].process.pid}/status").read_text().splitlines()
+    size_gb = next(int(line.split()[1]) * 1024 / 1e9 for line in lines if line.startswith("VmPeak"))
+    idle.close()
+    limit = round(size_gb + 0.03, 3)
+    made = Pool(Store(tmp_path / "runs"), Limits(workers=1, memory_gb=limit, threads=1))
+    try:
+        large = Request("solve", load_study(ROOT / "studies" / "small.toml").to_dict())
+        run = wait(made, made.submit(large, ME).id)
+        assert run.state == "failed" and run.message in (out_of_memory(limit), why_died(-signal.SIGABRT, limit))
+        assert f"{limit:g} GB" in run.message
+    finally:
+        made.close()
+
+
+def test_a_run_has_a_time_limit(tmp_path: Path) -> None:
+    made = Pool(Store(tmp_path), Limits(workers=1, seconds=0.5, threads=1))
+    try:
+        values = [3.0 + 0.01 * step for step in range(200)]
+        run = wait(made, made.submit(request("sweep", {"path": "site.power_mw", "values": values}), ME).id)
+        assert run.state == "stopped" and "0.5 s" in run.message
+    finally:
+        made.close()
+
+
+def test_one_app_a_folder_and_a_restart_ends_what_was_at_work(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    left = store.add(request(), ME)
+    store.begin(left.id)
+    made = Pool(store, Limits(workers=1))
+    try:
+        failed = store.get(left.id)
+        assert failed is not None and failed.state == "failed" and "anew" in failed.message
+        with pytest.raises(BusyError, match="TIERWATT_RUNS"):
+            Pool(Store(tmp_path), Limits(workers=1))
+    finally:
+        made.close()
+    Pool(Store(tmp_path), Limits(workers=1)).close()
+
+
+def test_workers_that_never_come_up_are_not_started_for_ever(tmp_path: Path) -> None:
+    made = Pool(Store(tmp_path), Limits(workers=1), [tmp_path / "no_catalog_here"])
+    try:
+        ends = time.monotonic() + 30.0
+        while made._early < pools.EARLY_DEATHS and time.monotonic() < ends:
+            time.sleep(0.05)
+        with pytest.raises(BusyError, match="cannot be started"):
+            made.submit(request(), ME)
+    finally:
+        made.close()
+
+
+def test_limits_come_from_the_environment() -> None:
+    assert limits_from({}) == Limits()
+    given = limits_from({"TIERWATT_WORKERS": "3", "TIERWATT_RUN_SECONDS": "90.5", "TIERWATT_QUEUE_PER_USER": " "})
+    assert (given.workers, given.seconds, given.queue_each) == (3, 90.5, Limits().queue_each)
+    with pytest.raises(InputError) as caught:
+        limits_from({"TIERWATT_WORKERS": "1.5", "TIERWATT_RUN_MEMORY_GB": "-1", "TIERWATT_QUEUE": "many"})
+    assert len(caught.value.problems) == 3 and new_id() not in str(caught.value)

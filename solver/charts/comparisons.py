@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from solver.charts.colours import KINDS, LOSS, PLAIN
+from solver.charts.colours import GAIN, KINDS, LOSS, PLAIN
 from solver.charts.figures import bars, laid
 from solver.words import figure
 
@@ -52,3 +52,37 @@ def swept(rows: Sequence[Mapping[str, Any]], x_title: str, y_title: str) -> Figu
 def beside(names: Sequence[str], values: Sequence[float | None], unit: str) -> Figure | None:
     """Return one key figure of several runs as bars."""
     return bars([(name, float(v), None) for name, v in zip(names, values, strict=True) if v is not None], escape(unit))
+
+
+def price_line(quoted: float, catalog: float | None, low: float | None, high: float | None) -> Figure | None:
+    """Return prices of a part on one line: quoted, in the catalog, and the range in which to walk away.
+
+    Parameters
+    ----------
+    quoted : float
+        USD, as the others.
+    catalog : float or None
+        What the catalog asks.
+    low, high : float or None
+        A price at which buying is better, and one above which it is not; None where there is none.
+    """
+    from plotly.graph_objects import Figure, Scatter
+
+    marks = [("quoted", quoted, "diamond", KINDS["platform"]), ("in the catalog", catalog, "line-ns-open", PLAIN),
+             ("worth it up to", low, "circle", GAIN), ("not worth it above", high, "circle-open", LOSS)]  # fmt: skip
+    shown = [mark for mark in marks if mark[1] is not None]
+    if len(shown) < 2:
+        return None
+    made = Figure()
+    if low is not None and high is not None:
+        made.add_trace(Scatter(x=[low, high], y=["", ""], mode="lines", hoverinfo="skip", showlegend=False,
+                               line={"color": PLAIN, "width": 8}, opacity=0.35))  # fmt: skip
+    for name, value, symbol, colour in shown:
+        words = f"{name}: {figure(float(value or 0.0))} USD"
+        marker = {"symbol": symbol, "size": 14, "color": colour, "line": {"width": 2}}
+        made.add_trace(
+            Scatter(x=[value], y=[""], mode="markers", name=name, hovertext=words, hoverinfo="text", marker=marker)
+        )
+    made.update_xaxes(title="USD a piece", rangemode="tozero")
+    made.update_yaxes(visible=False)
+    return laid(made, 170, legend=True)

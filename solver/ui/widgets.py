@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -69,6 +69,7 @@ def table(
     key: str | None = None,
     *,
     selectable: bool = False,
+    on_click: Callable[[], None] | None = None,
     alt: str | None = None,
 ) -> list[int]:
     """Draw rows under headings with units; return which were selected, none where they cannot be.
@@ -79,18 +80,20 @@ def table(
     columns : sequence of Column
     key : str, optional
     selectable : bool
-        Whether one row can be clicked.
+        Whether one row can be chosen.
+    on_click : callable, optional
+        Called once when a row is chosen; `st.session_state[key]` then says which.
     alt : str, optional
         What the table shows, for screen readers.
     """
     frame = pd.DataFrame([{c.id: _cell(row.get(c.id), c) for c in columns} for row in rows],
                          columns=[c.id for c in columns])  # fmt: skip
     config = {c.id: _config(c) for c in columns}
-    if not selectable:
+    if not selectable and on_click is None:
         st.dataframe(frame, hide_index=True, column_config=config, key=key, placeholder="", alt=alt)
         return []
     chosen: Any = st.dataframe(
-        frame, hide_index=True, column_config=config, key=key, placeholder="", alt=alt, on_select="rerun",
+        frame, hide_index=True, column_config=config, key=key, placeholder="", alt=alt, on_select=on_click or "rerun",
         selection_mode="single-row",
     )  # fmt: skip
     return [int(n) for n in chosen["selection"]["rows"]]
@@ -118,8 +121,8 @@ def theme() -> str:
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
-def chart(figure: Any, key: str, title: str = "", hint: str = "", *, clickable: bool = False) -> list[dict[str, Any]]:
-    """Draw a plotly figure in the colours of the page; return the points that were clicked.
+def chart(figure: Any, key: str, title: str = "", hint: str = "", on_click: Callable[[], None] | None = None) -> None:
+    """Draw a plotly figure in the colours of the page.
 
     Parameters
     ----------
@@ -128,24 +131,23 @@ def chart(figure: Any, key: str, title: str = "", hint: str = "", *, clickable: 
     key : str
     title, hint : str
         Heading, and what it shows, which screen readers are told as well.
-    clickable : bool
-        Whether a click on a point is asked for.
+    on_click : callable, optional
+        Called once when a point is clicked; `st.session_state[key]` then says which.
     """
     if figure is None:
-        return []
+        return
     if title:
         st.markdown(f"**{plain(title)}**")
     if hint:
         st.caption(plain(hint))
     dress(figure)
     alt = f"{title}. {hint}".strip(". ") or None
-    if not clickable:
+    if on_click is None:
         st.plotly_chart(figure, key=key, theme=None, config=CONFIG, alt=alt)
-        return []
-    chosen: Any = st.plotly_chart(
-        figure, key=key, theme=None, config=CONFIG, alt=alt, on_select="rerun", selection_mode="points"
-    )
-    return list(chosen["selection"]["points"])
+    else:
+        st.plotly_chart(
+            figure, key=key, theme=None, config=CONFIG, alt=alt, on_select=on_click, selection_mode="points"
+        )
 
 
 def dress(figure: Any, by: str | None = None) -> None:

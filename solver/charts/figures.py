@@ -5,6 +5,7 @@ Backgrounds are clear and text takes the colour of its page, so that a figure st
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ ROW_PX, LEAST_PX = 30, 150
 """Height of a bar, and of a figure at least."""
 SMALL = 0.004
 """Flows below this share of the whole are drawn without a label."""
+TICK = 18
+"""Characters of a line below a bar."""
 BROAD = 0.08
 """Nodes above this share of the whole have room for a label of two lines."""
 
@@ -107,7 +110,11 @@ def stored(design: Design) -> Figure | None:
 
 def bottlenecks(section: Sequence[Record], unit: str) -> Figure | None:
     """Return what one per cent more of each limit is worth, the most first."""
-    worth = [(str(b["id"]), 0.01 * abs(float(b["value"])), b) for b in section if b.get("marginal") and b.get("value")]
+    worth = [
+        (str(b.get("name") or b["id"]), 0.01 * abs(float(b["value"])), b)
+        for b in section
+        if b.get("marginal") and b.get("value")
+    ]
     worth.sort(key=lambda item: -abs(item[1] * float(item[2]["marginal"])))
     rows = [(name, step * float(b["marginal"]), _ends(b, step)) for name, step, b in worth[:BARS]]
     counted = next((str(b["gain_unit"]) for b in section if b.get("gain_unit")), unit)
@@ -127,7 +134,7 @@ def ladder(section: Record, unit: str) -> Figure | None:
     rungs = [r for r in section.get("rungs") or [] if r.get("value") is not None]
     if len(rungs) < 2:
         return None
-    labels = [escape(str(r["name"] or "as it is")) for r in rungs]
+    labels = [wrapped(str(r["name"] or "as it is")) for r in rungs]
     text = [figure(float(r["value"])) for r in rungs]
     made = Figure(
         Scatter(
@@ -150,7 +157,7 @@ def waterfall(section: Record) -> Figure | None:
     levers = section.get("levers") or []
     if not levers:
         return None
-    names = ["plain build", *(escape(str(lever["name"])) for lever in levers), "this design"]
+    names = ["plain build", *(wrapped(str(lever["name"])) for lever in levers), "this design"]
     values = [float(section["plain"]["value"] or 0.0), *(float(lever["contribution"]) for lever in levers), 0.0]
     made = Figure(
         Waterfall(
@@ -162,6 +169,11 @@ def waterfall(section: Record) -> Figure | None:
     )  # fmt: skip
     made.update_yaxes(title=str(section["unit"]))
     return laid(made, 380)
+
+
+def wrapped(name: str) -> str:
+    """Return a name in short lines, so that it stands upright below its bar."""
+    return "<br>".join(escape(line) for line in textwrap.wrap(name, TICK)) or escape(name)
 
 
 def architectures(section: Record, unit: str) -> Figure | None:
@@ -197,8 +209,9 @@ def _axis(section: Record, axis: str) -> str:
     """Name of a key figure with its unit."""
     from solver.kpis import KPIS
 
-    name = str(section[axis])
-    return escape(f"{KPIS[name].name if name in KPIS else name} [{section[f'{axis}_unit']}]")
+    key = str(section[axis])
+    name = section.get(f"{axis}_name") or (KPIS[key].name if key in KPIS else key)
+    return escape(f"{name} [{section[f'{axis}_unit']}]")
 
 
 def tornado(section: Record) -> Figure | None:
@@ -211,7 +224,7 @@ def tornado(section: Record) -> Figure | None:
     widest = sorted(numbers, key=lambda n: -abs(float(n["swing_frac"])))[:BARS][::-1]
     base, names = float(section["value"]), [escape(str(n.get("name") or n["path"])) for n in widest]
     made = Figure()
-    for end, colour in (("low", LOSS), ("high", GAIN)):
+    for end, colour in (("low", KINDS["platform"]), ("high", ROLES["prefill"])):  # neither end is the good one
         made.add_trace(
             Bar(
                 y=names, x=[float(n[f"value_at_{end}"]) - base for n in widest], base=base, orientation="h",

@@ -11,11 +11,12 @@ import streamlit as st
 
 from solver.errors import InputError
 from solver.ui.text import has, t
-from solver.whatif.safe import markdown as plain
+from solver.whatif.safe import markdown
 
 Record = Mapping[str, Any]
 INK = {"light": "#1f2933", "dark": "#e6e9ec"}
 """Text of charts by theme."""
+FONT = "'Source Sans', 'Noto Sans KR', 'Apple SD Gothic Neo', 'Malgun Gothic', sans-serif"
 TONES: dict[str, Literal["green", "orange", "red", "gray"]] = {
     "good": "green", "warn": "orange", "bad": "red", "calm": "gray",
 }  # fmt: skip
@@ -23,6 +24,11 @@ TONES: dict[str, Literal["green", "orange", "red", "gray"]] = {
 DIGITS = 5
 """Digits of a number in a table that count."""
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"]}
+
+
+def plain(text: object) -> str:
+    """Return text that Markdown shows as it is."""
+    return markdown(text)
 
 
 @dataclass(frozen=True)
@@ -153,10 +159,20 @@ def chart(figure: Any, key: str, title: str = "", hint: str = "", on_click: Call
 def dress(figure: Any, by: str | None = None) -> None:
     """Give a figure the text colour of a theme; backgrounds of all figures are clear already."""
     ink = INK[by or theme()]
-    figure.update_layout(font_color=ink, legend_font_color=ink, hoverlabel={"font": {"size": 12}})
+    figure.update_layout(
+        font_color=ink, font_family=FONT, legend_font_color=ink, hoverlabel={"font": {"size": 12, "family": FONT}}
+    )
+    figure.update_layout(**{f"{axis}_title_font_size": 13 for axis in ("xaxis", "yaxis")})
+    figure.for_each_trace(lambda trace: trace.update(name=_legend(trace.name)) if trace.name else None)
     figure.update_traces(textfont_color=ink, selector={"type": "sankey"})
     for kind in ("scatter", "waterfall"):
         figure.update_traces(textfont_color=ink, selector={"type": kind})
+
+
+def _legend(name: str) -> str:
+    """A chart's own name of a line in the reader's language."""
+    key = f"common.chart.{name.replace(' ', '_')}"
+    return t(key) if has(key) else name
 
 
 def empty(title: str, hint: str) -> None:

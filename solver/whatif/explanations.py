@@ -175,3 +175,14 @@ def comparable(runs: Sequence[Run], store: Store) -> list[Run]:
         run for run in runs
         if run.request.kind == SOLVE and run.ended and run.state != FAILED and (store.folder(run.id) / RESULT).exists()
     ]  # fmt: skip
+
+
+def labels(runs: Sequence[Run]) -> dict[str, str]:
+    """Return what runs are called, told apart by a number where two have one name."""
+    found: dict[str, str] = {}
+    for run in runs:
+        name, count = name_of(run), 2
+        while name in found.values():
+            name, count = f"{name_of(run)} ({count})", count + 1
+        found[run.id] = name
+    return found

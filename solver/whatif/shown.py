@@ -12,6 +12,8 @@ from solver.formulas.records import CLASS, LOAD, POOL, SITE
 from solver.words import figure
 
 Record = dict[str, Any]
+OTHER = "--number "
+"""How a term says that it is a number with a formula of its own."""
 GROUPS = (SITE, CLASS, LOAD, POOL)
 """What numbers are of."""
 
@@ -66,7 +68,8 @@ def formula_of(design: Design, number: str, subject: str = "") -> Record:
     Returns
     -------
     dict
-        As `Formula.to_dict`, with ``filled``, the formula with the numbers put in.
+        As `Formula.to_dict`, with ``filled``, the formula with the numbers put in, and of each term ``see``, the number
+        that it is itself.
 
     Raises
     ------
@@ -76,7 +79,15 @@ def formula_of(design: Design, number: str, subject: str = "") -> Record:
     place = {CLASS: "workload", LOAD: "load_id", POOL: "pool_id"}.get(NUMBERS[number].of)
     found = show(design, number, **({place: subject} if place and subject else {}))
     filled = put_in(found.sheet.text, {term.name: _plain(term.value) for term in found.sheet.terms})
-    return found.to_dict() | {"filled": filled if filled != found.sheet.text else ""}
+    record = found.to_dict()
+    for term in record["terms"]:
+        term["see"] = _number(str(term["source"]))
+    return record | {"filled": filled if filled != found.sheet.text else ""}
+
+
+def _number(source: str) -> str:
+    """Id of the number that a term is itself, empty for others."""
+    return source.removeprefix(OTHER) if source.startswith(OTHER) else ""
 
 
 def _plain(value: float) -> str:

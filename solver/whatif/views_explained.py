@@ -8,6 +8,7 @@ from typing import Any
 from solver.design import Design
 from solver.model.objectives import OBJECTIVES
 from solver.study import Study
+from solver.whatif.changes import share_text
 from solver.words import amount, figure, percent
 
 Record = dict[str, Any]
@@ -102,7 +103,7 @@ def price_rows(records: Sequence[Mapping[str, Any]], *, inside: bool) -> list[Re
     -------
     list of dict
         ``part``, ``name``, ``vendor``, ``kind``, ``now_usd``, ``answer`` (as the record has it), ``at_usd``,
-        ``sure_usd`` (beyond which it is proved), ``change_frac`` (from now to `at_usd`), ``order``, ``takes``,
+        ``sure_usd`` (beyond which it is proved), ``change`` (from now to `at_usd`), ``order``, ``takes``,
         ``fewer_watts_frac``.
     """
     rows = []
@@ -116,7 +117,7 @@ def price_rows(records: Sequence[Mapping[str, Any]], *, inside: bool) -> list[Re
                 {
                     "part": record["part"], "name": record["name"], "vendor": record["vendor"], "kind": record["kind"],
                     "now_usd": now, "answer": record["answer"], "at_usd": at, "sure_usd": record["high_usd"],
-                    "change_frac": (at - now) / now if at is not None and now else None, "order": record["order"],
+                    "change": share_text((at - now) / now) if at is not None and now else "", "order": record["order"],
                     "takes": record["quantity"],
                     "fewer_watts_frac": watts if not inside and watts is not None and 0.0 < watts < 1.0 else None,
                 }

@@ -11,32 +11,26 @@ from solver.charts.comparisons import swept
 from solver.errors import InputError
 from solver.kpis import KPIS
 from solver.ui import state
+from solver.ui.choosing import open_changed, run_of_page
 from solver.ui.text import t
 from solver.ui.watching import failed, watch
 from solver.ui.widgets import Column, chart, empty, problems, table
 from solver.whatif.explanations import (
     SWEEP,
-    ask_changed,
     ask_sweep,
     name_of,
     related,
-    solved_already,
     study_of,
-    subject,
 )
 from solver.whatif.store import Run
 from solver.whatif.sweeps import checked, proposed, sweep_rows, sweepable, values_of
 from solver.whatif.views_explained import build_words
 from solver.words import figure
 
-GO = "sweep_go"
-
 
 def sweep() -> None:
     """Draw the choice of an input and its values, and what came out."""
-    if st.session_state.pop(GO, False):
-        state.go("design")
-    run = subject(state.current_run(), state.store())
+    run = run_of_page()
     if run is None:
         empty(t("compare.sweep.no_run"), t("compare.sweep.no_run_hint"))
         return
@@ -115,7 +109,9 @@ def _draw(run: Run, item: Mapping[str, Any], result: Mapping[str, Any]) -> None:
     def open_from() -> None:
         picked = st.session_state["sweep_table"]["selection"]["rows"]
         if picked and picked[0] < len(rows):
-            _open(run, item, rows[picked[0]]["value"])
+            value = rows[picked[0]]["value"]
+            words = f"{item['name']} {figure(float(value))} {item['unit']}".strip()
+            open_changed(run, {str(item["path"]): int(value) if item["whole"] else float(value)}, words)
 
     table(
         [
@@ -138,13 +134,3 @@ def _draw(run: Run, item: Mapping[str, Any], result: Mapping[str, Any]) -> None:
         alt=t("compare.sweep.tab"),
     )
     st.caption(t("compare.sweep.click"))
-
-
-def _open(run: Run, item: Mapping[str, Any], value: float) -> None:
-    """Open the run of one value, solved anew where nobody did before."""
-    request = ask_changed(run, {str(item["path"]): int(value) if item["whole"] else float(value)})
-    words = f"{name_of(run)}, {item['name']} {figure(float(value))} {item['unit']}".strip()
-    found = solved_already(request, state.runs()) or state.submit(request, words, rerun=False)
-    if found is not None:
-        state.open_run(found.id)
-        st.session_state[GO] = True

@@ -14,8 +14,9 @@ from solver.ui import state
 from solver.ui.text import t
 from solver.ui.widgets import Column, chart, empty, plain, problems, table
 from solver.whatif.cells import cell_text
+from solver.whatif.changes import share_text
 from solver.whatif.compare import build_rows, input_changes, kpi_rows
-from solver.whatif.explanations import comparable, name_of
+from solver.whatif.explanations import comparable, labels
 from solver.whatif.store import NAME_LENGTH, NOTE_LENGTH, Run
 from solver.words import figure, percent, quantity
 
@@ -24,17 +25,6 @@ MOST = 6
 FIRST = 3
 """Runs that are chosen at first."""
 HEADLINES = ("output_tokens_per_s", "capex_usd", "usd_per_million_tokens", "utility_meter_w")
-
-
-def labels(runs: Sequence[Run]) -> dict[str, str]:
-    """Return what runs are called, told apart by a number where two have one name."""
-    found: dict[str, str] = {}
-    for run in runs:
-        name, count = name_of(run), 2
-        while name in found.values():
-            name, count = f"{name_of(run)} ({count})", count + 1
-        found[run.id] = name
-    return found
 
 
 def beside() -> None:
@@ -76,7 +66,7 @@ def _inputs(baseline: Run, others: Sequence[Run], names: Mapping[str, str]) -> N
                     {"what": key[1], "where": key[0], "unit": change["unit"], baseline.id: _value(change["before"])},
                 )
                 share = change["change_frac"]
-                row[run.id] = _value(change["after"]) + (f" ({share:+.0%})" if share is not None else "")
+                row[run.id] = _value(change["after"]) + (f"  {share_text(share)}" if share is not None else "")
     except InputError as error:
         problems(error)
         return
@@ -117,18 +107,26 @@ def _figures(designs: Mapping[str, Design], baseline: str, names: Mapping[str, s
         )
     elif len(goals) > 1:
         st.caption(t("compare.beside.goals_differ"))
+    statuses = {run_id: t(f"common.result.{design.status}") for run_id, design in designs.items()}
     heads = [row for row in rows if row in first or row["id"] in HEADLINES]
     rest = [row for row in rows if row not in heads]
-    _figure_table(heads, designs, baseline, names, "compare_heads")
+    _figure_table(heads, designs, baseline, names, "compare_heads", {"name": t("compare.beside.status")} | statuses)
+    if not rest:
+        return
     with st.expander(t("compare.beside.more_figures", count=len(rest))):
         _figure_table(rest, designs, baseline, names, "compare_rest")
 
 
 def _figure_table(
-    rows: Sequence[Mapping[str, Any]], designs: Mapping[str, Design], baseline: str, names: Mapping[str, str], key: str
+    rows: Sequence[Mapping[str, Any]],
+    designs: Mapping[str, Design],
+    baseline: str,
+    names: Mapping[str, str],
+    key: str,
+    first: Mapping[str, str] | None = None,
 ) -> None:
-    """One row a figure; better and worse are said by a sign, so that no colour is needed to tell."""
-    found = []
+    """One row a figure, below a row of words; better and worse are said by a sign: no colour is needed to tell."""
+    found = [dict(first)] if first else []
     for row in rows:
         cells = {"name": row["name"], "unit": row["unit"], "basis": row["basis"]}
         for run_id in designs:

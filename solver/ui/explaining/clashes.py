@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
 from solver.design import Design
-from solver.ui import state
+from solver.ui.choosing import open_changed
 from solver.ui.text import t
 from solver.ui.widgets import Column, plain, table
-from solver.whatif.explanations import ask_changed, solved_already
-from solver.whatif.explanations import name_of as run_name
 from solver.whatif.remedies import JOINT, remedies
 from solver.whatif.store import Run
 from solver.words import amount, percent
@@ -56,8 +54,13 @@ def _remedy(run: Run, remedy: Mapping[str, Any], place: int) -> None:
                 st.markdown(_move(move))
             key = "joint" if remedy["kind"] == JOINT else "enough" if remedy["enough"] else "first"
             st.caption(t(f"explain.clashes.{key}", share=percent(remedy["share"])))
-        if st.button(t("explain.clashes.apply"), key=f"apply_{place}", type="primary" if place == 0 else "secondary"):
-            _apply(run, remedy)
+        words = ", ".join(
+            f"{m['path'].rsplit('.', 1)[-1]} {amount(float(m['after']), m['unit']).strip()}" for m in remedy["moves"]
+        )
+        st.button(
+            t("explain.clashes.apply"), key=f"apply_{place}", type="primary" if place == 0 else "secondary",
+            on_click=open_changed, args=(run, remedy["changes"], words),
+        )  # fmt: skip
 
 
 def _move(move: Mapping[str, Any]) -> str:
@@ -66,20 +69,6 @@ def _move(move: Mapping[str, Any]) -> str:
     before, after = (amount(float(move[end]), unit).strip() for end in ("before", "after"))
     name = f" ({plain(move['name'])})" if move["name"] else ""
     return f"**{plain(move['path'])}**{name}: {plain(before)} → **{plain(after)}**"
-
-
-def _apply(run: Run, remedy: Mapping[str, Any]) -> None:
-    """Solve the study with the change, and go there."""
-    request = ask_changed(run, remedy["changes"])
-    moved: Sequence[str] = [
-        f"{m['path'].rsplit('.', 1)[-1]} {amount(float(m['after']), m['unit']).strip()}" for m in remedy["moves"]
-    ]
-    found = solved_already(request, state.runs()) or state.submit(
-        request, f"{run_name(run)}, {', '.join(moved)}", rerun=False
-    )
-    if found is not None:
-        state.open_run(found.id)
-        state.go("design")
 
 
 def _dropped(design: Design) -> None:

@@ -10,24 +10,23 @@ import streamlit as st
 from solver.charts import figures
 from solver.design import Design
 from solver.ui import state
+from solver.ui.choosing import open_changed
 from solver.ui.text import name_of, t
 from solver.ui.watching import failed, watch
 from solver.ui.widgets import Column, chart, empty, table
 from solver.whatif import views_explained as views
-from solver.whatif.explanations import ask_changed, ask_front, front_runs, solved_already, study_of
+from solver.whatif.explanations import ask_front, front_runs, study_of
 from solver.whatif.explanations import name_of as run_name
 from solver.whatif.store import Run
 from solver.words import amount
 
-CHART, TABLE, GO = "chart_front", "table_front", "front_go"
+CHART, TABLE = "chart_front", "table_front"
 LEAST, MOST, USUAL = 3, 15, 7
 """Points that can be asked for."""
 
 
 def tradeoffs(run: Run, design: Design) -> None:
     """Draw the front between two figures, and what was chosen on it."""
-    if st.session_state.pop(GO, False):
-        state.go("design")
     st.subheader(t("explain.tradeoffs.title"))
     st.caption(t("explain.tradeoffs.about"))
     x, y, points = _chosen(run)
@@ -77,10 +76,11 @@ def _front(run: Run, front: Mapping[str, Any]) -> None:
         selection = st.session_state[key]["selection"]
         picked = [p["point_index"] for p in selection.get("points", [])] or list(selection.get("rows", []))
         if picked and picked[0] < len(rows):
-            _open(run, rows[picked[0]], str(front["x_unit"]))
+            row = rows[picked[0]]
+            open_changed(run, row["changes"], amount(float(row["x"]), str(front["x_unit"])))
 
     words = {"x": str(front["x_name"]), "y": str(front["y_name"])}
-    figure = figures.pareto(front)
+    figure = figures.pareto(dict(front))
     chart(figure, CHART, hint=t("explain.tradeoffs.chart_hint"), on_click=lambda: open_from(CHART))
     table(
         rows,
@@ -101,14 +101,3 @@ def _front(run: Run, front: Mapping[str, Any]) -> None:
     ]
     if notes:
         st.caption(" ".join(notes))
-
-
-def _open(run: Run, row: Mapping[str, Any], unit: str) -> None:
-    """Open the run of a point, solved anew where nobody did before; the page then changes to it."""
-    request = ask_changed(run, row["changes"])
-    found = solved_already(request, state.runs())
-    if found is None:
-        found = state.submit(request, f"{run_name(run)}, {amount(float(row['x']), unit)}", rerun=False)
-    if found is not None:
-        state.open_run(found.id)
-        st.session_state[GO] = True

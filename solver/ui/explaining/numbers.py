@@ -52,7 +52,7 @@ def _draw(found: dict[str, Any]) -> None:
     lines += [f"{indent}= {figure(found['value'])} {found['unit']}".rstrip()]
     st.code("\n".join(lines), language=None, wrap_lines=True)
     table(
-        [term | {"confidence": _sure(term["confidence"])} for term in found["terms"]],
+        [term | {"confidence": _sure(term["confidence"]), "source": _source(term)} for term in found["terms"]],
         [
             Column("name", t("explain.formula.term")),
             Column("value", t("explain.formula.value"), kind="number"),
@@ -72,6 +72,11 @@ def _draw(found: dict[str, Any]) -> None:
         ]
         columns += [Column("note", t("explain.formula.source"))] if any(row["note"] for row in found["rows"]) else []
         table(found["rows"], columns, "table_rows", alt=t("explain.formula.rows"))
+
+
+def _source(term: dict[str, Any]) -> str:
+    """Where a term comes from; one with a formula of its own names it."""
+    return t("explain.formula.see", number=term["see"]) if term["see"] else str(term["source"])
 
 
 def _sure(word: str) -> str:

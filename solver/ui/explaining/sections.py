@@ -156,26 +156,21 @@ def prices(run: Run, design: Design) -> None:
         ]
         if rows:
             st.markdown(f"**{t(f'explain.prices.{key}')}**")
+            watts = Column(
+                "fewer_watts_frac", t("explain.prices.watts"), kind="percent", help=t("explain.prices.watts_help")
+            )
             columns = [
                 Column("name", t("explain.prices.part")),
                 Column("vendor", t("explain.prices.vendor")),
                 Column("now_usd", t("explain.prices.now"), "USD", "money"),
                 Column("answer", t("explain.prices.answer")),
                 Column("at_usd", t("explain.prices.at"), "USD", "money"),
-                Column("change_frac", t("explain.prices.change"), kind="percent"),
-                Column("sure_usd", t("explain.prices.sure"), "USD", "money", help=t("explain.prices.sure_help")),
+                Column("change", t("explain.prices.change")),
+                *([] if inside else [watts]),
                 Column("order", t("explain.prices.order"), kind="number", help=t("explain.prices.order_help")),
                 Column("takes", t("explain.prices.takes"), kind="number"),
+                Column("sure_usd", t("explain.prices.sure"), "USD", "money", help=t("explain.prices.sure_help")),
             ]
-            if not inside:
-                columns.append(
-                    Column(
-                        "fewer_watts_frac",
-                        t("explain.prices.watts"),
-                        kind="percent",
-                        help=t("explain.prices.watts_help"),
-                    )
-                )
             table(rows, columns, f"table_prices_{key}", alt=t(f"explain.prices.{key}"))
 
 
@@ -239,9 +234,9 @@ def uncertain(run: Run, design: Design) -> None:
             Column("low", t("explain.uncertain.low"), kind="number"),
             Column("now", t("explain.uncertain.now"), kind="number"),
             Column("high", t("explain.uncertain.high"), kind="number"),
-            Column("value_at_low", t("explain.uncertain.at_low"), unit, "number"),
-            Column("value_at_high", t("explain.uncertain.at_high"), unit, "number"),
             Column("swing_frac", t("explain.uncertain.swing"), kind="percent"),
+            Column("value_at_low", t("explain.uncertain.at_low"), kind="number", help=unit),
+            Column("value_at_high", t("explain.uncertain.at_high"), kind="number", help=unit),
         ],
         "table_tornado",
         alt=t("explain.uncertain.title"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from solver.ui import comparing
+from solver.ui.choosing import follow
 from solver.ui.text import t
 
 WAY = "compare_way"
@@ -12,6 +13,7 @@ WAY = "compare_way"
 
 def page() -> None:
     """Draw the page."""
+    follow()
     st.title(t("compare.title"))
     chosen = st.segmented_control(
         t("compare.way"), list(comparing.WAYS), default=next(iter(comparing.WAYS)), key=WAY, required=True,

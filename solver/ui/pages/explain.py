@@ -6,10 +6,11 @@ import streamlit as st
 
 from solver.design import Design
 from solver.ui import explaining, state
+from solver.ui.choosing import follow, run_of_page
 from solver.ui.text import t
 from solver.ui.watching import failed, watch
 from solver.ui.widgets import empty, run_header
-from solver.whatif.explanations import name_of, subject
+from solver.whatif.explanations import name_of
 from solver.whatif.standing import standing
 from solver.whatif.store import Run
 
@@ -18,8 +19,9 @@ SECTION = "explain_section"
 
 def page() -> None:
     """Draw the page."""
+    follow()
     st.title(t("explain.title"))
-    run = subject(state.current_run(), state.store())
+    run = run_of_page()
     if run is None:
         empty(t("explain.no_run"), t("explain.no_run_hint"))
         return

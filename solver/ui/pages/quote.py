@@ -11,10 +11,11 @@ from solver.charts.comparisons import price_line
 from solver.errors import InputError
 from solver.schema import CellError
 from solver.ui import state
+from solver.ui.choosing import run_of_page
 from solver.ui.text import t
 from solver.ui.watching import failed, watch
 from solver.ui.widgets import TONES, Column, chart, empty, plain, problems, table
-from solver.whatif.explanations import QUOTE, ask_quote, catalog_of, name_of, related, study_of, subject
+from solver.whatif.explanations import QUOTE, ask_quote, catalog_of, name_of, related, study_of
 from solver.whatif.offers import displaced, offered, verdict
 from solver.whatif.quantities import parse_number
 from solver.whatif.store import Run
@@ -24,7 +25,7 @@ from solver.words import amount, figure, percent
 def page() -> None:
     """Draw the page."""
     st.title(t("quote.title"))
-    run = subject(state.current_run(), state.store())
+    run = run_of_page()
     if run is None:
         empty(t("quote.no_run"), t("quote.no_run_hint"))
         return

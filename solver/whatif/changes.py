@@ -84,8 +84,9 @@ def share_text(share: float) -> str:
     value = 100.0 * share
     size = abs(value)
     digits = 0 if size >= 10 else 1 if size >= 1 else 2
-    text = f"{value:+.{digits}f}%"
-    return "-99.9%" if text == "-100%" and share > -1.0 else text if float(text[:-1]) else f"{value:+.1g}%"
+    while digits < 6 and float(f"{value:.{digits}f}") in (0.0, -100.0) and value not in (0.0, -100.0):
+        digits += 1
+    return f"{value:+.{digits}f}%"
 
 
 def differences(before: Catalog, after: Catalog, tables: Sequence[str] | None = None) -> list[Change]:

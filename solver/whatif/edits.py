@@ -17,7 +17,7 @@ from solver.catalog import Catalog
 from solver.errors import InputError, Problem, TierwattError, closest
 from solver.schema import CellError, Column, Value
 from solver.tables import REMOVE
-from solver.whatif.cells import read_cell
+from solver.whatif.cells import cell_text, read_cell
 from solver.whatif.changes import TEXTS, Change, differences, numeric, overlay_of, row_changes, unit_in_row
 from solver.whatif.quantities import parse_number as parse_number
 
@@ -176,31 +176,50 @@ class Edits:
         CellErrors
             With every cell that is refused.
         """
-        rows, faults = self._read(table, changes)
+        return self.apply_all({table: changes}, source=source, confidence=confidence)
+
+    def apply_all(self, tables: Mapping[str, TableEdit], *, source: str = "", confidence: str = "") -> Edits:
+        """Return the edits with changes of several tables as one step, so that new rows may name each other.
+
+        Raises
+        ------
+        CellErrors
+            With every cell that is refused.
+        """
+        items: Overlay = {}
+        faults: list[CellFault] = []
+        for table, changes in tables.items():
+            rows, wrong = self._read(table, changes)
+            faults += wrong
+            graded = [self._graded(table, row_id, row, source, confidence) for row_id, row in rows.items()]
+            items[table] = [*graded, *self._removals(table, changes)]
         if faults:
             raise CellErrors(faults)
-        items = [self._graded(table, row_id, row, source, confidence) for row_id, row in rows.items()]
-        return self._laid({table: [*items, *self._removals(table, changes)]}, table)
+        return self._laid(items, next(iter(tables), ""))
 
     def preview(self, table: str, changes: TableEdit) -> Preview:
         """Return what an edit would change and what of it is refused, by cell."""
-        rows, faults = self._read(table, changes)
-        known = self.catalog.tables[table]
+        return self.preview_all({table: changes})
+
+    def preview_all(self, tables: Mapping[str, TableEdit]) -> Preview:
+        """Return what edits of several tables would change together, and what of them is refused, by cell."""
+        items: Overlay = {}
+        cells: list[Change] = []
+        faults: list[CellFault] = []
+        for table, changes in tables.items():
+            rows, wrong = self._read(table, changes)
+            faults += wrong
+            items[table] = [*rows.values(), *self._removals(table, changes)]
+            known = self.catalog.tables[table]
+            cells += [change for row_id, row in rows.items() if row_id in known
+                      for change in row_changes(self.base.schema, table, row_id, known[row_id], row)]  # fmt: skip
         if faults:
-            found = [
-                change
-                for row_id, row in rows.items()
-                if row_id in known
-                for change in row_changes(self.base.schema, table, row_id, known[row_id], row)
-            ]
-            return Preview(tuple(found), tuple(faults))
+            return Preview(tuple(cells), tuple(faults))
         try:
-            after = self._laid({table: [*rows.values(), *self._removals(table, changes)]}, table)
+            after = self._laid(items, next(iter(tables), ""))
         except CellErrors as error:
-            found = [c for row_id, row in rows.items() if row_id in known
-                     for c in row_changes(self.base.schema, table, row_id, known[row_id], row)]  # fmt: skip
-            return Preview(tuple(found), error.faults)
-        return Preview(tuple(differences(self.catalog, after.catalog, [table])), ())
+            return Preview(tuple(cells), error.faults)
+        return Preview(tuple(differences(self.catalog, after.catalog, list(tables))), ())
 
     def _removals(self, table: str, changes: TableEdit) -> list[dict[str, Value]]:
         key = self.base.schema.key(table)
@@ -215,7 +234,11 @@ class Edits:
             if row_id in changes.removed:
                 continue
             row: dict[str, Value] = {key: row_id}
+            known: Mapping[str, Value] = self.catalog.tables[table].get(row_id, {})
             for name, text in {key: row_id, **cells}.items():
+                if name in known and (text or "").strip() == cell_text(known[name]):
+                    row[name] = known[name]
+                    continue
                 if name == key and text and text != row_id:
                     faults.append(CellFault(table, row_id, key, text, "cannot be renamed", "copy the row instead"))
                     continue

@@ -1,0 +1,298 @@
+"""Panels of the catalog page: changes before Apply, steps back and forth, rows in and out, files in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from solver.errors import InputError
+from solver.schema import CellError
+from solver.ui import catalog_drafts, state
+from solver.ui.text import t
+from solver.whatif.changes import Change
+from solver.whatif.edits import OWN, CellErrors, CellFault, Edits, Preview, TableEdit, merged
+from solver.whatif.files import MOST_BYTES, overlay_zip, read_upload, rows_csv, table_csv
+from solver.whatif.labels import label
+from solver.whatif.safe import markdown
+from solver.whatif.tables import FIXED, new_row, row_ids, tidy, without
+
+GRADES = ("estimate", "press", "paper", "datasheet", "measured")
+MOST_LINES, MOST_PROBLEMS = 200, 50
+TALL = 8
+"""Lines from which a list scrolls."""
+MESSAGE, UPLOADED, UPLOADS, ADD_FAULT = "catalog_message", "catalog_uploaded", "catalog_uploads", "catalog_add_fault"
+
+
+def say_what_happened() -> None:
+    """Show once what the last button did."""
+    message = st.session_state.pop(MESSAGE, "")
+    if message:
+        st.toast(message)
+
+
+def count_of(key: str, count: int) -> str:
+    """Return words with a count, in the singular where it is one."""
+    return t(f"catalog.{key}_one") if count == 1 else t(f"catalog.{key}", count=f"{count:,}")
+
+
+def _step(edits: Edits, message: str) -> None:
+    """Make edits those of the session."""
+    state.set_edits(edits)
+    catalog_drafts.renew()
+    st.session_state[MESSAGE] = message
+
+
+# changes before Apply
+
+
+def pending(edits: Edits) -> None:
+    """Draw what was typed and not applied: the changes in words, what has to be mended, and the buttons."""
+    drafts = catalog_drafts.drafts()
+    if not drafts:
+        st.info(t("catalog.how"), icon=":material/edit:")
+        return
+    preview = edits.preview_all(drafts)
+    with st.container(border=True):
+        st.markdown(f"**{count_of('pending', len(preview.changes))}**")
+        change_list(preview.changes)
+        if preview.faults:
+            st.error(count_of("faults", len(preview.faults)), icon=":material/error:")
+            fault_table(preview.faults)
+        _apply_row(edits, preview)
+
+
+def _apply_row(edits: Edits, preview: Preview) -> None:
+    """Draw where new figures come from, Apply and Discard."""
+    source, grade, apply, discard = st.columns([5, 3, 1.3, 1.3], vertical_alignment="bottom")
+    source.text_input(t("catalog.source"), placeholder=t("catalog.source_hint"), key="catalog_source", max_chars=300)
+    grade.selectbox(
+        t("catalog.grade"), [*GRADES, ""], key="catalog_grade",
+        format_func=lambda word: t(f"catalog.grades.{word}") if word else t("catalog.grade_keep"),
+    )  # fmt: skip
+    apply.button(
+        t("catalog.apply"), type="primary", key="catalog_apply", on_click=_apply, args=(edits, len(preview.changes)),
+        disabled=bool(preview.faults) or not preview.changes, help=t("catalog.apply_help"), width="stretch",
+    )  # fmt: skip
+    discard.button(
+        t("catalog.discard"), key="catalog_discard", on_click=catalog_drafts.forget, help=t("catalog.discard_help"),
+        width="stretch",
+    )  # fmt: skip
+
+
+def _apply(edits: Edits, count: int) -> None:
+    """Take the drafts over."""
+    source = str(st.session_state.get("catalog_source", "")).strip() or t("catalog.source_default")
+    grade = st.session_state.get("catalog_grade", OWN)
+    try:
+        made = edits.apply_all(catalog_drafts.drafts(), source=source if grade else "", confidence=grade)
+    except CellErrors as error:
+        st.session_state[MESSAGE] = markdown(error.faults[0].words)
+        return
+    catalog_drafts.forget()
+    _step(made, t("catalog.applied", count=count))
+
+
+def change_list(changes: Sequence[Change]) -> None:
+    """Draw changes in words, figures first, with a warning at those of more than ten times."""
+    ordered = sorted(changes, key=lambda change: (not change.tenfold, change.is_evidence))
+    lines = [_line(change) for change in ordered[:MOST_LINES]]
+    if len(ordered) > MOST_LINES:
+        lines.append(f"- {t('catalog.differs_more', count=len(ordered) - MOST_LINES)}")
+    with st.container(height=220 if len(lines) > TALL else "content", border=False):
+        st.markdown("\n".join(lines))
+
+
+def _line(change: Change) -> str:
+    words = markdown(change.words, 240)
+    if change.is_evidence:
+        return f"- :small[{words}]"
+    return f"- :orange[**{words}**] {t('catalog.tenfold')}" if change.tenfold else f"- {words}"
+
+
+def fault_table(faults: Sequence[CellFault]) -> None:
+    """Draw refused cells, one a line."""
+    head = [t(f"catalog.fault_{name}") for name in ("table", "row", "column", "typed", "message", "allowed")]
+    rows = [
+        (
+            t(f"catalog.table.{f.table}") if f.table else "",
+            f.id,
+            label(f.column),
+            f.typed,
+            f.message,
+            "; ".join(filter(None, (f.allowed, f.hint))),
+        )
+        for f in faults[:MOST_PROBLEMS]
+    ]
+    st.dataframe(pd.DataFrame(rows, columns=head), hide_index=True, placeholder="")
+    if len(faults) > MOST_PROBLEMS:
+        st.caption(t("catalog.upload_more", count=len(faults) - MOST_PROBLEMS))
+
+
+# steps
+
+
+def steps(edits: Edits, table: str) -> None:
+    """Draw undo, redo and reset."""
+    with st.container(horizontal=True, gap="small", horizontal_alignment="right", vertical_alignment="bottom"):
+        st.button(
+            t("catalog.undo"), key="catalog_undo", icon=":material/undo:", disabled=not edits.can_undo,
+            help=t("catalog.undo_help"), on_click=lambda: _step(edits.undo(), t("catalog.undone")),
+        )  # fmt: skip
+        st.button(
+            t("catalog.redo"), key="catalog_redo", icon=":material/redo:", disabled=not edits.can_redo,
+            help=t("catalog.redo_help"), on_click=lambda: _step(edits.redo(), t("catalog.redone")),
+        )  # fmt: skip
+        with st.popover(t("catalog.reset"), disabled=not edits.overlay, help=t("catalog.reset_help")):
+            st.button(
+                t("catalog.reset_table"), key="catalog_reset_table", disabled=table not in edits.overlay,
+                on_click=_reset, args=(edits, table), width="stretch",
+            )  # fmt: skip
+            st.button(
+                t("catalog.reset_all"), key="catalog_reset_all", on_click=_reset, args=(edits, None), width="stretch"
+            )
+
+
+def _reset(edits: Edits, table: str | None) -> None:
+    try:
+        made = edits.reset(table)
+    except CellErrors as error:
+        st.session_state[MESSAGE] = markdown(error.faults[0].words)
+        return
+    catalog_drafts.forget()
+    _step(made, t("catalog.reset_done"))
+
+
+# rows
+
+
+def rows_in_and_out(edits: Edits, table: str) -> None:
+    """Draw adding, copying and removing rows."""
+    if table in FIXED:
+        st.caption(t("catalog.fixed"))
+        return
+    draft = catalog_drafts.draft(table)
+    with st.popover(t("catalog.add"), icon=":material/add:", help=t("catalog.add_help")):
+        st.text_input(t("catalog.add_id"), placeholder=t("catalog.add_id_hint"), key="catalog_add_id", max_chars=80)
+        st.selectbox(
+            t("catalog.add_like"), ["", *row_ids(edits, table, draft)], key=f"catalog_add_like_{table}",
+            format_func=lambda row_id: row_id or t("catalog.add_blank"),
+        )  # fmt: skip
+        st.button(t("catalog.add_button"), key="catalog_add", type="primary", on_click=_add, args=(edits, table))
+        if st.session_state.get(ADD_FAULT):
+            st.error(markdown(st.session_state[ADD_FAULT]))
+    with st.popover(t("catalog.remove"), icon=":material/remove:", help=t("catalog.remove_help")):
+        st.multiselect(
+            t("catalog.remove_which"), [row for row in row_ids(edits, table, draft) if row not in draft.removed],
+            key=f"catalog_remove_{table}",
+        )  # fmt: skip
+        st.button(
+            t("catalog.remove_button"), key="catalog_remove", type="primary", on_click=_remove, args=(edits, table)
+        )
+        if draft.removed:
+            st.button(t("catalog.remove_undo"), key="catalog_remove_undo", on_click=_keep_after_all, args=(table,))
+
+
+def _add(edits: Edits, table: str) -> None:
+    """Put a new row on top of the draft."""
+    like = str(st.session_state.get(f"catalog_add_like_{table}") or "")
+    row_id = str(st.session_state.get("catalog_add_id", ""))
+    try:
+        made = new_row(edits, table, catalog_drafts.draft(table), row_id, like)
+    except CellError as error:
+        st.session_state[ADD_FAULT] = f"{row_id!r} {error.message}: {error.allowed}" if row_id else error.allowed
+        return
+    st.session_state[ADD_FAULT] = ""
+    st.session_state["catalog_add_id"] = ""
+    catalog_drafts.keep(table, made)
+    catalog_drafts.renew()
+
+
+def _remove(edits: Edits, table: str) -> None:
+    """Mark rows of the draft for removal."""
+    chosen = list(st.session_state.get(f"catalog_remove_{table}", ()))
+    catalog_drafts.keep(table, without(edits, table, catalog_drafts.draft(table), chosen))
+    st.session_state[f"catalog_remove_{table}"] = []
+    catalog_drafts.renew()
+
+
+def _keep_after_all(table: str) -> None:
+    catalog_drafts.keep(table, TableEdit(catalog_drafts.draft(table).rows))
+    catalog_drafts.renew()
+
+
+# files
+
+
+def files(edits: Edits, table: str) -> None:
+    """Draw upload and download."""
+    with st.popover(t("catalog.upload"), icon=":material/upload:", help=t("catalog.upload_help")):
+        key = f"catalog_upload_{st.session_state.get(UPLOADS, 0)}"
+        st.file_uploader(
+            t("catalog.upload_label"), type=["csv", "toml", "zip"], key=key, on_change=_upload, max_upload_size=2,
+            args=(edits, table, key), help=t("catalog.upload_help"),
+        )  # fmt: skip
+    with st.popover(t("catalog.download"), icon=":material/download:"):
+        schema = edits.base.schema
+        st.download_button(
+            t("catalog.download_table"), lambda: table_csv(edits.catalog, table), f"{table}.csv", "text/csv",
+            key="catalog_download_table", on_click="ignore", width="stretch",
+        )  # fmt: skip
+        changed = edits.overlay.get(table, [])
+        st.download_button(
+            t("catalog.download_changed"), lambda: rows_csv(schema, table, changed), f"{table}_changes.csv", "text/csv",
+            key="catalog_download_changed", on_click="ignore", disabled=not changed, width="stretch",
+        )  # fmt: skip
+        st.download_button(
+            t("catalog.download_all"), lambda: overlay_zip(schema, edits.overlay), "my_catalog.zip", "application/zip",
+            key="catalog_download_all", on_click="ignore", disabled=not edits.overlay, width="stretch",
+        )  # fmt: skip
+        if not edits.overlay:
+            st.caption(t("catalog.download_none"))
+
+
+def _upload(edits: Edits, table: str, key: str) -> None:
+    """Read what was uploaded into the drafts, or keep what is wrong with it."""
+    file: Any = st.session_state.get(key)
+    if file is None:
+        return
+    st.session_state[UPLOADS] = st.session_state.get(UPLOADS, 0) + 1
+    name = str(file.name)[:100]
+    if file.size > MOST_BYTES:
+        data = b"\0" * (MOST_BYTES + 1)
+    else:
+        data = file.getvalue()
+    try:
+        found = read_upload(edits.base.schema, name, data, table)
+    except InputError as error:
+        st.session_state[UPLOADED] = (name, 0, error)
+        return
+    changed = 0
+    for where, edit in found.items():
+        merge = tidy(edits, where, merged(catalog_drafts.draft(where), edit))
+        changed += len(merge.removed) + sum(len(cells) for cells in merge.rows.values())
+        catalog_drafts.keep(where, merge)
+    st.session_state[UPLOADED] = (name, changed, None)
+    catalog_drafts.renew()
+
+
+def uploaded() -> None:
+    """Say what came of the last upload."""
+    name, changed, error = st.session_state.pop(UPLOADED, ("", 0, None))
+    if error is not None:
+        st.error(t("catalog.upload_bad", name=markdown(name)), icon=":material/error:")
+        head = [
+            t("catalog.upload_line"),
+            *(t(f"catalog.fault_{name}") for name in ("column", "typed", "message", "allowed")),
+        ]
+        rows = [(p.row, p.field, p.value[:80], p.message, "; ".join(filter(None, (p.allowed, p.hint))))
+                for p in error.problems[:MOST_PROBLEMS]]  # fmt: skip
+        st.dataframe(pd.DataFrame(rows, columns=head), hide_index=True, placeholder="")
+        if len(error.problems) > MOST_PROBLEMS:
+            st.caption(t("catalog.upload_more", count=len(error.problems) - MOST_PROBLEMS))
+    elif name and changed:
+        st.success(t("catalog.upload_done", name=markdown(name), count=changed))
+    elif name:
+        st.info(t("catalog.upload_none", name=markdown(name)))

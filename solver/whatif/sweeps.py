@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from solver.catalog import Catalog
 from solver.errors import InputError, Problem
 from solver.schema import CellError
 from solver.study import BuildSpec, DemandSpec, FinanceSpec, SiteSpec, Study, WorkloadSpec
@@ -36,16 +37,22 @@ _FIRST = (
 """Inputs that are asked for most."""
 
 
-def sweepable(study: Study) -> list[Record]:
+def sweepable(study: Study, catalog: Catalog) -> list[Record]:
     """Return the numeric inputs of a study.
+
+    Parameters
+    ----------
+    study : Study
+    catalog : Catalog
+        Its rows stand in where the study does not say.
 
     Returns
     -------
     list of dict
-        ``path``, as `Study.with_changes` takes it, ``section``, ``name``, ``unit``, ``value`` (None where the
-        catalog or nothing stands in), ``whole``; those that are asked for most first.
+        ``path``, as `Study.with_changes` takes it, ``section``, ``name``, ``unit``, ``value`` (None where
+        nothing stands there), ``whole``; those that are asked for most first.
     """
-    stands = flat(study.to_dict())
+    stands = _standing(study, catalog)
     found = [
         _input(f"{section}.{name}", stands, whole)
         for section, spec in _SECTIONS.items()
@@ -61,6 +68,14 @@ def sweepable(study: Study) -> list[Record]:
     budget = "site.budget" if study.site.budget is not None else "site.budget_usd"
     found = [item for item in found if item["path"] not in {"site.budget", "site.budget_usd", "site.fx"} - {budget}]
     return sorted(found, key=lambda item: _FIRST.index(item["path"]) if item["path"] in _FIRST else len(_FIRST))
+
+
+def _standing(study: Study, catalog: Catalog) -> dict[str, Any]:
+    """What stands at each path: the study's values, else those of its site's and its classes' rows."""
+    found = {path: value for path, value in flat(study.to_dict()).items() if value is not None}
+    rows: dict[str, Mapping[str, Any]] = {"site": catalog.tables["sites"].get(study.site.id or "", {})}
+    rows |= {f"workload.{work.id}": catalog.tables["workloads"].get(work.id, {}) for work in study.workload}
+    return {f"{place}.{name}": value for place, row in rows.items() for name, value in row.items()} | found
 
 
 def _input(path: str, stands: Mapping[str, Any], whole: bool) -> Record:

@@ -7,7 +7,6 @@ from typing import Any
 
 from solver.design import Design
 from solver.model.objectives import OBJECTIVES
-from solver.study import Study
 from solver.whatif.changes import share_text
 from solver.words import amount, figure, percent
 
@@ -183,13 +182,10 @@ def front_rows(front: Mapping[str, Any]) -> list[Record]:
     ]
 
 
-def axes_of(study: Study) -> list[str]:
-    """Return what a front of a study may be drawn against, as `solver.explaining.axes.axis` takes it."""
-    own = [
-        f"workload.{work.id}.{key}" for work in study.workload for key in ("tpot_s", "ttft_s")
-        if getattr(work, key) is not None
-    ]  # fmt: skip
-    return [*AXES, *own]
+def axes_of(design: Design) -> list[str]:
+    """Return what a front of a design's study may be drawn against, as `solver.explaining.axes.axis` takes it."""
+    promised = [str(limit["id"]).split(".") for limit in design.limits if str(limit["id"]).startswith("promise.")]
+    return [*AXES, *(f"workload.{name}.{kind}_s" for _, name, kind in promised)]
 
 
 def goals() -> dict[str, str]:

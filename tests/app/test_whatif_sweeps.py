@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from solved import study
+from solved import catalog, study
 
 from solver.errors import InputError
 from solver.whatif.sweeps import MOST, checked, proposed, sweep_rows, sweepable, values_of
 
 
 def test_inputs_that_can_be_swept_are_what_a_study_takes() -> None:
-    found = {item["path"]: item for item in sweepable(study())}
+    found = {item["path"]: item for item in sweepable(study(), catalog())}
     for path in ("site.power_mw", "site.budget_usd", "workload.tool_agent.ttft_s", "finance.wacc_percent",
                  "supply.platform.hgx_h200_8", "workload.batch_offline.requests_per_s"):  # fmt: skip
         assert path in found, path
@@ -22,6 +22,9 @@ def test_inputs_that_can_be_swept_are_what_a_study_takes() -> None:
         "value": 0.5,
         "whole": False,
     }
+    assert found["workload.tool_agent.ttft_s"]["value"] == catalog().row("workloads", "tool_agent")["ttft_s"], (
+        "of the catalog"
+    )
     assert found["supply.platform.hgx_h200_8"]["whole"] and found["supply.platform.hgx_h200_8"]["value"] == 8
     assert not {
         "site.price_quarter",
@@ -37,7 +40,7 @@ def test_inputs_that_can_be_swept_are_what_a_study_takes() -> None:
 
 def test_proposed_ranges_are_ranges_that_the_study_takes() -> None:
     known = 0
-    for item in sweepable(study()):
+    for item in sweepable(study(), catalog()):
         text = proposed(item)
         if text:
             known += 1

@@ -18,6 +18,7 @@ from solver.ui.widgets import Column, chart, empty, problems, table
 from solver.whatif.explanations import (
     SWEEP,
     ask_sweep,
+    catalog_of,
     name_of,
     related,
     study_of,
@@ -35,7 +36,11 @@ def sweep() -> None:
         empty(t("compare.sweep.no_run"), t("compare.sweep.no_run_hint"))
         return
     st.caption(t("compare.sweep.about", name=name_of(run)))
-    inputs = {item["path"]: item for item in sweepable(study_of(run))}
+    try:
+        inputs = {item["path"]: item for item in sweepable(study_of(run), catalog_of(run, state.base_catalog()))}
+    except InputError as error:
+        problems(error)
+        return
     left, right = st.columns(2)
     path = left.selectbox(
         t("compare.sweep.input"), list(inputs), format_func=lambda name: title(inputs[name]), key="sweep_path",

@@ -15,7 +15,7 @@ from solver.ui.text import name_of, t
 from solver.ui.watching import failed, watch
 from solver.ui.widgets import Column, chart, empty, table
 from solver.whatif import views_explained as views
-from solver.whatif.explanations import ask_front, front_runs, study_of
+from solver.whatif.explanations import ask_front, front_runs
 from solver.whatif.explanations import name_of as run_name
 from solver.whatif.store import Run
 from solver.words import amount
@@ -29,7 +29,7 @@ def tradeoffs(run: Run, design: Design) -> None:
     """Draw the front between two figures, and what was chosen on it."""
     st.subheader(t("explain.tradeoffs.title"))
     st.caption(t("explain.tradeoffs.about"))
-    x, y, points = _chosen(run)
+    x, y, points = _chosen(run, design)
     asked = front_runs(run, state.runs(), x, y)
     at_work = next((other for other in asked if not other.ended), None)
     done = next((other for other in asked if views.front_of(state.store().result(other.id))), None)
@@ -49,9 +49,9 @@ def tradeoffs(run: Run, design: Design) -> None:
     _front(run, front)
 
 
-def _chosen(run: Run) -> tuple[str, str, int]:
+def _chosen(run: Run, design: Design) -> tuple[str, str, int]:
     """Draw the choice of both figures and of how many points; return it."""
-    goals, axes = views.goals(), views.axes_of(study_of(run))
+    goals, axes = views.goals(), views.axes_of(design)
     own = str((run.request.study.get("objective") or {}).get("name"))
     first, second, third = st.columns([2, 2, 1])
     x = first.selectbox(

@@ -24,7 +24,7 @@ SIDEBAR_PX = 400
 
 def main() -> None:
     """Draw the page that is asked for; whatever goes wrong is said without internals."""
-    st.set_page_config("tierwatt", ":material/bolt:", "wide", SIDEBAR_PX)
+    st.set_page_config("tierwatt", str(Path(__file__).parent / "icon.png"), "wide", SIDEBAR_PX)
     try:
         state.begin()
     except TierwattError as error:

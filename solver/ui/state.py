@@ -17,6 +17,7 @@ from solver.catalog import Catalog, load_catalog
 from solver.errors import TierwattError
 from solver.ui.text import t
 from solver.ui.widgets import plain
+from solver.whatif import inputs
 from solver.whatif.changes import overlay_changes
 from solver.whatif.edits import Edits
 from solver.whatif.limits import limits_from
@@ -25,7 +26,7 @@ from solver.whatif.store import Request, Run, Store, is_id, new_id
 
 WORKSPACE, RUN = "w", "run"
 EDITS, PAGES, OPENED = "edits", "pages", "opened"
-ROOT_VARIABLE, CATALOG_VARIABLE = "TIERWATT_RUNS", "TIERWATT_CATALOG"
+ROOT_VARIABLE, CATALOG_VARIABLE, PRESETS_VARIABLE = "TIERWATT_RUNS", "TIERWATT_CATALOG", "TIERWATT_PRESETS"
 ROOTS_TRIED = 9
 """Folders that are tried where another app of the same user works in the first."""
 
@@ -40,6 +41,12 @@ def root() -> Path:
 def catalog_folders() -> tuple[Path, ...]:
     """Return the folders of the base catalog that the environment names; none for the one that comes along."""
     return tuple(Path(name) for name in os.environ.get(CATALOG_VARIABLE, "").split(os.pathsep) if name)
+
+
+def presets_folder() -> Path:
+    """Return the folder of the studies to begin with."""
+    given = os.environ.get(PRESETS_VARIABLE)
+    return Path(given) if given else inputs.presets_folder()
 
 
 def pool() -> Pool:
@@ -139,6 +146,12 @@ def open_run(run_id: str) -> None:
         except TierwattError:  # made with another base catalog
             st.session_state[OPENED] = None
     _show_run()
+
+
+def take_opened() -> str | None:
+    """Return the run that was opened since this was asked last: the form is to show what it asked."""
+    found: str | None = st.session_state.pop(OPENED, None)
+    return found
 
 
 def close_run() -> None:

@@ -78,10 +78,9 @@ class Card:
         """Return the card of a key figure."""
         kpi = self.design.kpis[name]
         value, unit = float(kpi["value"]), str(kpi["unit"])
-        if unit == "USD":
-            number, unit = money(self.design, value), ""
-        elif unit.startswith("USD/"):
-            number, unit = money(self.design, value).strip(), unit.removeprefix("USD")
+        if unit.startswith("USD"):
+            number, _, short = money(self.design, value).partition(" ")
+            unit = f"{short}{unit.removeprefix('USD')}"
         elif unit in ("W", "tokens/s"):
             number, _, unit = _prefixed(value, unit).partition(" ")
         else:

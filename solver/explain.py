@@ -142,30 +142,69 @@ def explain(
     InputError
         If a section or part is unknown, or the study does not fit the catalog.
     """
-    _check(sections, catalog, options.get("parts"))
+    check_asked(sections, catalog, options.get("parts"))
     known: dict[str, CandidateSet] = {}
     make = columns_of(known)
     clock = Clock(study.solver.time_limit_s, study.solver.threads, on_progress, should_stop)
     design, clock = solve_scenario(resolve(study, catalog), make, clock)
+    return explained(design, study, catalog, sections, make, clock, **options)
+
+
+def explained(
+    design: Design,
+    study: Study,
+    catalog: Catalog,
+    sections: Sequence[str],
+    make: Make,
+    clock: Clock,
+    **options: Any,
+) -> Design:
+    """Return an answer with explanations of it.
+
+    Parameters
+    ----------
+    design : Design
+        Of the study and the catalog.
+    study, catalog, sections, **options
+        As in `explain`.
+    make : callable
+        Columns, as `solver.solve.columns_of` returns it; what the solve has made is not made again.
+    clock : Clock
+        At the end of the solve.
+
+    Raises
+    ------
+    InputError
+        If a section or part is unknown.
+    """
+    check_asked(sections, catalog, options.get("parts"))
     if not design.has_build:
         return design
-    clock = Clock(clock.elapsed_s + TIME_LIMIT_S, study.solver.threads, on_progress, should_stop, begun=clock.begun)
+    clock = Clock(
+        clock.elapsed_s + TIME_LIMIT_S, study.solver.threads, clock.on_progress, clock.should_stop, begun=clock.begun
+    )
     subject = Subject(study, catalog, design, make, clock, options)
-    explained, seconds = dict(design.explained), {}
+    found, seconds = dict(design.explained), {}
     with PauseGC():
         for name in sections:
             if clock.stop():
                 break
             begun = time.perf_counter()
             clock.report(SECTIONS[name].name, None, None, None)
-            explained[name] = SECTIONS[name].compute(subject)
+            found[name] = SECTIONS[name].compute(subject)
             seconds[f"{name}_s"] = round(time.perf_counter() - begun, 3)
     solver = design.solver | {"explained_seconds": seconds}
-    return design.replace(explained=explained, solver=solver)
+    return design.replace(explained=found, solver=solver)
 
 
-def _check(sections: Sequence[str], catalog: Catalog, parts: Sequence[str] | None) -> None:
-    """Refuse unknown sections and parts, all at once."""
+def check_asked(sections: Sequence[str], catalog: Catalog, parts: Sequence[str] | None) -> None:
+    """Refuse unknown sections and parts, all at once.
+
+    Raises
+    ------
+    InputError
+        For each that there is not.
+    """
     problems = [
         Problem("explain", "", "section", name, "unknown section", ", ".join(SECTIONS), closest(name, SECTIONS))
         for name in sections

@@ -33,7 +33,7 @@ from solver.repricing import repriced, same_structure
 from solver.restriction import PRESENT
 from solver.scenario import resolve
 from solver.search import Found, relative_gap
-from solver.settling import Settled
+from solver.settling import Make, Settled
 from solver.solve import audited, columns_of, prepare, solve_scenario
 from solver.study import Study
 from solver.thinning import with_queues_that_stand
@@ -80,6 +80,11 @@ class Resident:
         """The model of the last answer at the widest queues, with its relaxation; None before there is one."""
         return None if self._warm is None else self._warm.ready
 
+    @property
+    def make(self) -> Make:
+        """What makes columns of studies like this one, and makes none twice."""
+        return columns_of(self._known)
+
     def solve(
         self,
         changes: Mapping[str, Any] | None = None,
@@ -115,7 +120,7 @@ class Resident:
                 design = self._quick(self._warm, wide[0], data, candidates, clock, seconds)
                 if design is not None:
                     return design
-        return solve_scenario(scenario, columns_of(self._known), clock, keep=self._keep)[0]
+        return solve_scenario(scenario, self.make, clock, keep=self._keep)[0]
 
     def compared(
         self,
@@ -133,7 +138,7 @@ class Resident:
             As in `solver.solve.solve`.
         """
         clock = Clock(self.study.solver.time_limit_s, self.study.solver.threads, on_progress, should_stop)
-        return add_baselines(design, resolve(self.study, self.catalog), columns_of(self._known), clock)
+        return add_baselines(design, resolve(self.study, self.catalog), self.make, clock)
 
     def _keep(self, settled: Settled, polished: Polished) -> None:
         """Remember an answer of a full solve."""
@@ -188,7 +193,7 @@ class Resident:
                 time_limit_s=COUNTS_TIME_S,
             )
             far = max(FAR, data.scenario.study.solver.gap)
-            make = columns_of(self._known)
+            make = self.make
             polished, solved, candidates = with_queues_that_stand(
                 polished, solved, candidates, make, clock, far, COUNTS_TIME_S
             )

@@ -59,14 +59,17 @@ def kpi_cards(cards: Sequence[Record]) -> None:
         with place.container(border=True, height="stretch"):
             delta = card.get("delta")
             good = card.get("better")
+            st.caption(plain(card["name"]))
             st.metric(
-                plain(card["name"]), f"{card['value']} {card.get('unit', '')}".strip(), delta,
+                plain(card["name"]), card["value"], delta, label_visibility="collapsed",
                 delta_color="off" if good is None else "normal" if (str(delta)[:1] not in "-−") == good else "inverse",
                 delta_description=card.get("against"),
             )  # fmt: skip
-            lines = [card.get("definition"), card.get("range") and t("common.between", range=card["range"])]
+            unit = f"**{plain(card['unit'])}** " if card.get("unit") else ""
+            lines = [unit + plain(card.get("definition") or "")]
+            lines += [plain(t("common.between", range=card["range"]))] if card.get("range") else []
             for line in filter(None, lines):
-                st.caption(plain(line))
+                st.caption(line)
 
 
 def table(

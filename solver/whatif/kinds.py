@@ -14,6 +14,8 @@ from typing import Any
 from solver.catalog import Catalog
 from solver.design import Design
 from solver.errors import InputError
+from solver.explain import check_asked, explained
+from solver.highs import Clock
 from solver.model.objectives import find_objective
 from solver.scenario import resolve
 from solver.study import Study
@@ -39,6 +41,8 @@ class Job:
         True once others wait: what is not asked for in so many words can be left out.
     publish : callable
         Takes part of a result.
+    before : callable
+        Returns the design of the run it is based on, where that asked the same of the same parts and found a build.
     """
 
     request: Request
@@ -47,6 +51,7 @@ class Job:
     should_stop: Callable[[], bool]
     hurried: Callable[[], bool]
     publish: Callable[[Result], None]
+    before: Callable[[], Design | None] = lambda: None
 
 
 Progress = Callable[[dict[str, Any]], None]
@@ -99,34 +104,50 @@ def _plain(design: Design) -> Result:
 
 @runner("solve")
 def solve(job: Job) -> Result:
-    """Solve, quickly where a warm model allows it, then compare with simpler builds unless others wait."""
+    """Solve, quickly where a warm model allows it; then say what binds and compare, unless others wait.
+
+    Options: ``quick`` False solves to the study's gap, ``more`` False leaves out what follows the answer.
+    """
     options = job.request.options
     resident = job.warm.resident(job.request)
-    report = scaled(job, resident.study, resident.catalog)
+    study, catalog = resident.study, resident.catalog
+    report = scaled(job, study, catalog)
     design = resident.solve(None, report, job.should_stop, quick=bool(options.get("quick", True)))
-    if not (design.has_build and options.get("baselines", True)) or job.should_stop():
+    if not (design.has_build and options.get("more", True)) or job.should_stop():
         return _plain(design)
     job.publish(_plain(design))
-    ended: list[bool] = []
 
     def enough() -> bool:
-        ended.extend([True] * (job.should_stop() or job.hurried()))
-        return bool(ended)
+        return job.should_stop() or job.hurried()
 
-    compared = resident.compared(design, report, enough)
-    # A comparison that was cut short is a weaker build than there is: none is better than a wrong one.
-    return _plain(design if ended else compared)
+    clock = Clock(study.solver.time_limit_s, study.solver.threads, report, enough)
+    steps: tuple[Callable[[Design], Design], ...] = (
+        lambda found: explained(found, study, catalog, ["bottlenecks"], resident.make, clock, promised=0),
+        lambda found: resident.compared(found, report, enough),
+    )
+    for step in steps:
+        more = step(design)
+        if enough():  # a comparison that was cut short is a weaker build than there is: none is better than a wrong one
+            break
+        design = more
+        job.publish(_plain(design))
+    return _plain(design)
 
 
 @runner("explain")
 def explain(job: Job) -> Result:
-    """Solve and explain: ``sections``, and whatever else `solver.explain` takes."""
-    from solver.explain import explain as find
-
+    """Explain the answer of the run it is based on, else solve first: ``sections``, and what `solver.explain` takes."""
     options = dict(job.request.options)
-    sections = options.pop("sections", ["bottlenecks"])
-    study, catalog = job.warm.study(job.request), job.warm.catalog(job.request)
-    return _plain(find(study, catalog, sections, scaled(job, study, catalog), job.should_stop, **options))
+    sections = list(options.pop("sections", ["bottlenecks"]))
+    resident = job.warm.resident(job.request)
+    study, catalog = resident.study, resident.catalog
+    report = scaled(job, study, catalog)
+    clock = Clock(study.solver.time_limit_s, study.solver.threads, report, job.should_stop)
+    check_asked(sections, catalog, options.get("parts"))
+    design = job.before() or resident.solve(None, report, job.should_stop, quick=False)
+    if job.should_stop():
+        return _plain(design)
+    return _plain(explained(design, study, catalog, sections, resident.make, clock, **options))
 
 
 @runner("pareto")

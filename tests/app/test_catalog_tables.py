@@ -76,8 +76,7 @@ def test_untouched_rows_are_no_edit(edits: Edits, base: Catalog) -> None:
     """Every cell as it is shown, typed back as it stands, changes nothing: in every table."""
     for table in base.schema.tables:
         rows = records(edits, table, NONE)
-        cells = {place: {k: v for k, v in row.items() if k != STATUS} for place, row in enumerate(rows)}
-        assert not typed(edits, table, NONE, [row[base.schema.key(table)] for row in rows], cells)
+        assert rows and not typed(edits, table, NONE, {row[base.schema.key(table)]: row for row in rows})
 
 
 def test_order_search_and_changed_rows(edits: Edits, base: Catalog) -> None:
@@ -95,10 +94,10 @@ def test_order_search_and_changed_rows(edits: Edits, base: Catalog) -> None:
     assert status(made, "accelerators", PART, NONE) == "changed" and status(made, "accelerators", "l4", NONE) == ""
 
 
-def test_typed_cells_go_by_row_id_whatever_the_order(edits: Edits) -> None:
-    one = typed(edits, "accelerators", NONE, ["l4", PART], {1: {"tdp_w": "25.7", STATUS: "x"}, 7: {"tdp_w": "1"}})
+def test_typed_cells_are_kept_unless_they_say_what_stands_there(edits: Edits) -> None:
+    one = typed(edits, "accelerators", NONE, {PART: {"tdp_w": "25.7", STATUS: "x"}})
     assert one == TableEdit({PART: {"tdp_w": "25.7"}})
-    both = typed(edits, "accelerators", one, [PART, "l4"], {0: {"mem_gb": None}, 1: {"name": "L"}})
+    both = typed(edits, "accelerators", one, {PART: {"mem_gb": None}, "l4": {"name": "L", "tdp_w": "72"}})
     assert both.rows == {PART: {"tdp_w": "25.7", "mem_gb": ""}, "l4": {"name": "L"}}
     assert not tidy(edits, "accelerators", TableEdit({PART: {"tdp_w": "1 kW", "afr_percent": ""}})), (
         "says what stands there"

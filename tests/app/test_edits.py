@@ -90,7 +90,7 @@ def test_all_refused_cells_are_told_with_row_and_column(edits: Edits) -> None:
         ({"tdp_w": "99999"}, "tdp_w", "is implausibly large"),
         ({"scaleup_domain": "25.7"}, "scaleup_domain", "is not a whole number"),
         ({"tdp_w": ""}, "tdp_w", "is empty"),
-        ({"idle_w": "1200"}, "idle_w", "exceeds tdp_w"),
+        ({"idle_w": "1200"}, "idle_w", "exceeds TDP"),
         ({"name": "=HYPERLINK(1)"}, "name", "opens with '='"),
         ({"notes": "a\nb"}, "notes", "has a line break"),
         ({"notes": "x" * 5000}, "notes", "is too long"),

@@ -17,7 +17,7 @@ from solver.ui.text import t
 from solver.ui.widgets import empty
 from solver.whatif.edits import Edits
 from solver.whatif.safe import markdown
-from solver.whatif.tables import STATUS, Field, columns_of, fields, origin, records, row_ids, sheet, status, typed
+from solver.whatif.tables import STATUS, Field, columns_of, fields, origin, records, row_ids, sheet, status
 
 HEIGHT = 430
 """Pixels of a grid at most, so that the list of changes is in sight on a laptop."""
@@ -28,26 +28,23 @@ SHEET_COLUMNS = ("label", "value", "unit", "before", "confidence", "allowed", "m
 def whole_table(
     edits: Edits, table: str, view: str, search: str, order: str, *, descending: bool, only_changed: bool
 ) -> None:
-    """Draw the rows of a table, and keep what is typed."""
+    """Draw the rows of a table."""
     draft = catalog_drafts.draft(table)
     rows = records(edits, table, draft, search=search, order=order, descending=descending, only_changed=only_changed)
-    how = (edits.catalog.hash, view, search, order, descending, only_changed)
-    grid = catalog_drafts.grid(f"catalog_{table}", how, rows, table)
+    key = edits.base.schema.key(table)
+    how = (view, search, order, descending, only_changed)
+    grid = catalog_drafts.grid(f"catalog_{table}", how, rows, table, key)
     if not grid.rows:
         empty(t("catalog.none_found"), t("catalog.none_found_hint"))
         return
     names = columns_of(edits.base.schema, table, view)
     shown = fields(edits.catalog, table, names, catalog_drafts.drafts())
-    key = edits.base.schema.key(table)
     config = {STATUS: st.column_config.TextColumn(t("catalog.status_heading"), disabled=True, pinned=True, width=76)}
     config |= {field.name: _column(field, fixed=field.name == key) for field in shown}
-    ids = [row[key] for row in grid.rows]
-    now = typed(edits, table, grid.draft, ids, catalog_drafts.edited_rows(grid.key))
-    catalog_drafts.keep(table, now)
-    states = [status(edits, table, row_id, now) for row_id in ids]
+    states = [status(edits, table, row_id, draft) for row_id in grid.ids]
     lines = [_shown(row, shown, state) for row, state in zip(grid.rows, states, strict=True)]
     frame = pd.DataFrame(lines, columns=[STATUS, *names], dtype="object")
-    st.caption(t("catalog.rows", shown=len(ids), count=len(row_ids(edits, table, now))))
+    st.caption(f"{t('catalog.rows', shown=len(grid.ids), count=len(row_ids(edits, table, draft)))} {t('catalog.how')}")
     st.data_editor(
         frame, key=grid.key, num_rows="fixed", hide_index=True, column_config=config, row_height=ROW_HEIGHT,
         height=_height(len(frame)), placeholder="", alt=t("catalog.grid_alt", table=t(f"catalog.table.{table}")),
@@ -55,9 +52,9 @@ def whole_table(
 
 
 def one_row(edits: Edits, table: str, row_id: str) -> None:
-    """Draw one row cell by cell, with unit, evidence and what is allowed beside each, and keep what is typed."""
+    """Draw one row cell by cell, with unit, evidence and what is allowed beside each."""
     lines = sheet(edits, table, row_id, catalog_drafts.draft(table))
-    grid = catalog_drafts.grid(f"catalog_{table}_row", (edits.catalog.hash, row_id), lines, table)
+    grid = catalog_drafts.grid(f"catalog_{table}_row", (row_id,), lines, table, "column", row_id)
     headings = {name: t(f"catalog.{'column' if name == 'label' else name}") for name in SHEET_COLUMNS}
     widths = {"label": 210, "value": 230, "unit": 90, "before": 120, "confidence": 100, "allowed": 260}
     config: dict[str, Any] = {
@@ -71,9 +68,6 @@ def one_row(edits: Edits, table: str, row_id: str) -> None:
         frame, key=grid.key, num_rows="fixed", hide_index=True, column_config=config, row_height=ROW_HEIGHT,
         height=_height(len(frame)), placeholder="", alt=t("catalog.grid_alt", table=row_id),
     )  # fmt: skip
-    cells = {grid.rows[int(place)]["column"]: cell["value"]
-             for place, cell in catalog_drafts.edited_rows(grid.key).items() if "value" in cell}  # fmt: skip
-    catalog_drafts.keep(table, typed(edits, table, grid.draft, [row_id], {0: cells} if cells else {}))
     _evidence(edits, table, row_id)
 
 

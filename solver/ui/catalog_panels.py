@@ -39,7 +39,7 @@ def count_of(key: str, count: int) -> str:
 
 
 def _step(edits: Edits, message: str) -> None:
-    """Make edits those of the session."""
+    """Make edits those of the session, and show them."""
     state.set_edits(edits)
     catalog_drafts.renew()
     st.session_state[MESSAGE] = message
@@ -49,50 +49,65 @@ def _step(edits: Edits, message: str) -> None:
 
 
 def pending(edits: Edits) -> None:
-    """Draw what was typed and not applied: the changes in words, what has to be mended, and the buttons."""
+    """Draw what was typed and not applied: the buttons, the changes in words, what has to be mended.
+
+    The buttons stand on top, so that a cell that is left by a click on Apply does not move it from under the pointer.
+    """
     drafts = catalog_drafts.drafts()
     if not drafts:
-        st.info(t("catalog.how"), icon=":material/edit:")
         return
     preview = edits.preview_all(drafts)
     with st.container(border=True):
-        st.markdown(f"**{count_of('pending', len(preview.changes))}**")
+        title, apply, discard = st.columns([6, 1.2, 1.2], vertical_alignment="center")
+        title.markdown(f"**{count_of('pending', len(preview.changes))}**")
+        apply.button(
+            t("catalog.apply"), type="primary", key="catalog_apply", on_click=_apply, args=(edits,), width="stretch",
+            disabled=bool(preview.faults) or not preview.changes, help=t("catalog.apply_help"),
+        )  # fmt: skip
+        discard.button(
+            t("catalog.discard"), key="catalog_discard", on_click=catalog_drafts.forget,
+            help=t("catalog.discard_help"), width="stretch",
+        )  # fmt: skip
         change_list(preview.changes)
         if preview.faults:
             st.error(count_of("faults", len(preview.faults)), icon=":material/error:")
             fault_table(preview.faults)
-        _apply_row(edits, preview)
+        _evidence(preview)
 
 
-def _apply_row(edits: Edits, preview: Preview) -> None:
-    """Draw where new figures come from, Apply and Discard."""
-    source, grade, apply, discard = st.columns([5, 3, 1.3, 1.3], vertical_alignment="bottom")
+def _evidence(preview: Preview) -> None:
+    """Ask where new figures come from, where there are any."""
+    if all(change.share is None for change in preview.changes):
+        return
+    source, grade = st.columns([5, 3])
     source.text_input(t("catalog.source"), placeholder=t("catalog.source_hint"), key="catalog_source", max_chars=300)
     grade.selectbox(
-        t("catalog.grade"), [*GRADES, ""], key="catalog_grade",
+        t("catalog.grade"), [*GRADES, ""], key="catalog_grade", help=t("catalog.grade_help"),
         format_func=lambda word: t(f"catalog.grades.{word}") if word else t("catalog.grade_keep"),
     )  # fmt: skip
-    apply.button(
-        t("catalog.apply"), type="primary", key="catalog_apply", on_click=_apply, args=(edits, len(preview.changes)),
-        disabled=bool(preview.faults) or not preview.changes, help=t("catalog.apply_help"), width="stretch",
-    )  # fmt: skip
-    discard.button(
-        t("catalog.discard"), key="catalog_discard", on_click=catalog_drafts.forget, help=t("catalog.discard_help"),
-        width="stretch",
-    )  # fmt: skip
 
 
-def _apply(edits: Edits, count: int) -> None:
-    """Take the drafts over."""
+def _apply(edits: Edits) -> None:
+    """Take the drafts over, with a cell that was left by the click on Apply."""
+    catalog_drafts.listen(edits)
+    drafts = catalog_drafts.drafts()
     source = str(st.session_state.get("catalog_source", "")).strip() or t("catalog.source_default")
     grade = st.session_state.get("catalog_grade", OWN)
+    count = len(edits.preview_all(drafts).changes)
     try:
-        made = edits.apply_all(catalog_drafts.drafts(), source=source if grade else "", confidence=grade)
+        made = edits.apply_all(drafts, source=source if grade else "", confidence=grade)
     except CellErrors as error:
         st.session_state[MESSAGE] = markdown(error.faults[0].words)
         return
-    catalog_drafts.forget()
-    _step(made, t("catalog.applied", count=count))
+    only_cells = all(row_id in edits.catalog.tables[table] for table, edit in drafts.items() for row_id in edit.rows)
+    if only_cells and not any(edit.removed for edit in drafts.values()):
+        drafts.clear()
+        state.set_edits(made)
+        catalog_drafts.stay(made)
+        st.session_state[MESSAGE] = t("catalog.applied", count=count)
+    else:
+        catalog_drafts.forget()
+        _step(made, t("catalog.applied", count=count))
 
 
 def change_list(changes: Sequence[Change]) -> None:

@@ -55,8 +55,9 @@ class Change:
     @property
     def tenfold(self) -> bool:
         """Whether a number grew or fell more than ten times, or changed its sign."""
-        share = self.share
-        return share is not None and not 1.0 / TENFOLD <= share + 1.0 <= TENFOLD
+        if self.share is None:
+            return False
+        return not 1.0 / TENFOLD <= float(self.after) / float(self.before) <= TENFOLD  # type: ignore[arg-type]
 
     @property
     def is_evidence(self) -> bool:

@@ -19,6 +19,7 @@ from solver.schema import CellError, Column, Value
 from solver.tables import REMOVE
 from solver.whatif.cells import cell_text, read_cell
 from solver.whatif.changes import TEXTS, Change, differences, numeric, overlay_of, row_changes, unit_in_row
+from solver.whatif.labels import label
 from solver.whatif.quantities import parse_number as parse_number
 
 Overlay = dict[str, list[dict[str, Any]]]
@@ -294,7 +295,8 @@ class Edits:
         hint = problem.hint
         if problem.message == "is empty" and row_id and row_id not in self.catalog.tables.get(where, {}):
             hint = closest(row_id, self.catalog.tables.get(where, {})) or hint
-        return CellFault(where, row_id, problem.field, problem.value, problem.message, problem.allowed, hint)
+        message = re.sub(r"(?<=exceeds )\w+", lambda name: label(name[0]), problem.message)
+        return CellFault(where, row_id, problem.field, problem.value, message, problem.allowed, hint)
 
     def _table_of(self, row_id: str, column: str) -> str:
         """Return the table that has such a row and column."""

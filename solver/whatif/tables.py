@@ -216,24 +216,11 @@ def _sort_key(rule: Column, text: str) -> tuple[int, float, str]:
     return (0, float(value) if isinstance(value, int | float) else 0.0, text)
 
 
-def typed(
-    edits: Edits, table: str, draft: TableEdit, ids: Sequence[str], edited: Mapping[Any, Mapping[str, Any]]
-) -> TableEdit:
-    """Return the draft with the cells that were edited in a grid.
-
-    Parameters
-    ----------
-    edits : Edits
-    table : str
-    draft : TableEdit
-    ids : sequence of str
-        Row ids as the grid shows them, from the top.
-    edited : mapping
-        Row position to column to what stands there now, as the grid reports it.
-    """
-    rows = {ids[int(place)]: {name: _text(value) for name, value in cells.items() if name != STATUS}
-            for place, cells in edited.items() if int(place) < len(ids)}  # fmt: skip
-    return tidy(edits, table, merged(draft, TableEdit(rows)) if rows else draft)
+def typed(edits: Edits, table: str, draft: TableEdit, rows: Mapping[str, Mapping[str, Any]]) -> TableEdit:
+    """Return a draft with cells that were edited in a grid: row id to column to what stands there now."""
+    found = {row_id: {name: _text(value) for name, value in cells.items() if name != STATUS}
+             for row_id, cells in rows.items()}  # fmt: skip
+    return tidy(edits, table, merged(draft, TableEdit(found)) if found else draft)
 
 
 def tidy(edits: Edits, table: str, draft: TableEdit) -> TableEdit:

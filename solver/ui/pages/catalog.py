@@ -17,6 +17,8 @@ ROW_VIEW = "row"
 def page() -> None:
     """Draw the page."""
     edits = state.edits()
+    catalog_drafts.follow(edits)
+    catalog_drafts.listen(edits)
     catalog_panels.say_what_happened()
     title, buttons = st.columns([3, 2], vertical_alignment="bottom")
     title.title(t("catalog.title"))

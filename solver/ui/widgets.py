@@ -65,7 +65,7 @@ def kpi_cards(cards: Sequence[Record]) -> None:
                 delta_color="off" if good is None else "normal" if (str(delta)[:1] not in "-−") == good else "inverse",
                 delta_description=card.get("against"),
             )  # fmt: skip
-            unit = f"**{plain(card['unit'])}** " if card.get("unit") else ""
+            unit = f"**{plain(card['unit'])}**  \n" if card.get("unit") else ""
             lines = [unit + plain(card.get("definition") or "")]
             lines += [plain(t("common.between", range=card["range"]))] if card.get("range") else []
             for line in filter(None, lines):

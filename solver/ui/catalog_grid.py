@@ -22,6 +22,7 @@ from solver.whatif.tables import STATUS, Field, columns_of, fields, origin, reco
 HEIGHT = 430
 """Pixels of a grid at most, so that the list of changes is in sight on a laptop."""
 ROW_HEIGHT = 35
+NAME_PX = 180
 SHEET_COLUMNS = ("label", "value", "unit", "before", "confidence", "allowed", "meaning")
 
 
@@ -56,7 +57,7 @@ def one_row(edits: Edits, table: str, row_id: str) -> None:
     lines = sheet(edits, table, row_id, catalog_drafts.draft(table))
     grid = catalog_drafts.grid(f"catalog_{table}_row", (row_id,), lines, table, "column", row_id)
     headings = {name: t(f"catalog.{'column' if name == 'label' else name}") for name in SHEET_COLUMNS}
-    widths = {"label": 210, "value": 230, "unit": 90, "before": 120, "confidence": 100, "allowed": 260}
+    widths = {"label": 190, "value": 190, "unit": 80, "before": 110, "confidence": 95, "allowed": 170}
     config: dict[str, Any] = {
         name: st.column_config.TextColumn(
             heading, disabled=name != "value", width=widths.get(name, "large"), pinned=name == "label"
@@ -78,7 +79,8 @@ def _evidence(edits: Edits, table: str, row_id: str) -> None:
         if row.get(name):
             st.caption(f"**{t(f'catalog.{name}_of')}:** {markdown(row[name])}")
     where = origin(edits, table, row_id)
-    st.caption(t("catalog.origin_of", origin=markdown(where)) if where else t("catalog.origin_new"))
+    known = {"": t("catalog.origin_new"), "overlay": t("catalog.origin_app")}
+    st.caption(known.get(where) or t("catalog.origin_of", origin=markdown(where)))
 
 
 def _column(field: Field, *, fixed: bool) -> Any:
@@ -92,7 +94,7 @@ def _column(field: Field, *, fixed: bool) -> Any:
         disabled=fixed,
         pinned=fixed,
         alignment="right" if field.kind == "number" else "left",
-        width="large" if field.long else None,
+        width="large" if field.long else NAME_PX if field.name == "name" else None,
     )
 
 

@@ -13,7 +13,7 @@ from solver.schema import CellError
 from solver.ui import catalog_drafts, state
 from solver.ui.text import t
 from solver.whatif.changes import Change
-from solver.whatif.edits import OWN, CellErrors, CellFault, Edits, Preview, TableEdit, merged
+from solver.whatif.edits import OWN, CellErrors, CellFault, Edits, TableEdit, merged
 from solver.whatif.files import MOST_BYTES, overlay_zip, read_upload, rows_csv, table_csv
 from solver.whatif.labels import label
 from solver.whatif.safe import markdown
@@ -21,8 +21,9 @@ from solver.whatif.tables import FIXED, new_row, row_ids, tidy, without
 
 GRADES = ("estimate", "press", "paper", "datasheet", "measured")
 MOST_LINES, MOST_PROBLEMS = 200, 50
-TALL = 8
-"""Lines from which a list scrolls."""
+TALL, FOOT_LINES = 16, 3
+"""Lines from which a list scrolls, in the sidebar and at the foot of the window."""
+LINE_PX = 30
 MESSAGE, UPLOADED, UPLOADS, ADD_FAULT = "catalog_message", "catalog_uploaded", "catalog_uploads", "catalog_add_fault"
 
 
@@ -49,7 +50,7 @@ def _step(edits: Edits, message: str) -> None:
 
 
 def pending(edits: Edits) -> None:
-    """Draw what was typed and not applied: the buttons, the changes in words, what has to be mended.
+    """Draw what was typed and not applied, at the foot of the window so that it is in sight while cells are typed.
 
     The buttons stand on top, so that a cell that is left by a click on Apply does not move it from under the pointer.
     """
@@ -57,9 +58,11 @@ def pending(edits: Edits) -> None:
     if not drafts:
         return
     preview = edits.preview_all(drafts)
-    with st.container(border=True):
-        title, apply, discard = st.columns([6, 1.2, 1.2], vertical_alignment="center")
+    with st.bottom, st.container(border=True):
+        title, source, grade, apply, discard = st.columns([3, 3.6, 2, 1.3, 1.3], vertical_alignment="center")
         title.markdown(f"**{count_of('pending', len(preview.changes))}**")
+        if any(change.share is not None for change in preview.changes):
+            _evidence(source, grade)
         apply.button(
             t("catalog.apply"), type="primary", key="catalog_apply", on_click=_apply, args=(edits,), width="stretch",
             disabled=bool(preview.faults) or not preview.changes, help=t("catalog.apply_help"),
@@ -68,22 +71,22 @@ def pending(edits: Edits) -> None:
             t("catalog.discard"), key="catalog_discard", on_click=catalog_drafts.forget,
             help=t("catalog.discard_help"), width="stretch",
         )  # fmt: skip
-        change_list(preview.changes)
+        change_list(preview.changes, FOOT_LINES)
         if preview.faults:
-            st.error(count_of("faults", len(preview.faults)), icon=":material/error:")
+            st.markdown(f":red[:material/error: **{count_of('faults', len(preview.faults))}**]")
             fault_table(preview.faults)
-        _evidence(preview)
 
 
-def _evidence(preview: Preview) -> None:
-    """Ask where new figures come from, where there are any."""
-    if all(change.share is None for change in preview.changes):
-        return
-    source, grade = st.columns([5, 3])
-    source.text_input(t("catalog.source"), placeholder=t("catalog.source_hint"), key="catalog_source", max_chars=300)
+def _evidence(source: Any, grade: Any) -> None:
+    """Ask where new figures come from."""
+    source.text_input(
+        t("catalog.source"), placeholder=t("catalog.source_hint"), key="catalog_source",
+        max_chars=300, label_visibility="collapsed", help=t("catalog.grade_help"),
+    )  # fmt: skip
     grade.selectbox(
         t("catalog.grade"), [*GRADES, ""], key="catalog_grade", help=t("catalog.grade_help"),
         format_func=lambda word: t(f"catalog.grades.{word}") if word else t("catalog.grade_keep"),
+        label_visibility="collapsed",
     )  # fmt: skip
 
 
@@ -110,13 +113,13 @@ def _apply(edits: Edits) -> None:
         _step(made, t("catalog.applied", count=count))
 
 
-def change_list(changes: Sequence[Change]) -> None:
-    """Draw changes in words, figures first, with a warning at those of more than ten times."""
+def change_list(changes: Sequence[Change], tall: int = TALL) -> None:
+    """Draw changes in words, figures first, with a warning at those of more than ten times; long lists scroll."""
     ordered = sorted(changes, key=lambda change: (not change.tenfold, change.is_evidence))
     lines = [_line(change) for change in ordered[:MOST_LINES]]
     if len(ordered) > MOST_LINES:
         lines.append(f"- {t('catalog.differs_more', count=len(ordered) - MOST_LINES)}")
-    with st.container(height=220 if len(lines) > TALL else "content", border=False):
+    with st.container(height=LINE_PX * tall if len(lines) > tall else "content", border=False):
         st.markdown("\n".join(lines))
 
 
@@ -141,7 +144,10 @@ def fault_table(faults: Sequence[CellFault]) -> None:
         )
         for f in faults[:MOST_PROBLEMS]
     ]
-    st.dataframe(pd.DataFrame(rows, columns=head), hide_index=True, placeholder="")
+    st.dataframe(
+        pd.DataFrame(rows, columns=head), hide_index=True, placeholder="", row_height=LINE_PX,
+        height=min(len(rows) + 1, FOOT_LINES + 1) * LINE_PX + 6,
+    )  # fmt: skip
     if len(faults) > MOST_PROBLEMS:
         st.caption(t("catalog.upload_more", count=len(faults) - MOST_PROBLEMS))
 

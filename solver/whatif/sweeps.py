@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from solver.catalog import Catalog
+from solver.design import Design
 from solver.errors import InputError, Problem
 from solver.schema import CellError
 from solver.study import BuildSpec, DemandSpec, FinanceSpec, SiteSpec, Study, WorkloadSpec
@@ -118,8 +119,15 @@ def tables_of(catalog: Catalog) -> list[str]:
     return [table for table in TABLES if table in catalog.tables]
 
 
+def rows_of(catalog: Catalog, table: str, design: Design | None = None) -> list[str]:
+    """Return the ids of a table's rows, those that a design buys first."""
+    bought = {} if design is None else {str(line["part"]): None for line in design.bill_of_materials}
+    known = [row.id for row in catalog.rows(table)]
+    return [name for name in bought if name in known] + [name for name in known if name not in bought]
+
+
 def cells_of(catalog: Catalog, table: str, row_id: str) -> list[Record]:
-    """Return the numbers of a row of the catalog as inputs that can be swept, as `sweepable` does.
+    """Return the numbers of a row of the catalog as inputs that can be swept, its price first, as `sweepable` does.
 
     Their path is ``catalog/TABLE/ROW/COLUMN``.
 
@@ -129,7 +137,7 @@ def cells_of(catalog: Catalog, table: str, row_id: str) -> list[Record]:
         If there is no such row.
     """
     row = catalog.row(table, row_id)
-    return [
+    found = [
         {
             "path": f"{CATALOG}{table}/{row_id}/{name}", "section": row_id, "name": label(name),
             "unit": unit_in_row(catalog.schema, table, name, row), "value": row[name],
@@ -138,6 +146,7 @@ def cells_of(catalog: Catalog, table: str, row_id: str) -> list[Record]:
         for name in row
         if numeric(catalog.schema, table, name) and isinstance(row[name], int | float)
     ]  # fmt: skip
+    return sorted(found, key=lambda item: "price" not in str(item["path"]) or "central" not in str(item["path"]))
 
 
 def step_of(path: str, value: float, catalog: Catalog) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import pages
 import pytest
-from solved import catalog, study
+from solved import catalog, design, study
 
 from solver.errors import InputError
 from solver.whatif.kinds import RUNNERS, Job
 from solver.whatif.store import Request
-from solver.whatif.sweeps import MOST, cells_of, checked, proposed, step_of, sweep_rows, sweepable, tables_of, values_of
+from solver.whatif.sweeps import (
+    MOST,
+    cells_of,
+    checked,
+    proposed,
+    rows_of,
+    step_of,
+    sweep_rows,
+    sweepable,
+    tables_of,
+    values_of,
+)
 from solver.whatif.warm import Warm
 
 
@@ -105,8 +116,16 @@ def test_numbers_of_the_catalog_can_be_swept_too() -> None:
     price = next(item for item in cells.values() if item["path"].endswith("/price_central_usd"))
     assert price["unit"] == "USD" and price["value"] == catalog().row("platforms", "mi300x_8")["price_central_usd"]
     assert set(tables_of(catalog())) <= set(catalog().tables)
+    assert next(iter(cells.values())) == price, "the price first"
     for item in cells.values():
         checked(study(), item["path"], [item["value"]], catalog())
+
+
+def test_bought_parts_are_offered_first() -> None:
+    found = rows_of(catalog(), "platforms", design())
+    bought = {line["part"] for line in design().bill_of_materials} & set(catalog().tables["platforms"])
+    assert set(found[: len(bought)]) == bought and sorted(found) == sorted(catalog().tables["platforms"])
+    assert rows_of(catalog(), "racks") == list(catalog().tables["racks"])
 
 
 def test_a_price_beyond_its_range_takes_the_range_along() -> None:

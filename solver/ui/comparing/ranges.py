@@ -26,7 +26,17 @@ from solver.whatif.explanations import (
     study_of,
 )
 from solver.whatif.store import Run
-from solver.whatif.sweeps import cells_of, checked, proposed, step_of, sweep_rows, sweepable, tables_of, values_of
+from solver.whatif.sweeps import (
+    cells_of,
+    checked,
+    proposed,
+    rows_of,
+    step_of,
+    sweep_rows,
+    sweepable,
+    tables_of,
+    values_of,
+)
 from solver.whatif.views_explained import build_words
 from solver.words import figure
 
@@ -69,7 +79,7 @@ def _chosen(run: Run, catalog: Catalog) -> dict[str, Any]:
     if kind == "catalog":
         first, second, third = st.columns(3)
         table_name = first.selectbox(t("compare.sweep.table"), tables_of(catalog), key="sweep_table_name")
-        rows = [row.id for row in catalog.rows(table_name)]
+        rows = rows_of(catalog, table_name, state.store().design(run.id))
         row = second.selectbox(t("compare.sweep.row"), rows, key=f"sweep_row_{table_name}")
         cells = {item["path"]: item for item in cells_of(catalog, table_name, row)}
         path = third.selectbox(

@@ -49,11 +49,12 @@ def solved(store: Store, warm: Warm, request: Request, name: str, note: str = ""
     return found
 
 
-def seeded(folder: Path) -> dict[str, Run]:
+def seeded(folder: Path, file: Path) -> dict[str, Run]:
     """Solve what the pages show."""
     store, warm = Store(folder / "runs"), Warm()
-    study = load_study(ROOT / "studies" / "small.toml")
-    first = solved(store, warm, _asked(study), "1 MW, mid-2026", "as discussed with procurement")
+    study = load_study(file)
+    power = study.site.power_mw or 1.0
+    first = solved(store, warm, _asked(study), f"{power:g} MW", "as discussed with procurement")
     runs = {"first": first}
     runs["dear"] = solved(
         store, warm,
@@ -62,12 +63,14 @@ def seeded(folder: Path) -> dict[str, Run]:
         ]}, {}, first.id),
         "memory 50% dearer",
     )  # fmt: skip
-    runs["more"] = solved(store, warm, ask_changed(first, {"site.power_mw": 1.25}), "1.25 MW")
+    runs["more"] = solved(store, warm, ask_changed(first, {"site.power_mw": 1.25 * power}), f"{1.25 * power:g} MW")
     runs["front"] = solved(store, warm, ask_front(first, "capex", "tokens_per_mw", 7), "front")
-    runs["sweep"] = solved(store, warm, ask_sweep(first, "site.power_mw", [0.5, 0.75, 1.0, 1.25, 1.5]), "range")
+    runs["sweep"] = solved(
+        store, warm, ask_sweep(first, "site.power_mw", [power * k for k in (0.5, 0.75, 1.0, 1.25, 1.5)]), "range"
+    )
     runs["quote"] = solved(store, warm, ask_quote(first, QUOTED, OFFER_USD, 4), "quote")
-    impossible = {"demand.mode": "fixed", "demand.floor_frac": 1.0, "site.power_mw": 0.4}
-    runs["impossible"] = solved(store, warm, ask_changed(first, impossible), "all of it with 0.4 MW")
+    impossible = {"demand.mode": "fixed", "demand.floor_frac": 1.0, "site.power_mw": 0.4 * power}
+    runs["impossible"] = solved(store, warm, ask_changed(first, impossible), f"all of it with {0.4 * power:g} MW")
     runs["explained"] = solved(store, warm, ask_sections(first, list(SECTIONS)), "explained")
     return runs
 
@@ -143,6 +146,7 @@ def main() -> int:
     """Take all pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("out", type=Path, nargs="?", default=ROOT / "docs" / "img")
+    parser.add_argument("--study", type=Path, default=ROOT / "studies" / "small.toml", help="what is solved")
     parser.add_argument("--runs", type=Path, help="folder of solved runs, made where it is not there")
     given = parser.parse_args()
     reason = missing()
@@ -153,7 +157,7 @@ def main() -> int:
     folder = given.runs or Path(tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        runs = seeded(folder)
+        runs = seeded(folder, given.study)
         with serving(folder) as address:
             pictures(address, runs, given.out)
     finally:

@@ -12,14 +12,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from solver.ui import catalog_drafts
+from solver.ui import catalog_drafts, state
 from solver.ui.text import t
 from solver.ui.widgets import empty
 from solver.whatif.edits import Edits
 from solver.whatif.safe import markdown
 from solver.whatif.tables import STATUS, Field, columns_of, fields, origin, records, row_ids, sheet, status
 
-HEIGHT = 430
+HEIGHT = 398
 """Pixels of a grid at most, so that the list of changes is in sight on a laptop."""
 ROW_HEIGHT = 35
 NAME_PX = 180
@@ -48,7 +48,7 @@ def whole_table(
     st.caption(f"{t('catalog.rows', shown=len(grid.ids), count=len(row_ids(edits, table, draft)))} {t('catalog.how')}")
     st.data_editor(
         frame, key=grid.key, num_rows="fixed", hide_index=True, column_config=config, row_height=ROW_HEIGHT,
-        height=_height(len(frame)), placeholder="", alt=t("catalog.grid_alt", table=t(f"catalog.table.{table}")),
+        height=_height(len(frame)), placeholder="", alt=t("catalog.grid_alt", table=table), on_change=_heard,
     )  # fmt: skip
 
 
@@ -67,9 +67,14 @@ def one_row(edits: Edits, table: str, row_id: str) -> None:
     frame = pd.DataFrame(grid.rows, columns=list(SHEET_COLUMNS), dtype="object")
     st.data_editor(
         frame, key=grid.key, num_rows="fixed", hide_index=True, column_config=config, row_height=ROW_HEIGHT,
-        height=_height(len(frame)), placeholder="", alt=t("catalog.grid_alt", table=row_id),
+        height=_height(len(frame)), placeholder="", alt=t("catalog.grid_alt", table=row_id), on_change=_heard,
     )  # fmt: skip
     _evidence(edits, table, row_id)
+
+
+def _heard() -> None:
+    """Keep what was typed before anything else is done, for the next click may be on another page already."""
+    catalog_drafts.listen(state.edits())
 
 
 def _evidence(edits: Edits, table: str, row_id: str) -> None:

@@ -21,6 +21,7 @@ from solver.baselines import add_baselines
 from solver.candidates import CandidateSet
 from solver.catalog import Catalog
 from solver.design import Design
+from solver.errors import AuditError
 from solver.highs import OPTIMAL, STOPPED, Clock
 from solver.holdings import held
 from solver.model.data import ModelData
@@ -205,7 +206,7 @@ class Resident:
         solved = dataclasses.replace(solved, value=polished.value)
         try:
             design = audited(solved, polished, candidates, clock, seconds, short="quick")
-        except FewReplicasError:
+        except (FewReplicasError, AuditError):  # what the audit refuses is not given: the study is solved in full
             return None
         used_columns, used_pools = _used(polished)
         self._warm = _Warm(ready, used_columns | self._base[0], used_pools | self._base[1])

@@ -43,8 +43,11 @@ def serve(
     command += ["--server.headless", "false" if browser else "true"]
     command += ["--server.baseUrlPath", path] if path else []
     command += ["--browser.serverAddress", LOCAL] if host == LOCAL else []
-    for known in name or ():
-        command += ["--server.allowedHosts", known]
+    if name:  # browsers send the name that the proxy serves, as the host and as the origin of their session
+        for known in (LOCAL, "localhost", *name):
+            command += ["--server.allowedHosts", known]
+        for known in name:
+            command += ["--server.corsAllowedOrigins", f"https://{known}"]
     environment = os.environ | {"STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false"}
     if catalog:
         environment["TIERWATT_CATALOG"] = os.pathsep.join(str(folder.resolve()) for folder in _folders(catalog))

@@ -79,7 +79,7 @@ def draw(filled: Form) -> tuple[Study | None, Any]:
     try:
         return study_of(filled), place
     except FormError as error:
-        lines = [f"- {plain(_field_name(name))}{plain(text)}" for name, text in error.faults.items()]
+        lines = [f"- {_field_name(filled, name)}{plain(text)}" for name, text in error.faults.items()]
         place.error("\n".join([t("design.faults"), "", *lines]))
         return None, place
 
@@ -95,17 +95,20 @@ def _options(filled: Form) -> dict[str, dict[str, str]]:
     return found
 
 
-def _field_name(name: str) -> str:
-    """What a field is called on the page."""
+def _field_name(filled: Form, name: str) -> str:
+    """What a field is called on the page, before what is wrong with it."""
     head, _, rest = name.partition(".")
     places = {"power": "site", "budget": "site", "quarter": "site", "available": "site", "cooling": "site",
               "basis": "site", "floor": "work", "classes": "work", "mode": "work", "objective": "goal", "gap": "goal",
               "time": "goal", "tokens": "goal"}  # fmt: skip
+    label = ""
     if rest:
-        return f"{rest}, {t(f'design.work.{head}')}: "
-    if head == "more":
-        return f"{t('design.goal.keys')}: "
-    return f"{t(f'design.{places[head]}.{head}', unit='')}: " if head in places else ""
+        label = f"{rest}, {t(f'design.work.{head}')}"
+    elif head == "more":
+        label = t("design.goal.keys")
+    elif head in places:
+        label = t(f"design.{places[head]}.{head}", unit=money_unit(filled.study))
+    return f"**{plain(label)}:** " if label else ""
 
 
 def _key(name: str) -> str:

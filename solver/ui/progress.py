@@ -16,10 +16,8 @@ from solver.ui.widgets import plain
 from solver.whatif.store import STOPPING, WAITING, Run
 from solver.words import figure, percent
 
-POLL_S = 0.5
-"""Seconds between looks."""
-POINTS = 60
-"""Points of a small chart."""
+POLL_S, LATER_S = 0.5, 2.0
+"""Seconds between looks, before and after there is a build to show."""
 
 
 def watch(run: Run, *, shown: bool) -> None:
@@ -32,7 +30,7 @@ def watch(run: Run, *, shown: bool) -> None:
         Whether part of its result is on the page already.
     """
 
-    @st.fragment(run_every=POLL_S)
+    @st.fragment(run_every=LATER_S if shown else POLL_S)
     def look() -> None:
         now = state.store().get(run.id)
         if now is None or now.ended or (not shown and state.store().result(run.id) is not None):

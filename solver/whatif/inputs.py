@@ -20,7 +20,9 @@ from solver.model.objectives import OBJECTIVES
 from solver.schema import CellError
 from solver.settings import settings
 from solver.study import Study, load_study, study_from_dict
+from solver.whatif.compare import flat
 from solver.whatif.quantities import parse_number
+from solver.whatif.store import Request
 
 Record = dict[str, Any]
 FIRST = "reference"
@@ -29,6 +31,8 @@ STUDY_BYTES = 200_000
 """Of an uploaded study."""
 TOKENS, POWERS, MODES = ("output", "all", "value"), ("provisioned", "drawn"), ("mix", "fixed")
 RATE = "rate"
+NAMED = 2
+"""Changes that the name of a run tells."""
 YEARS = range(2025, 2030)
 """In whose quarters parts can be asked to be available."""
 
@@ -273,6 +277,28 @@ def _words(problem: Problem) -> str:
     tail = "; ".join(part for part in (problem.allowed and f"allowed: {problem.allowed}", problem.hint) if part)
     value = f" ({problem.value})" if problem.value else ""
     return f"{place}{problem.message}{value}" + (f"; {tail}" if tail else "")
+
+
+def name_after(study: Study, overlay: Mapping[str, Any], base: Request | None) -> str:
+    """Return what to call a solve: its study, and what it changes of the run before where that asked the same study."""
+    if base is None or base.study.get("name") != study.name:
+        return study.name
+    old, new = flat(base.study), flat(study.to_dict())
+    moved = [path for path in [*new, *(path for path in old if path not in new)] if old.get(path) != new.get(path)]
+    words = [_moved(path, new.get(path)) for path in moved[:NAMED]]
+    words += [f"{len(moved) - NAMED} more"] * (len(moved) > NAMED)
+    words += [
+        f"other {table}" for table in {**base.overlay, **overlay} if base.overlay.get(table) != overlay.get(table)
+    ]
+    return f"{study.name}, {', '.join(words)}" if words else study.name
+
+
+def _moved(path: str, value: Any) -> str:
+    """A key with its value, short."""
+    names = path.split(".")
+    name = " ".join(names[-2:]) if names[0] in ("workload", "supply") else names[-1]
+    text = "none" if value is None else f"{value:,.6g}" if isinstance(value, float) else str(value)
+    return f"{name} {text}"[:40]
 
 
 def same(form: Form, study: Mapping[str, Any]) -> bool:

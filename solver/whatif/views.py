@@ -71,7 +71,12 @@ class Card:
         other = next((b for b in design.baselines if b.get("gain_frac") is not None), None)
         if self.base is None and other is not None:
             gain = float(other["gain_frac"])
-            return card | {"delta": _signed(gain), "better": gain >= 0, "against": str(other["name"])}
+            clear = abs(gain) > float(found.get("gap") or 0.0)
+            return card | {
+                "delta": _signed(gain),
+                "better": gain >= 0 if clear else None,
+                "against": str(other["name"]),
+            }
         return card
 
     def figure(self, name: str) -> Record:
@@ -119,7 +124,7 @@ def _card(name: str, value: str, unit: str, basis: str, kpi: Mapping[str, Any] |
 def _signed(share: float) -> str:
     if share > 1.0:
         return f"×{1.0 + share:.2g}" if share >= 9 else f"+{100 * share:.0f}%"
-    return f"{'+' if share >= 0 else '−'}{percent(abs(share))}"
+    return f"{'+' if share >= 0 else '-'}{percent(abs(share))}"
 
 
 def build_lines(design: Design) -> list[Record]:

@@ -18,11 +18,13 @@ from solver.whatif.inputs import (
     catalog_promise,
     choices,
     form_of,
+    name_after,
     presets,
     read_study,
     same,
     study_of,
 )
+from solver.whatif.store import Request
 
 
 def typed(form: Form, **values: Any) -> Form:
@@ -119,3 +121,18 @@ def test_uploaded_studies_are_read_or_refused_in_words() -> None:
         with pytest.raises(InputError, match=words) as caught:
             read_study("../../etc/own.toml", data)
         assert "etc" not in str(caught.value)
+
+
+def test_a_run_is_called_after_what_it_changes() -> None:
+    small = presets()["small"]
+    base = Request("solve", small.to_dict())
+    assert name_after(small, {}, None) == name_after(small, {}, base) == "small"
+    assert name_after(presets()["reference"], {}, base) == "reference"
+    changed = small.with_changes(
+        {"site.power_mw": 1.25, "workload.rag_qa.ttft_s": None, "workload.rag_qa.requests_per_s": 9.0}
+    )
+    assert name_after(changed, {}, base) == "small, power_mw 1.25, rag_qa requests_per_s 9"
+    more = changed.with_changes({"build.max_platforms": 2})
+    assert name_after(more, {}, base).startswith("small, power_mw 1.25, ") and "1 more" in name_after(more, {}, base)
+    assert name_after(small, {"memory": [{"id": "x"}]}, base) == "small, other memory"
+    assert name_after(small, {}, Request("solve", small.to_dict(), {"memory": [{"id": "x"}]})) == "small, other memory"

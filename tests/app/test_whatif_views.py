@@ -33,8 +33,9 @@ def test_four_cards_each_with_what_it_counts() -> None:
     first = cards[0]
     assert first["unit"] == "tokens/s/MW" and "output tokens/s over the contracted MW" in first["definition"]
     gain = design().baselines[0]["gain_frac"]
-    assert first["against"] == design().baselines[0]["name"] and first["better"] == (gain >= 0)
-    assert first["delta"].startswith("+" if gain >= 0 else "−")
+    assert first["against"] == design().baselines[0]["name"] and first["delta"].startswith("+" if gain >= 0 else "-")
+    within = abs(gain) <= design().objective["gap"]
+    assert first["better"] == (None if within else gain >= 0)
 
 
 def test_cards_against_another_design_say_which_way_is_better() -> None:
@@ -45,7 +46,7 @@ def test_cards_against_another_design_say_which_way_is_better() -> None:
     goal = cards[made.objective["title"]]
     assert (goal["delta"], goal["better"], goal["against"]) == ("+100%", True, "before")
     assert (cards["Capital outlay"]["delta"], cards["Capital outlay"]["better"]) == ("+25%", False)
-    assert (cards["Output tokens per second"]["delta"], cards["Output tokens per second"]["better"]) == ("−50%", False)
+    assert (cards["Output tokens per second"]["delta"], cards["Output tokens per second"]["better"]) == ("-50%", False)
     assert all(card["delta"] == "0%" and card["better"] is None for card in headlines(made, made, "itself"))
 
 

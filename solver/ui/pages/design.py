@@ -12,6 +12,7 @@ from solver.ui import forms, progress, results, state
 from solver.ui.text import t
 from solver.ui.widgets import empty, plain, run_header
 from solver.whatif import takeaway
+from solver.whatif.inputs import name_after
 from solver.whatif.standing import standing
 from solver.whatif.store import DONE, FAILED, STOPPED, Request, Run
 
@@ -43,13 +44,17 @@ def _button(study: Study | None, run: Run | None) -> None:
         help=t("design.solve_help"), icon=":material/play_arrow:",
     )  # fmt: skip
     if pressed and study is not None:
-        base = run.id if run is not None and run.ended and state.store().result(run.id) else ""
-        state.submit(Request("solve", study.to_dict(), state.edits().overlay, {}, base), look=True)
+        base = run if run is not None and state.store().design(run.id) is not None else None
+        if base is not None and base.request.study.get("name") != study.name:
+            base = None
+        overlay = state.edits().overlay
+        name = name_after(study, overlay, None if base is None else base.request)
+        state.submit(Request("solve", study.to_dict(), overlay, {}, "" if base is None else base.id), name, look=True)
 
 
 def run_name(run: Run) -> str:
     """Return what a run is called: its name, else its study and when it was asked."""
-    return run.name or f"{run.request.study.get('name') or t('design.untitled')} · {run.created[11:16]}"
+    return f"{run.name or run.request.study.get('name') or t('design.untitled')} · {run.created[11:16]}"
 
 
 def _recent(run: Run | None) -> None:

@@ -41,7 +41,8 @@ def whole_table(
     names = columns_of(edits.base.schema, table, view)
     shown = fields(edits.catalog, table, names, catalog_drafts.drafts())
     config = {STATUS: st.column_config.TextColumn(t("catalog.status_heading"), disabled=True, pinned=True, width=76)}
-    config |= {field.name: _column(field, fixed=field.name == key) for field in shown}
+    config |= {field.name: _column(field, [row[field.name] for row in grid.rows], fixed=field.name == key)
+               for field in shown}  # fmt: skip
     states = [status(edits, table, row_id, draft) for row_id in grid.ids]
     lines = [_shown(row, shown, state) for row, state in zip(grid.rows, states, strict=True)]
     frame = pd.DataFrame(lines, columns=[STATUS, *names], dtype="object")
@@ -82,17 +83,18 @@ def _evidence(edits: Edits, table: str, row_id: str) -> None:
     row: Mapping[str, Any] = edits.catalog.tables[table].get(row_id, {})
     for name in ("source", "notes"):
         if row.get(name):
-            st.caption(f"**{t(f'catalog.{name}_of')}:** {markdown(row[name])}")
+            st.caption(f"**{t(f'catalog.{name}_of')}:** {markdown(row[name], links=True)}")
     where = origin(edits, table, row_id)
     known = {"": t("catalog.origin_new"), "overlay": t("catalog.origin_app")}
     st.caption(known.get(where) or t("catalog.origin_of", origin=markdown(where)))
 
 
-def _column(field: Field, *, fixed: bool) -> Any:
-    """How a column is shown and edited."""
+def _column(field: Field, texts: Sequence[str], *, fixed: bool) -> Any:
+    """How a column is shown and edited; a wrong word that stands in it is an option too, else it would not be seen."""
     help_text = markdown(field.help)
     if field.kind == "choice":
-        return st.column_config.SelectboxColumn(field.heading, help=help_text, options=list(field.options))
+        options = dict.fromkeys([*field.options, *filter(None, texts)])
+        return st.column_config.SelectboxColumn(field.heading, help=help_text, options=list(options))
     return st.column_config.TextColumn(
         field.heading,
         help=help_text,

@@ -128,6 +128,8 @@ def test_what_cannot_be_stays_in_sight_and_nothing_is_lost_on_the_way(user: Call
     press(page, "Redo")
     grid = Grid(page, "accelerators")
     assert grid.shown("tdp_w", row) == "650" and grid.shown("mem_gb", row) == "150.5"
+    page.reload()
+    assert Grid(page, "accelerators").shown("tdp_w", row) == "650", "what was applied survives a reload"
 
 
 def test_files_in_and_out_and_another_user(user: Callable[..., Any], tmp_path: Path) -> None:

@@ -29,7 +29,10 @@ def page() -> None:
         catalog_panels.steps(edits, table)
     _table(edits, table)
     catalog_panels.uploaded()
-    catalog_panels.pending(edits)
+    waiting = catalog_panels.pending()
+    if waiting is not None:
+        catalog_panels.pending_list(waiting)
+        catalog_panels.apply_bar(edits, waiting)
 
 
 def _pick_table(edits: Edits) -> str:

@@ -21,8 +21,11 @@ from solver.whatif.tables import FIXED, new_row, row_ids, tidy, without
 
 GRADES = ("estimate", "press", "paper", "datasheet", "measured")
 MOST_LINES, MOST_PROBLEMS = 200, 50
-TALL = 8
-"""Lines from which a list scrolls."""
+TALL, FAULT_LINES = 12, 8
+"""Lines from which lists of changes and of refused cells scroll."""
+LINE_PX = 30
+WORDS, GIST = 240, 70
+"""Characters of a change in a list, and at the foot of the window."""
 MESSAGE, UPLOADED, UPLOADS, ADD_FAULT = "catalog_message", "catalog_uploaded", "catalog_uploads", "catalog_add_fault"
 
 
@@ -48,18 +51,33 @@ def _step(edits: Edits, message: str) -> None:
 # changes before Apply
 
 
-def pending(edits: Edits) -> None:
-    """Draw what was typed and not applied: the buttons, the changes in words, what has to be mended.
-
-    The buttons stand on top, so that a cell that is left by a click on Apply does not move it from under the pointer.
-    """
+def pending() -> Preview | None:
+    """Return what was typed and not applied would do, None where nothing was."""
     drafts = catalog_drafts.drafts()
-    if not drafts:
-        return
-    preview = edits.preview_all(drafts)
+    return state.edits().preview_all(drafts) if drafts else None
+
+
+def pending_list(preview: Preview) -> None:
+    """Draw every change that is not applied yet, and every cell that has to be mended."""
     with st.container(border=True):
-        title, apply, discard = st.columns([6, 1.2, 1.2], vertical_alignment="center")
-        title.markdown(f"**{count_of('pending', len(preview.changes))}**")
+        st.markdown(f"**{count_of('pending', len(preview.changes))}**")
+        change_list(preview.changes)
+        if preview.faults:
+            st.error(count_of("faults", len(preview.faults)), icon=":material/error:")
+            fault_table(preview.faults)
+
+
+def apply_bar(edits: Edits, preview: Preview) -> None:
+    """Draw Apply at the foot of the window, in sight while cells are typed, with what matters most of the list.
+
+    It keeps its height and place, so that a cell that is left by a click on Apply does not move it from under the
+    pointer.
+    """
+    with st.bottom, st.container(border=True, gap="small"):
+        words, source, grade, apply, discard = st.columns([5, 2.4, 1.7, 1.2, 1.3], vertical_alignment="center")
+        words.markdown(_gist(preview))
+        if any(change.share is not None for change in preview.changes):
+            _evidence(source, grade)
         apply.button(
             t("catalog.apply"), type="primary", key="catalog_apply", on_click=_apply, args=(edits,), width="stretch",
             disabled=bool(preview.faults) or not preview.changes, help=t("catalog.apply_help"),
@@ -68,22 +86,29 @@ def pending(edits: Edits) -> None:
             t("catalog.discard"), key="catalog_discard", on_click=catalog_drafts.forget,
             help=t("catalog.discard_help"), width="stretch",
         )  # fmt: skip
-        change_list(preview.changes)
-        if preview.faults:
-            st.error(count_of("faults", len(preview.faults)), icon=":material/error:")
-            fault_table(preview.faults)
-        _evidence(preview)
 
 
-def _evidence(preview: Preview) -> None:
-    """Ask where new figures come from, where there are any."""
-    if all(change.share is None for change in preview.changes):
-        return
-    source, grade = st.columns([5, 3])
-    source.text_input(t("catalog.source"), placeholder=t("catalog.source_hint"), key="catalog_source", max_chars=300)
+def _gist(preview: Preview) -> str:
+    """Return in two short lines how much is waiting, and the worst of it."""
+    head = f"**{count_of('pending', len(preview.changes))}**"
+    if preview.faults:
+        fault = preview.faults[0]
+        where = " ".join(filter(None, (fault.id, label(fault.column))))
+        return f"{head}  \n:red[:material/error: {markdown(f'{where} {fault.message}', GIST)}]"
+    worst = _ordered(preview.changes)[:1]
+    return "  \n".join([head, *(_words(change, GIST) for change in worst)])
+
+
+def _evidence(source: Any, grade: Any) -> None:
+    """Ask where new figures come from."""
+    source.text_input(
+        t("catalog.source"), placeholder=t("catalog.source_hint"), key="catalog_source",
+        max_chars=300, label_visibility="collapsed", help=t("catalog.grade_help"),
+    )  # fmt: skip
     grade.selectbox(
         t("catalog.grade"), [*GRADES, ""], key="catalog_grade", help=t("catalog.grade_help"),
         format_func=lambda word: t(f"catalog.grades.{word}") if word else t("catalog.grade_keep"),
+        label_visibility="collapsed",
     )  # fmt: skip
 
 
@@ -110,21 +135,28 @@ def _apply(edits: Edits) -> None:
         _step(made, t("catalog.applied", count=count))
 
 
-def change_list(changes: Sequence[Change]) -> None:
-    """Draw changes in words, figures first, with a warning at those of more than ten times."""
-    ordered = sorted(changes, key=lambda change: (not change.tenfold, change.is_evidence))
-    lines = [_line(change) for change in ordered[:MOST_LINES]]
+def change_list(changes: Sequence[Change], tall: int = TALL) -> None:
+    """Draw changes in words, figures first, with a warning at those of more than ten times; long lists scroll."""
+    ordered = _ordered(changes)
+    lines = [f"- {_words(change, WORDS)}{_warning(change)}" for change in ordered[:MOST_LINES]]
     if len(ordered) > MOST_LINES:
         lines.append(f"- {t('catalog.differs_more', count=len(ordered) - MOST_LINES)}")
-    with st.container(height=220 if len(lines) > TALL else "content", border=False):
+    with st.container(height=LINE_PX * tall if len(lines) > tall else "content", border=False):
         st.markdown("\n".join(lines))
 
 
-def _line(change: Change) -> str:
-    words = markdown(change.words, 240)
-    if change.is_evidence:
-        return f"- :small[{words}]"
-    return f"- :orange[**{words}**] {t('catalog.tenfold')}" if change.tenfold else f"- {words}"
+def _ordered(changes: Sequence[Change]) -> list[Change]:
+    """What may be a slip first, what only says where figures come from last."""
+    return sorted(changes, key=lambda change: (not change.tenfold, change.is_evidence))
+
+
+def _words(change: Change, longest: int) -> str:
+    words = markdown(change.words, longest)
+    return f":orange[**{words}**]" if change.tenfold else f":small[{words}]" if change.is_evidence else words
+
+
+def _warning(change: Change) -> str:
+    return f" {t('catalog.tenfold')}" if change.tenfold else ""
 
 
 def fault_table(faults: Sequence[CellFault]) -> None:
@@ -141,7 +173,10 @@ def fault_table(faults: Sequence[CellFault]) -> None:
         )
         for f in faults[:MOST_PROBLEMS]
     ]
-    st.dataframe(pd.DataFrame(rows, columns=head), hide_index=True, placeholder="")
+    st.dataframe(
+        pd.DataFrame(rows, columns=head), hide_index=True, placeholder="", row_height=LINE_PX,
+        height=min(len(rows) + 1, FAULT_LINES + 1) * LINE_PX + 6,
+    )  # fmt: skip
     if len(faults) > MOST_PROBLEMS:
         st.caption(t("catalog.upload_more", count=len(faults) - MOST_PROBLEMS))
 

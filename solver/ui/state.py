@@ -19,6 +19,7 @@ from solver.ui.text import t
 from solver.ui.widgets import plain
 from solver.whatif import inputs
 from solver.whatif.changes import overlay_changes
+from solver.whatif.desks import Desks
 from solver.whatif.edits import Edits
 from solver.whatif.limits import limits_from
 from solver.whatif.pool import BusyError, Pool
@@ -91,7 +92,7 @@ def begin() -> None:
         st.query_params[WORKSPACE] = st.session_state[WORKSPACE]
     wanted = st.query_params.get(RUN, "")
     if is_id(wanted) and wanted != st.session_state.get(RUN):
-        open_run(wanted)
+        open_run(wanted, reload=True)
     _show_run()
     pool()
 
@@ -107,16 +108,28 @@ def runs() -> list[Run]:
 
 
 def edits() -> Edits:
-    """Return the edits of this session."""
+    """Return the edits of this session; they begin with what its workspace applied last."""
     if EDITS not in st.session_state:
-        st.session_state[EDITS] = Edits(base_catalog())
+        made = Edits(base_catalog())
+        try:
+            made = made.with_overlay(_desk() or {})
+        except TierwattError:  # made with another base catalog
+            pass
+        st.session_state[EDITS] = Edits(made.base, made.overlay)
     found: Edits = st.session_state[EDITS]
     return found
 
 
 def set_edits(made: Edits) -> None:
-    """Keep other edits."""
+    """Keep other edits, for a reload of the page as well."""
     st.session_state[EDITS] = made
+    if WORKSPACE in st.session_state:
+        Desks(store().root).save(workspace(), made.overlay)
+
+
+def _desk() -> dict[str, Any] | None:
+    """Return the overlay that the workspace kept, None where it never did."""
+    return Desks(store().root).load(workspace()) if WORKSPACE in st.session_state else None
 
 
 def catalog() -> Catalog:
@@ -130,17 +143,18 @@ def current_run() -> Run | None:
     return None if run_id is None else store().get(run_id)
 
 
-def open_run(run_id: str) -> None:
+def open_run(run_id: str, *, reload: bool = False) -> None:
     """Look at a run, with what it asked in the form and its changed parts in the catalog; nothing where there is none.
 
-    The edits until then can be had back with undo.
+    The edits until then can be had back with undo. A reload of one's own page keeps them instead: they may be newer.
     """
     run = store().get(run_id)
     if run is None:
         return
     st.session_state[RUN] = run_id
     st.session_state[OPENED] = run_id
-    if run.request.overlay != edits().overlay:
+    own = reload and is_mine(run) and _desk() is not None
+    if run.request.overlay != edits().overlay and not own:
         try:
             set_edits(edits().with_overlay(run.request.overlay))
         except TierwattError:  # made with another base catalog

@@ -71,6 +71,8 @@ class Change:
             return f"{self.id} added to {self.table}" + (f", like {self.like}" if self.like else "")
         if self.kind == REMOVED:
             return f"{self.id} removed from {self.table}"
+        if isinstance(self.before, str) and isinstance(self.after, str) and self.after.endswith(f"; {self.before}"):
+            return f"{self.id} {self.label} begins with: {_short(self.after.removesuffix(f'; {self.before}'))}"
         unit = f" {self.unit}" if self.unit and self.after is not None else ""
         share = self.share
         return f"{self.id} {self.label} {_short(self.before)} -> {_short(self.after)}{unit}" + (

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 
 _MARKS = re.compile(r"([\\`*_{}\[\]()<>#+\-!|~$:&@])")
+_ADDRESS = re.compile(r"(https?(?=:)|www(?=\.)|@)", re.IGNORECASE)
+JOINER = "\u2060"
+"""A character without width, which parts an address so that it is none."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What spreadsheets take for the opening of a formula."""
 GUARD = "'"
@@ -12,11 +15,16 @@ GUARD = "'"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
-def markdown(text: object, longest: int = 0) -> str:
-    """Return text that Markdown shows as it is, in one line, cut to so many characters where asked."""
+def markdown(text: object, longest: int = 0, *, links: bool = False) -> str:
+    """Return text that Markdown shows as it is, in one line, cut to so many characters where asked.
+
+    Addresses in it are links only where `links` asks for that: Markdown makes some of whatever looks like one.
+    """
     line = " ".join(str(text).split())
     if longest and len(line) > longest:
         line = line[: longest - 1] + "…"
+    if not links:
+        line = _ADDRESS.sub(rf"\1{JOINER}", line)
     return _MARKS.sub(r"\\\1", line)
 
 

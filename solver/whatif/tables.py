@@ -69,8 +69,10 @@ def columns_of(schema: Schema, table: str, view: str) -> list[str]:
     if view == EVIDENCE_VIEW:
         names = [key, *(["name"] if "name" in columns else []), *evidence_columns(columns)]
     elif view == MAIN_VIEW:
-        wanted = ("name", *MAIN.get(table, columns), *FIRST.get(table, ()), "confidence")
-        names = [key, *(name for name in wanted if name in columns and name not in TEXTS)]
+        wanted = [name for name in (*MAIN.get(table, columns), *FIRST.get(table, ())) if name in columns]
+        figures = [name for name in wanted if columns[name].type in NUMBERS]
+        words = [name for name in (*wanted, "confidence") if name not in (*figures, *TEXTS)]
+        names = [key, *(name for name in ("name", *figures, *words) if name in columns)]
     else:
         names = [key, *columns]
     return list(dict.fromkeys(names))

@@ -132,5 +132,11 @@ def test_what_is_no_formula_is_exported_as_it_is(text: str) -> None:
 
 def test_markdown_shows_catalog_text_as_it_is() -> None:
     assert markdown("**x** <b> [a](http://b) :red[y] $z$\n# h") == (
-        r"\*\*x\*\* \<b\> \[a\]\(http\://b\) \:red\[y\] \$z\$ \# h")  # fmt: skip
+        "\\*\\*x\\*\\* \\<b\\> \\[a\\]\\(http\u2060\\://b\\) \\:red\\[y\\] \\$z\\$ \\# h")  # fmt: skip
     assert markdown("x" * 50, 10) == "x" * 9 + "…"
+
+
+@pytest.mark.parametrize("text", ["https://a.b", "HTTP://a.b", "www.a.b", "me@a.b"])
+def test_addresses_are_links_only_where_that_is_asked_for(text: str) -> None:
+    """Markdown makes links of what looks like one, whatever is escaped."""
+    assert "\u2060" in markdown(text) and markdown(text).replace("\u2060", "") == markdown(text, links=True)

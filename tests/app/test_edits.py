@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from solver.catalog import Catalog, load_catalog
 from solver.whatif.cells import cell_text
 from solver.whatif.changes import Change, overlay_changes, share_text
+from solver.whatif.desks import Desks
 from solver.whatif.edits import CellErrors, Edits, TableEdit
+from solver.whatif.store import new_id
 
 PART, RACK = "b200_sxm", "air_17kw"
 
@@ -194,6 +197,7 @@ def test_evidence_of_typed_figures_is_marked(edits: Edits, base: Catalog) -> Non
     assert row["confidence_power"] == "measured" and row["source"] == f"TDP: our meter; {before['source']}"
     assert {n: row[n] for n in row if n.startswith("confidence") and n != "confidence_power"} == {
         n: before[n] for n in before if n.startswith("confidence") and n != "confidence_power"}  # fmt: skip
+    assert [c.words for c in made.changes() if c.column == "source"] == ["b200_sxm source begins with: TDP: our meter"]
     own = edits.apply("accelerators", TableEdit({PART: {"tdp_w": "900", "source": "mine", "confidence_power": "press"}}),
                       source="x", confidence="estimate").catalog.row("accelerators", PART)  # fmt: skip
     assert (own["source"], own["confidence_power"]) == ("mine", "press")
@@ -206,3 +210,16 @@ def test_preview_shows_changes_beside_what_is_refused(edits: Edits) -> None:
     assert [change.column for change in found.changes] == ["tdp_w"] and [fault.column for fault in found.faults] == [
         "mem_gb"
     ]
+
+
+def test_desk_of_a_workspace_is_kept_on_disk(edits: Edits, tmp_path: Path) -> None:
+    made = edits.apply("racks", TableEdit({RACK: {"usable_kw": "15", "weight_kg": ""}}))
+    mine, other = new_id(), new_id()
+    desks = Desks(tmp_path)
+    assert desks.load(mine) is None
+    desks.save(mine, made.overlay)
+    assert desks.load(mine) == made.overlay and desks.load(other) is None
+    desks.save("../../evil", made.overlay)
+    assert desks.load("../../evil") is None and [f.name for f in tmp_path.rglob("*.json")] == [f"{mine}.json"]
+    (tmp_path / "desks" / f"{other}.json").write_text("{")
+    assert desks.load(other) is None

@@ -20,41 +20,51 @@ def page() -> None:
     catalog_drafts.follow(edits)
     catalog_drafts.listen(edits)
     catalog_panels.say_what_happened()
+    with st.sidebar:
+        table = _pick_table(edits)
+        _differences(edits)
     title, buttons = st.columns([3, 2], vertical_alignment="bottom")
-    title.title(t("catalog.title"))
-    table = _pick_table(edits)
+    title.title(_words("table", table))
     with buttons:
         catalog_panels.steps(edits, table)
     _table(edits, table)
     catalog_panels.uploaded()
-    catalog_panels.pending(edits)
-    _differences(edits)
+    waiting = catalog_panels.pending()
+    if waiting is not None:
+        catalog_panels.pending_list(waiting)
+        catalog_panels.apply_bar(edits, waiting)
 
 
 def _pick_table(edits: Edits) -> str:
-    """Draw the choice of a table, and what stands in it."""
+    """Draw the choice of a table, with what each of them holds."""
     groups = group_of(edits.base.schema)
     group = st.segmented_control(
         t("catalog.group_label"), list(groups), required=True, default=next(iter(groups)), key="catalog_group",
         format_func=lambda name: t(f"catalog.group.{name}"), persist_state="session", label_visibility="collapsed",
     )  # fmt: skip
     tables = groups[str(group)]
-    table = st.pills(
-        t("catalog.table_label"), tables, required=True, default=tables[0], key=f"catalog_table_{group}",
-        format_func=lambda name: _table_name(edits, name), persist_state="session", label_visibility="collapsed",
+    table = st.radio(
+        t("catalog.table_label"), tables, key=f"catalog_table_{group}", persist_state="session",
+        format_func=lambda name: _words("table", name), label_visibility="collapsed",
+        captions=[_caption(edits, name) for name in tables],
     )  # fmt: skip
-    chosen = str(table)
-    key = f"catalog.about.{chosen}"
-    st.caption(t(key) if has(key) else markdown(chosen))
-    return chosen
+    return str(table)
 
 
-def _table_name(edits: Edits, table: str) -> str:
-    """Name of a table, with what differs in it or waits for Apply."""
-    key = f"catalog.table.{table}"
-    name = t(key) if has(key) else table
-    marks = ("*" if catalog_drafts.draft(table) else "") + (" •" if table in edits.overlay else "")
-    return name + marks
+def _words(kind: str, table: str) -> str:
+    """Return the words for a table; its own name where nobody wrote any."""
+    key = f"catalog.{kind}.{table}"
+    return t(key) if has(key) else markdown(table)
+
+
+def _caption(edits: Edits, table: str) -> str:
+    """What a table holds, after what waits in it for Apply and what differs in it; its label must not change."""
+    marks = []
+    if catalog_drafts.draft(table):
+        marks.append(f":orange-badge[{t('catalog.state.edited')}]")
+    if table in edits.overlay:
+        marks.append(f":blue-badge[{t('catalog.state.changed')}]")
+    return " ".join([*marks, _words("about", table)])
 
 
 def _table(edits: Edits, table: str) -> None:
@@ -103,11 +113,10 @@ def _pick_row(edits: Edits, table: str) -> str | None:
 def _differences(edits: Edits) -> None:
     """Draw everything that differs from what came along."""
     changes = edits.changes()
-    title = catalog_panels.count_of("differs", len(changes)) if changes else t("catalog.differs_none")
     if not changes:
-        st.caption(title)
+        st.caption(t("catalog.differs_none"))
         return
-    with st.expander(title, icon=":material/difference:"):
+    with st.expander(catalog_panels.count_of("differs", len(changes)), icon=":material/difference:"):
         catalog_panels.change_list(changes)
 
 

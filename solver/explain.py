@@ -1,11 +1,9 @@
-"""Explanations of a study's answer: which sections there are, and what computes them."""
+"""Explanations of a study's answer."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from pyomo.common.gc_manager import PauseGC
@@ -14,101 +12,17 @@ from solver.candidates import CandidateSet
 from solver.catalog import Catalog
 from solver.design import Design
 from solver.errors import InputError, Problem, closest
-from solver.explaining.architectures import architectures
-from solver.explaining.bench import Bench
-from solver.explaining.bottlenecks import bottlenecks
-from solver.explaining.entry import entry_prices
-from solver.explaining.ladder import DEPTH, STEP, ladder
-from solver.explaining.levers import levers
-from solver.explaining.tornado import tornado
-from solver.explaining.workbench import Workbench, widths_of
+from solver.explaining.crew import answers_to
+from solver.explaining.sections import SECTIONS
+from solver.explaining.subject import Subject
 from solver.highs import Clock
 from solver.scenario import resolve
 from solver.settling import Make
 from solver.solve import columns_of, solve_scenario
 from solver.study import Study
 
-PROMISED = 4
-"""Promises nearest to binding that are valued where not all are asked for."""
 TIME_LIMIT_S = 1800.0
 """Seconds for all sections together."""
-
-
-@dataclass
-class Subject:
-    """What sections are computed from.
-
-    Attributes
-    ----------
-    study, catalog, design
-    make : callable
-        Columns, made once.
-    clock : Clock
-    options : dict
-        `depth` and `step` of the ladder, `parts` of the entry prices.
-    """
-
-    study: Study
-    catalog: Catalog
-    design: Design
-    make: Make
-    clock: Clock
-    options: dict[str, Any] = field(default_factory=dict)
-
-    @cached_property
-    def bench(self) -> Workbench:
-        """The study's program."""
-        return Workbench(resolve(self.study, self.catalog), self.make, self.clock, self.design)
-
-    @cached_property
-    def cutting(self) -> Bench:
-        """The same, for builds with choices taken out."""
-        return Bench(resolve(self.study, self.catalog), self.make, self.clock, widths_of(self.design))
-
-
-@dataclass(frozen=True)
-class Section:
-    """One kind of explanation."""
-
-    id: str
-    name: str
-    compute: Callable[[Subject], Any]
-
-
-SECTIONS: dict[str, Section] = {}
-
-
-def register(section: Section) -> Section:
-    """Add a section to the registry."""
-    if section.id in SECTIONS:
-        raise ValueError(f"section {section.id} is registered twice")
-    SECTIONS[section.id] = section
-    return section
-
-
-register(Section(
-    "bottlenecks", "what binds, and what more of it is worth",
-    lambda s: bottlenecks(s.bench, s.design, promised=s.options.get("promised", PROMISED)),
-))  # fmt: skip
-register(Section(
-    "entry_prices", "prices at which parts enter or leave",
-    lambda s: entry_prices(s.bench, s.design, s.options.get("parts")),
-))  # fmt: skip
-register(Section(
-    "ladder", "what binds next",
-    lambda s: ladder(s.bench, s.design, depth=s.options.get("depth", DEPTH), step=s.options.get("step", STEP)),
-))  # fmt: skip
-
-register(Section(
-    "levers", "what each freedom contributes",
-    lambda s: levers(s.design, s.study, s.catalog, s.clock, bench=s.cutting),
-))  # fmt: skip
-register(Section(
-    "architectures", "the best build of each kind of site",
-    lambda s: architectures(s.design, s.study, s.catalog, s.clock, bench=s.cutting),
-))  # fmt: skip
-
-register(Section("tornado", "uncertain numbers at both ends", lambda s: tornado(s.design, s.study, s.catalog, s.clock)))
 
 
 def explain(
@@ -183,18 +97,11 @@ def explained(
     clock = Clock(
         clock.elapsed_s + TIME_LIMIT_S, study.solver.threads, clock.on_progress, clock.should_stop, begun=clock.begun
     )
-    subject = Subject(study, catalog, design, make, clock, options)
-    found, seconds = dict(design.explained), {}
+    begun = time.perf_counter()
     with PauseGC():
-        for name in sections:
-            if clock.stop():
-                break
-            begun = time.perf_counter()
-            clock.report(SECTIONS[name].name, None, None, None)
-            found[name] = SECTIONS[name].compute(subject)
-            seconds[f"{name}_s"] = round(time.perf_counter() - begun, 3)
-    solver = design.solver | {"explained_seconds": seconds}
-    return design.replace(explained=found, solver=solver)
+        found = answers_to(Subject(study, catalog, design, make, clock, options), sections)
+    solver = design.solver | {"explained_seconds": round(time.perf_counter() - begun, 3)}
+    return design.replace(explained=design.explained | found, solver=solver)
 
 
 def check_asked(sections: Sequence[str], catalog: Catalog, parts: Sequence[str] | None) -> None:

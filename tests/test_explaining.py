@@ -150,7 +150,7 @@ def test_entry_price_is_confirmed_on_both_sides(seed: int) -> None:
     bench = bench_of(tiny(seed, "tokens"))
     if bench.relaxed.values is None:
         return  # the demand cannot be served: nothing to price
-    slopes, sense = Slopes.of(bench), bench.objective.sense
+    slopes, sense = Slopes(bench), bench.objective.sense
     for part, record in ((p, r) for p in parts_of(bench) for r in entry_prices(bench, bought(), [p.id])):
         if record["answer"] != ENTERS or record["low_usd"] is None or record["low_usd"] < 1.0:
             continue
@@ -207,7 +207,7 @@ def test_explain_values_hardware_and_climbs_the_ladder() -> None:
     rungs = design.explained["ladder"]["rungs"]
     assert len(rungs) == 2 and rungs[1]["relaxed"] == rungs[0]["bottleneck"]
     assert rungs[1]["bound"] >= rungs[0]["value"] and rungs[1]["gain_high"] > 0.0
-    assert set(design.solver["explained_seconds"]) == {"bottlenecks_s", "ladder_s"}
+    assert design.solver["explained_seconds"] > 0.0
 
 
 def test_command_prints_a_formula_without_a_solve(capsys: pytest.CaptureFixture[str]) -> None:

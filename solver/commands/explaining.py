@@ -74,8 +74,8 @@ def explain(
         return _number(asked, loaded, number, workload, load, pool, quiet=quiet)
     with stop_on_interrupt() as should_stop, progress(quiet=quiet) as report:
         report({"t_s": 0.0, "phase": "parts and candidates"})
-        from solver.explain import PROMISED
         from solver.explain import explain as find
+        from solver.explaining.sections import PROMISED
 
         with silent_libraries():
             design = find(

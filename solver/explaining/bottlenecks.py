@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from solver.design import Design, Record
 from solver.explaining.hardware import HARDWARE, Attribute, with_attribute
@@ -45,16 +46,30 @@ def bottlenecks(bench: Workbench, design: Design, *, rebuilt: bool = True, promi
     promised : int, optional
         How many of the promises nearest to binding; None values all.
     """
+    asked = questions(bench, design, rebuilt=rebuilt, promised=promised)
+    return ranked(bench, design, [answer() for answer in asked.values()])
+
+
+def questions(
+    bench: Workbench, design: Design, *, rebuilt: bool = True, promised: int | None = 4
+) -> dict[str, Callable[[], Record]]:
+    """Return what computes the record of each limit and promise, by id; options as in `bottlenecks`."""
     used = {item["id"]: item for item in design.limits}
-    found = [_row_record(bench, limit, used.get(limit.id)) for limit in row_limits(bench)]
-    found += [_group_record(bench, group) for group in tier_groups(bench)]
+    asked: dict[str, Callable[[], Record]] = {}
     if rebuilt:
-        found += [_hardware_record(bench, attribute) for attribute in HARDWARE.values()]
+        asked |= {f"hardware.{a.id}": partial(_hardware_record, bench, a) for a in HARDWARE.values()}
     near, far = promises_of(bench.scenario, used, most=promised if rebuilt else 0)
-    found += [_promise_record(bench, promise) for promise in near]
-    found += [_unvalued(promise) for promise in far]
-    _add_money(found, bench, design)
-    return sorted(found, key=lambda item: -(item["per_percent_frac"] or 0.0))
+    asked |= {promise.id: partial(_promise_record, bench, promise) for promise in near}
+    asked |= {promise.id: partial(_unvalued, promise) for promise in far}
+    asked |= {limit.id: partial(_row_record, bench, limit, used.get(limit.id)) for limit in row_limits(bench)}
+    return asked | {group.id: partial(_group_record, bench, group) for group in tier_groups(bench)}
+
+
+def ranked(bench: Workbench, design: Design, found: Sequence[Record]) -> list[Record]:
+    """Return the records with their worth in dollars, by what one percent more gains."""
+    records = [dict(record) for record in found]
+    _add_money(records, bench, design)
+    return sorted(records, key=lambda item: -(item["per_percent_frac"] or 0.0))
 
 
 def objective_scale(bench: Workbench) -> float:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -28,10 +28,14 @@ from solver.highs import OPTIMAL, Clock, Outcome, Program
 from solver.market import LOW_USD, Market
 from solver.physics.cost import memory_usd_per_byte
 from solver.pricing import headroom
+from solver.restriction import PRESENT
+from solver.scenario import Scenario
 
 FloatArray = NDArray[np.float64]
 LOWER = (0.98, 0.9)
-"""Shares of the relaxation's price at which a build with the order is looked for, in turn."""
+"""Shares of the relaxation's price at which a build with the order is looked for first."""
+TRIES = 4
+"""Prices at which it is looked for, at most."""
 ORDER_FRAC = 0.02
 """Share of what megawatts and money allow of a part that an order is at least: what it changes must show."""
 TOLERANCE = 0.005
@@ -44,7 +48,20 @@ ENTERS, LEAVES, NEVER, ANY, UNDECIDED, NO_USE = (
 
 @dataclass(frozen=True)
 class Part:
-    """What may be bought, and how many pieces of it each configuration holds."""
+    """What may be bought, and how many pieces of it each configuration holds.
+
+    Attributes
+    ----------
+    id, kind, name, vendor : str
+    price_usd : float
+        Of a piece, as things are.
+    pieces : mapping
+        Configuration id -> pieces in one node.
+    least : int
+        Pieces of the smallest order.
+    watts : float
+        That a piece provisions at the least; 0 where that is counted with its node.
+    """
 
     id: str
     kind: str
@@ -52,7 +69,22 @@ class Part:
     vendor: str
     price_usd: float
     pieces: Mapping[str, int]
-    order: int
+    least: int
+    watts: float = 0.0
+
+    def order(self, scenario: Scenario, price_usd: float) -> int:
+        """Pieces of an order large enough to show: a share of the most that the megawatts and the money allow.
+
+        Parameters
+        ----------
+        scenario : Scenario
+        price_usd : float
+            That the order is judged at.
+        """
+        site = scenario.site
+        most = [site.power_w / self.watts] if site.power_w and self.watts > 0.0 else []
+        most += [site.budget_usd / price_usd] if site.budget_usd and price_usd > 0.0 else []
+        return max(self.least, math.ceil(ORDER_FRAC * min(most))) if most else self.least
 
 
 def parts_of(bench: Workbench) -> list[Part]:
@@ -62,11 +94,10 @@ def parts_of(bench: Workbench) -> list[Part]:
     for platform in {c.platform.id: c.platform for c in configs.values()}.values():
         mine = {c.id: 1 for c in configs.values() if c.platform.id == platform.id}
         usd = min(c.price_usd - _devices_usd(bench, c.bought) for c in configs.values() if c.id in mine)
-        order = _order(
-            bench, max(1, int(platform.order_minimum or 1)), min(configs[c].provisioned_w for c in mine), usd
-        )
+        watts = min(configs[c].provisioned_w for c in mine)
         kind = "platform" if platform.accelerators else "storage"
-        found.append(Part(platform.id, kind, platform.name, platform.vendor, usd, mine, order))
+        least = max(1, int(platform.order_minimum or 1))
+        found.append(Part(platform.id, kind, platform.name, platform.vendor, usd, mine, least, watts))
     devices = {d.id: d for d in bench.scenario.devices}
     counts: dict[str, dict[str, int]] = {}
     for config in configs.values():
@@ -75,17 +106,8 @@ def parts_of(bench: Workbench) -> list[Part]:
     for device, pieces in counts.items():
         row = devices[device]
         usd = _devices_usd(bench, [(device, 1)])
-        order = _order(bench, min(pieces.values()), 0.0, usd)
-        found.append(Part(device, "memory", row.name, row.vendor, usd, pieces, order))
+        found.append(Part(device, "memory", row.name, row.vendor, usd, pieces, min(pieces.values())))
     return found
-
-
-def _order(bench: Workbench, least: int, watts: float, usd: float) -> int:
-    """Pieces of an order large enough to show: a share of the most that the megawatts and the money allow."""
-    site = bench.scenario.site
-    most = [site.power_w / watts] if site.power_w and watts > 0.0 else []
-    most += [site.budget_usd / usd] if site.budget_usd and usd > 0.0 else []
-    return max(least, math.ceil(ORDER_FRAC * min(most))) if most else least
 
 
 def _devices_usd(bench: Workbench, bought: Iterable[tuple[str, int]]) -> float:
@@ -109,14 +131,23 @@ def entry_prices(bench: Workbench, design: Design, parts: Iterable[str] | None =
     parts : iterable of str, optional
         Ids; all parts of the menu without.
     """
+    return ranked([answer() for answer in questions(bench, design, parts).values()])
+
+
+def questions(bench: Workbench, design: Design, parts: Iterable[str] | None = None) -> dict[str, Callable[[], Record]]:
+    """Return what computes the record of each part, by id; parameters as in `entry_prices`."""
     wanted = None if parts is None else set(parts)
     bought = {line["part"] for line in design.bill_of_materials}
-    slopes = Slopes.of(bench)
-    found = []
-    for part in parts_of(bench):
-        if wanted is None or part.id in wanted:
-            bench.clock.report(f"price of {part.name}", None, None, None)
-            found.append(_Question(bench, slopes, part, inside=part.id in bought).answer())
+    slopes = Slopes(bench)
+    return {
+        part.id: _Question(bench, slopes, part, inside=part.id in bought).answer
+        for part in parts_of(bench)
+        if wanted is None or part.id in wanted
+    }
+
+
+def ranked(found: Iterable[Record]) -> list[Record]:
+    """Return the records of parts: those in the build first, then by how near their price is."""
     return sorted(
         found, key=lambda r: (not r["in_build"], r["kind"], -(r["relaxed_usd"] or 0.0) / max(r["price_now_usd"], 1e-9))
     )
@@ -134,6 +165,7 @@ class _Question:
     def answer(self) -> Record:
         """Return the record of the part."""
         bench, part = self.bench, self.part
+        bench.clock.report(f"price of {part.name}", None, None, None)
         pieces = bought_columns(bench, part.pieces)
         own = own_columns(bench, pieces)
         without, relaxed = self._without(pieces)
@@ -147,17 +179,18 @@ class _Question:
         worth = self.slopes.worth_usd(bench, pieces, relaxed.duals)
         record["fewer_watts_frac"] = self._fewer_watts(use, relaxed)
         scale = abs(relaxed.objective)
-        if worth * part.price_usd * part.order <= 1e-9 * scale:
+        if worth * part.price_usd * record["order"] <= 1e-9 * scale:
             return record | {"answer": NEVER if use.reduced_cost > 1e-9 * scale else ANY if self.inside else UNDECIDED}
         usd = part.price_usd - use.reduced_cost / worth
-        high = usd + max(0.0, without.value - relaxed.objective) / (worth * min(part.order, self._most() or 1.0))
-        record |= {"relaxed_usd": usd, "high_usd": high}
+        order = self._order(usd if usd > 0.0 else part.price_usd)
+        high = usd + max(0.0, without.value - relaxed.objective) / (worth * order)
+        record |= {"relaxed_usd": usd, "high_usd": high, "order": order}
         if len(bench.program.upper) <= WHOLE_COLUMNS and math.isfinite(without.value):
             return self._searched(record, pieces, without, max(usd, 1.0))
         if usd <= 0.0:
             return record | {"answer": NEVER, "proved": high <= 0.0}
         record["answer"] = LEAVES if self.inside else ENTERS
-        self._confirm(record, pieces, use, without, relaxed, worth)
+        self._confirm(record, pieces, use, without, relaxed)
         return record
 
     @cached_property
@@ -170,7 +203,7 @@ class _Question:
         return {
             "part": part.id, "kind": part.kind, "name": part.name, "vendor": part.vendor, "in_build": self.inside,
             "answer": UNDECIDED, "price_now_usd": part.price_usd, "relaxed_usd": None, "low_usd": None,
-            "high_usd": None, "order": part.order, "quantity": None, "fewer_watts_frac": None,
+            "high_usd": None, "order": self._order(part.price_usd), "quantity": None, "fewer_watts_frac": None,
             "proved": True,
         }  # fmt: skip
 
@@ -184,22 +217,28 @@ class _Question:
         relaxed = bench.relax(program)
         return bench.solved(program, relaxed), relaxed
 
-    def _confirm(
-        self, record: Record, pieces: FloatArray, use: Priced, without: Range, relaxed: Outcome, worth: float
-    ) -> None:
+    def _confirm(self, record: Record, pieces: FloatArray, use: Priced, without: Range, relaxed: Outcome) -> None:
         """Look for a build with the order that is as good as the best without, at prices below that of the relaxation.
 
         As good means within the gap of the study.
         """
-        enough = without.value + max(self.bench.scenario.study.solver.gap, 1e-9) * abs(without.value)
-        for share in LOWER:
-            price = share * record["relaxed_usd"]
-            program = self._ordered(self.slopes.at(pieces, price - self.part.price_usd), pieces, use)
-            bound = relaxed.objective - self.part.order * worth * (record["relaxed_usd"] - price) * 10.0
-            found = self.bench.solved(program, relaxed, keep=use.columns | (pieces > 0.0), bound=bound, enough=enough)
+        bench, usd, order = self.bench, record["relaxed_usd"], record["order"]
+        enough = without.value + max(bench.scenario.study.solver.gap, 1e-9) * abs(without.value)
+        keep = use.columns | (pieces > 0.0)
+        keep |= False if without.values is None else without.values > PRESENT
+        price, like = LOWER[0] * usd, relaxed
+        for number in range(TRIES):
+            program = self._ordered(self.slopes.at(pieces, price - self.part.price_usd), pieces, use, order)
+            like = bench.relax(program) if number else relaxed
+            found = bench.solved(program, like, keep=keep, bound=-math.inf, enough=enough, wide=number > 0)
             if found.values is not None and found.value <= enough:
                 record["low_usd"] = price
                 record["quantity"] = round(float(pieces @ np.round(found.values)))
+                return
+            missed = found.value if found.values is not None else like.objective
+            lower = price - (missed - enough) / (self.slopes.worth_usd(bench, pieces, like.duals) * order)
+            price = LOWER[1] * usd if not number else min(LOWER[1] * price, lower)
+            if not 0.0 < price < math.inf:
                 return
 
     def _searched(self, record: Record, pieces: FloatArray, without: Range, start_usd: float) -> Record:
@@ -208,7 +247,7 @@ class _Question:
         inner = Clock(SEARCH_TIME_S, clock.threads, None, clock.should_stop)
         sense = bench.objective.sense
         gap = bench.scenario.study.solver.gap
-        order = int(min(self.part.order, self._most()))
+        order = record["order"]
         market = Market(
             bench.objective, self.slopes.at(pieces, LOW_USD - self.part.price_usd),
             self.slopes.value * pieces[bench.program.index], self.slopes.costs * pieces, pieces,
@@ -226,19 +265,20 @@ class _Question:
             record["quantity"] = market.pieces(certain.point)
         return record | {"answer": LEAVES if self.inside else ENTERS}
 
-    def _ordered(self, program: Program, pieces: FloatArray, use: Priced) -> Program:
+    def _ordered(self, program: Program, pieces: FloatArray, use: Priced, order: int) -> Program:
         """The program with at least the order bought of the configuration that the part is best used in."""
         column = int(np.argmax(use.point * (pieces > 0.0)))
         lower = program.lower.copy()
-        most = self._most()
-        lower[column] = max(lower[column], math.floor(min(self.part.order, most) / pieces[column]) or 1.0)
+        lower[column] = max(lower[column], math.floor(order / pieces[column]) or 1.0)
         return dataclasses.replace(program, lower=lower)
 
-    def _most(self) -> float:
-        """Pieces that supply allows."""
-        supply = self.bench.scenario.study.supply
+    def _order(self, price_usd: float) -> int:
+        """Pieces of the order that the price is judged by: no more than supply allows."""
+        scenario = self.bench.scenario
+        supply = scenario.study.supply
         spec = supply.platform.get(self.part.id) or supply.memory.get(self.part.id)
-        return math.inf if spec is None else float(spec.quantity)
+        order = self.part.order(scenario, price_usd)
+        return order if spec is None else max(1, min(order, int(spec.quantity)))
 
     def _fewer_watts(self, use: Priced, relaxed: Outcome) -> float | None:
         """Share of a node's watts that would have to go for the part to enter at its price."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,29 +17,32 @@ from solver.optimise import compiled
 FloatArray = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
 class Slopes:
     """Change of a program for each dollar on every node that is bought.
 
-    Attributes
+    Parameters
     ----------
-    program : Program
-        As it is.
-    value : (nonzeros,) array
-    costs : (K, N) array
+    bench : Workbench
+        Its program is compiled again, with every node dearer by the same sum, when a slope is first asked for.
     """
 
-    program: Program
-    value: FloatArray
-    costs: FloatArray
+    def __init__(self, bench: Workbench) -> None:
+        self.bench, self.program = bench, bench.program
 
-    @classmethod
-    def of(cls, bench: Workbench) -> Slopes:
-        """Compile the study with every node dearer by the same sum and take the difference."""
-        every = {p.config.id: 1 for p in bench.data.pools}
-        _, dearer, _ = compiled(repriced(bench.data, every, STEP_USD))
-        program = bench.program
-        return cls(program, (dearer.value - program.value) / STEP_USD, (dearer.costs - program.costs) / STEP_USD)
+    @cached_property
+    def _dearer(self) -> Program:
+        every = {p.config.id: 1 for p in self.bench.data.pools}
+        return compiled(repriced(self.bench.data, every, STEP_USD))[1]
+
+    @cached_property
+    def value(self) -> FloatArray:
+        """Of every coefficient, shape (nonzeros,)."""
+        return (self._dearer.value - self.program.value) / STEP_USD
+
+    @cached_property
+    def costs(self) -> FloatArray:
+        """Of the costs, shape (K, N)."""
+        return (self._dearer.costs - self.program.costs) / STEP_USD
 
     def at(self, pieces: FloatArray, change_usd: float) -> Program:
         """Return the program with each piece of a part dearer.

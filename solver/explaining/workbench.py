@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from solver.compression import solve_small_mip
 from solver.design import Design
-from solver.highs import INFEASIBLE, OPTIMAL, Clock, Outcome, Program
+from solver.highs import INFEASIBLE, OPTIMAL, Clock, Outcome, Program, solve_lp
 from solver.optimise import Ready, relaxed_model
-from solver.restriction import promising
+from solver.restriction import PRESENT, promising
 from solver.scenario import Scenario
 from solver.settling import Make
 from solver.widths import Queue, narrowed
@@ -105,6 +105,7 @@ class Workbench:
         self.ready: Ready = relaxed_model(self.data, clock)
         self.objective = self.ready.objective
         self.known_bound = self._cost(design.objective["bound"]) if design is not None and design.has_build else None
+        self._point: FloatArray | None = None
         self.known_value = design.value_in_parts if design is not None and design.has_build else None
 
     def _cost(self, value: float | None) -> float | None:
@@ -148,6 +149,7 @@ class Workbench:
     def now(self) -> Range:
         """Range of the optimum of the program as it is."""
         found = self.solved(self.program, self.relaxed)
+        self._point = found.values
         if self.known_value is None or len(self.program.costs) > 1:
             known = math.inf if self.known_value is None else 0.0
         else:
@@ -156,11 +158,12 @@ class Workbench:
         return Range(min(found.value, known), min(least, known), found.values)
 
     def relax(self, program: Program) -> Outcome:
-        """Solve the relaxation of a program with the same rows and columns, from the last basis."""
+        """Solve the relaxation of a program with the same rows and columns.
+
+        Not from the last basis: presolve, which a basis does without, is worth two to five times as much here.
+        """
         cost, offset = self.cost_of(program)
-        self.ready.relaxation.clock = self.clock
-        self.ready.relaxation.change(program, cost, offset)
-        return self.ready.relaxation.solve()
+        return solve_lp(program, cost, offset, self.clock)
 
     def solved(
         self,
@@ -169,6 +172,8 @@ class Workbench:
         keep: BoolArray | None = None,
         bound: float | None = None,
         enough: float = -math.inf,
+        *,
+        wide: bool = True,
     ) -> Range:
         """Return the range of a program's optimum.
 
@@ -184,40 +189,60 @@ class Workbench:
             Cost that no build is below, where it is known without the program's own relaxation.
         enough : float
             Cost at which any point will do.
+        wide : bool
+            False searches no more than the columns that the relaxation uses, those of the point known, and `keep`.
         """
         relaxed = self.relax(program) if relaxed is None else relaxed
         if relaxed.status == INFEASIBLE:
             return Range(math.inf, math.inf)
         if relaxed.status != OPTIMAL or relaxed.values is None:
             return Range(math.inf, -math.inf)
-        cost, offset = self.cost_of(program)
         least = relaxed.objective if bound is None else bound
-        small = len(program.upper) <= WHOLE_COLUMNS
-        if small:
-            wanted = np.ones(len(program.upper), dtype=bool)
-        else:
-            wanted = promising(self.data, self.ready.layout, relaxed) | self._used
-            wanted |= False if keep is None else keep
-        scale = abs(relaxed.objective) if len(program.costs) == 1 else abs(self.ratio * float(program.costs[1].max()))
+        if len(program.upper) <= WHOLE_COLUMNS:
+            return self._searched_whole(program, least, enough)
+        first = self._near(program, relaxed) | (False if keep is None else keep)
+        scale = self._scale(program, relaxed)
+        found = self._searched(program, first, least, scale, enough)
+        if wide and not found.objective <= max(enough, least + self.scenario.study.solver.gap * scale):
+            more = first | promising(self.data, self.ready.layout, relaxed) | self._used
+            other = self._searched(program, more, least, scale, enough)
+            found = found if found.objective <= other.objective else other
+        return Range(math.inf if found.values is None else found.objective, least, found.values)
+
+    def _near(self, program: Program, relaxed: Outcome) -> BoolArray:
+        """Columns that the relaxation uses, and those of the point that is known: a few hundred, and often enough."""
+        assert relaxed.values is not None
+        near: BoolArray = relaxed.values > PRESENT
+        return near if self._point is None else near | (self._point > PRESENT)
+
+    def _scale(self, program: Program, relaxed: Outcome) -> float:
+        """Size of the objective, that gaps are shares of."""
+        return abs(relaxed.objective) if len(program.costs) == 1 else abs(self.ratio * float(program.costs[1].max()))
+
+    def _searched(self, program: Program, wanted: BoolArray, least: float, scale: float, enough: float) -> Outcome:
+        """Look for a good point among some columns."""
+        cost, offset = self.cost_of(program)
         allowed = VALUE_GAP_SHARE * self.scenario.study.solver.gap * scale
-        outcome = solve_small_mip(
-            program,
-            cost,
-            offset,
-            self.clock,
-            upper=np.where(wanted, program.upper, 0.0),
-            gap=1e-9,
-            absolute_gap=allowed,
-            time_limit_s=VALUE_TIME_S,
-            relaxed=least,
-            target=max(-math.inf if small else least + allowed, enough),
-            points_first=not small,
-        )
-        if small and math.isfinite(outcome.bound):
-            least = max(least, min(outcome.bound, outcome.objective))
-        if outcome.values is None:
-            return Range(math.inf, math.inf if small and outcome.status == INFEASIBLE else least)
-        return Range(outcome.objective, least, outcome.values)
+        return solve_small_mip(
+            program, cost, offset, self.clock, upper=np.where(wanted, program.upper, 0.0), gap=1e-9,
+            absolute_gap=allowed, time_limit_s=VALUE_TIME_S, relaxed=least, target=max(least + allowed, enough),
+            points_first=True,
+        )  # fmt: skip
+
+    def _searched_whole(self, program: Program, least: float, enough: float) -> Range:
+        """Search a small program whole, so that branch and bound tells more than the relaxation."""
+        cost, offset = self.cost_of(program)
+        scale = abs(least) if len(program.costs) == 1 else abs(self.ratio * float(program.costs[1].max()))
+        found = solve_small_mip(
+            program, cost, offset, self.clock, upper=program.upper, gap=1e-9,
+            absolute_gap=VALUE_GAP_SHARE * self.scenario.study.solver.gap * scale, time_limit_s=VALUE_TIME_S,
+            relaxed=least, target=enough,
+        )  # fmt: skip
+        if math.isfinite(found.bound):
+            least = max(least, min(found.bound, found.objective))
+        if found.values is None:
+            return Range(math.inf, math.inf if found.status == INFEASIBLE else least)
+        return Range(found.objective, least, found.values)
 
     @cached_property
     def _used(self) -> BoolArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import streamlit as st
@@ -52,8 +53,9 @@ def form() -> Form:
     opened = state.take_opened()
     run = None if opened is None else state.store().get(opened)
     if run is not None:
-        fill(study_from_dict(run.request.study))
-    elif FORM not in st.session_state:
+        with contextlib.suppress(InputError):  # asked of another version of the program: the form stays as it is
+            fill(study_from_dict(run.request.study))
+    if FORM not in st.session_state:
         fill(study_from_dict(next(iter(known_studies().values()))))
     found: Form = st.session_state[FORM]
     return found

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from solver.catalog import Catalog
-from solver.explain import SECTIONS
+from solver.explaining.sections import SECTIONS
 from solver.study import Study, study_from_dict
 from solver.whatif.store import FAILED, RESULT, Request, Run, Store
 

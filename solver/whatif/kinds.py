@@ -15,11 +15,14 @@ from solver.catalog import Catalog
 from solver.design import Design
 from solver.errors import InputError
 from solver.explain import check_asked, explained
+from solver.explaining.bottlenecks import bottlenecks
+from solver.explaining.workbench import Workbench
 from solver.highs import Clock
 from solver.model.objectives import find_objective
 from solver.scenario import resolve
 from solver.study import Study
 from solver.whatif.store import Request
+from solver.whatif.views import WORTH
 from solver.whatif.warm import Warm
 
 Result = dict[str, Any]
@@ -122,7 +125,7 @@ def solve(job: Job) -> Result:
 
     clock = Clock(study.solver.time_limit_s, study.solver.threads, report, enough)
     steps: tuple[Callable[[Design], Design], ...] = (
-        lambda found: explained(found, study, catalog, ["bottlenecks"], resident.make, clock, promised=0),
+        lambda found: valued(found, Workbench(resolve(study, catalog), resident.make, clock, found)),
         lambda found: resident.compared(found, report, enough),
     )
     for step in steps:
@@ -132,6 +135,11 @@ def solve(job: Job) -> Result:
         design = more
         job.publish(_plain(design))
     return _plain(design)
+
+
+def valued(design: Design, bench: Workbench) -> Design:
+    """Return a design with what more of each limit of its site and supply is worth, as the section `WORTH`."""
+    return design.replace(explained=design.explained | {WORTH: bottlenecks(bench, design, rebuilt=False)})
 
 
 @runner("explain")

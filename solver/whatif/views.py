@@ -27,7 +27,8 @@ LEAST_SHARE = 0.005
 """Share of a platform below which a role is not named."""
 ALIKE = 5e-5
 """Relative difference that is none."""
-STANDARD = "standard"
+WORTH = "worth"
+"""Section of a design that says what more of each limit of its site and supply gains: bottlenecks without the rest."""
 
 
 def headlines(design: Design, base: Design | None = None, base_name: str = "") -> list[Record]:
@@ -227,7 +228,7 @@ def promise_rows(design: Design) -> list[Record]:
 
 def limit_rows(design: Design) -> list[Record]:
     """Return the limits of site, supply and memory, the fullest first, with what more of each is worth where known."""
-    worth = {str(item["id"]): item for item in design.explained.get("bottlenecks", []) if isinstance(item, dict)}
+    worth = {str(item["id"]): item for item in _valued(design)}
     rows = []
     for limit in design.limits:
         name, value, used = str(limit["id"]), float(limit["value"]), float(limit["used"])
@@ -254,6 +255,12 @@ def limit_name(design: Design, limit: str) -> str:
     return rest.replace("_", " ") if head != "memory" else rest
 
 
+def _valued(design: Design) -> list[Record]:
+    """Records of what more is worth: of all bottlenecks where these were asked for."""
+    found = design.explained.get("bottlenecks") or design.explained.get(WORTH) or []
+    return [item for item in found if isinstance(item, dict)]
+
+
 STEPS = {"W": (1e6, "MW"), "USD": (1e6, "MUSD"), "m2": (100.0, "100 m2"), "pieces": (1.0, "piece")}
 """Unit of a limit -> the step in which what more is worth is told, and what it is called."""
 
@@ -271,8 +278,8 @@ def _worth(item: Mapping[str, Any]) -> str:
 def worth_of_power(design: Design) -> Record | None:
     """Return what one more megawatt gains, and what that is worth in a year; None where it was not valued."""
     limits = {str(limit["id"]) for limit in design.limits}
-    for item in design.explained.get("bottlenecks", []):
-        if isinstance(item, dict) and item["id"] == "site.power_mw" in limits and item.get("marginal") is not None:
+    for item in _valued(design):
+        if item["id"] == "site.power_mw" in limits and item.get("marginal") is not None:
             yearly = item.get("usd_per_year")
             gain = _prefixed(float(item["marginal"]) * 1e6, str(item["gain_unit"]))
             return {"gain": gain, "usd_per_year": None if yearly is None else f"{amount(float(yearly) * 1e6, 'USD')}",

@@ -169,6 +169,20 @@ def test_a_link_that_leads_nowhere_says_so() -> None:
     assert "What should fill" in texts(opened(run="a" * 22, w="<script>"))
 
 
+def test_a_run_that_is_no_design_names_its_page(page: AppTest) -> None:
+    asked = Request("sweep", current(page).request.study, {}, {"path": "site.power_mw", "values": [4.0]})
+    run = state.pool().submit(asked, "x" * 22)
+    shown = texts(finished(opened(run=run.id)))
+    assert "no single build" in shown and "Compare" in shown
+
+
+def test_a_run_of_another_version_leaves_the_form_alone() -> None:
+    asked = Request("solve", {"name": "old", "workload": [{"id": "tool_agent"}], "gone": 1}, {}, {})
+    run = state.pool().submit(asked, "x" * 22)
+    guest = finished(opened(run=run.id))
+    assert field(guest, "power").value == "5" and "gone" in guest.error[0].value
+
+
 def test_korean() -> None:
     page = opened(lang="ko")
     assert "이 부지를 무엇으로 채울까요?" in texts(page)

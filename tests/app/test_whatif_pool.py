@@ -95,7 +95,7 @@ def test_comparisons_follow_the_answer_and_a_sweep_shows_its_steps(pool: Pool) -
     run = wait(pool, pool.submit(request(options={}), ME).id)
     design = pool.store.design(run.id)
     assert design is not None and design.baselines and design.runner_up
-    worth = {record["id"]: record["marginal"] for record in design.explained["bottlenecks"]}
+    worth = {record["id"]: record["marginal"] for record in design.explained["worth"]}
     assert worth["site.power_mw"] > 0
     options = {"path": "site.power_mw", "values": [3.0, -1.0, 5.0]}
     swept = wait(pool, pool.submit(request("sweep", options), ME).id)

@@ -93,7 +93,7 @@ def test_limits_say_what_is_used_and_what_more_is_worth() -> None:
     made = design()
     item: dict[str, Any] = {"id": "site.power_mw", "marginal": 0.5, "unit": "W", "gain_unit": "tokens/s",
                             "usd_per_year": 3.0, "usd_basis": "x"}  # fmt: skip
-    told = made.replace(explained={"bottlenecks": [item]})
+    told = made.replace(explained={"worth": [item]})
     row = next(row for row in limit_rows(told) if row["id"] == "site.power_mw")
     assert row["worth"] == "+500.00 k tokens/s / MW" and row["name"] == "Provisioned power at the utility meter"
     assert worth_of_power(told) == {

@@ -18,6 +18,8 @@ from solver.whatif.store import DONE, FAILED, STOPPED, Request, Run
 
 RECENT = 12
 """Runs in the sidebar."""
+ELSEWHERE = {"pareto": "explain", "quote": "quote", "sweep": "compare"}
+"""Kinds of runs that are no design, and the page that shows them."""
 
 
 def page() -> None:
@@ -33,8 +35,17 @@ def page() -> None:
         empty(t("design.empty.lost"), t("design.empty.lost_hint"))
     elif run is None:
         empty(t("design.empty.title"), t("design.empty.hint"))
+        _steps()
     else:
         _run(run, study)
+
+
+def _steps() -> None:
+    """What there is to do, in three steps."""
+    for number, place in enumerate(st.columns(3), start=1):
+        with place.container(border=True, height="stretch"):
+            st.markdown(f"**{number}. {t(f'design.empty.step_{number}_title')}**")
+            st.caption(plain(t(f"design.empty.step_{number}")))
 
 
 def _button(study: Study | None, run: Run | None) -> None:
@@ -59,7 +70,7 @@ def run_name(run: Run) -> str:
 
 def _recent(run: Run | None) -> None:
     """Solves of this workspace, to look at again."""
-    mine = [one for one in state.runs() if one.request.kind in ("solve", "explain")]
+    mine = [one for one in state.runs() if one.request.kind == "solve"]
     if not mine:
         return
     with st.expander(t("design.runs", count=len(mine)), icon=":material/history:"):
@@ -82,6 +93,8 @@ def _run(run: Run, study: Study | None) -> None:
     if design is None:
         if not run.ended:
             st.skeleton(height=260)
+        elif run.request.kind in ELSEWHERE:
+            _elsewhere(ELSEWHERE[run.request.kind])
         return
     run_header(run_name(run), standing(design, state.changes_of(run)), run.note)
     if run.state == STOPPED and run.message:
@@ -98,6 +111,13 @@ def _run(run: Run, study: Study | None) -> None:
         results.draw(run, design, base, base_name)
     else:
         _no_build(design)
+
+
+def _elsewhere(page: str) -> None:
+    """Where the result of a run stands that is no design."""
+    empty(t("design.run.elsewhere"), t("design.run.elsewhere_hint", page=t(f"common.pages.{page}")))
+    if page in st.session_state[state.PAGES]:
+        st.page_link(st.session_state[state.PAGES][page], label=t(f"common.pages.{page}"))
 
 
 def _stale(run: Run, study: Study | None) -> bool:

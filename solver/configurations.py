@@ -83,6 +83,9 @@ class Configuration:
         Appliance of pooled memory that a node reaches over its own lanes, empty for none; one of `tiers` is its memory.
     lends : TierStock or None
         Of an appliance, what all nodes attached to it share; no other node reaches it.
+    least_usd : float or None
+        Price by which money bounds how many there can be, where that is not `price_usd`: one program then holds at
+        many prices.
     """
 
     id: str
@@ -98,6 +101,12 @@ class Configuration:
     lighter: bool = False
     attached: str = ""
     lends: TierStock | None = None
+    least_usd: float | None = None
+
+    @property
+    def cheapest(self) -> Configuration:
+        """The same at the price by which money bounds how many there can be."""
+        return self if self.least_usd is None else dataclasses.replace(self, price_usd=self.least_usd)
 
     @property
     def as_sold(self) -> bool:

@@ -24,8 +24,12 @@ LOW_USD = 1.0
 STEP_USD = 1e5
 
 
-def repriced(data: ModelData, pieces: Mapping[str, int], change_usd: float) -> ModelData:
+def repriced(
+    data: ModelData, pieces: Mapping[str, int], change_usd: float, least_usd: float | None = None
+) -> ModelData:
     """Return the model data with each piece of a part dearer or cheaper; candidates do not depend on prices.
+
+    How many nodes money allows at most is counted at one price, or coefficients of binaries would not be linear in it.
 
     Parameters
     ----------
@@ -34,11 +38,16 @@ def repriced(data: ModelData, pieces: Mapping[str, int], change_usd: float) -> M
         Configuration id -> pieces of the part in one node.
     change_usd : float
         On each piece.
+    least_usd : float, optional
+        Change at which nodes are counted; without, they are counted at the price of `data`.
     """
     pools = {}
     for p in data.pools:
-        usd = p.config.price_usd + pieces.get(p.config.id, 0) * change_usd
-        pools[p.id] = Pool(dataclasses.replace(p.config, price_usd=usd), p.cap)
+        usd, count = p.config.price_usd, pieces.get(p.config.id, 0)
+        changed = dataclasses.replace(
+            p.config, price_usd=usd + count * change_usd, least_usd=usd + count * (least_usd or 0.0)
+        )
+        pools[p.id] = Pool(changed, p.cap)
     return dataclasses.replace(
         data,
         pools=tuple(pools.values()),
@@ -83,9 +92,8 @@ class Market:
 
     @property
     def without(self) -> Program:
-        """The program without the part, whatever its price."""
-        there = (self.bought > 0) | (self.at_work > 0)
-        return dataclasses.replace(self.program, upper=np.where(there, 0.0, self.program.upper))
+        """The program in which none of the part is bought, whatever its price; what is owned of it stays."""
+        return dataclasses.replace(self.program, upper=np.where(self.bought > 0, 0.0, self.program.upper))
 
     @property
     def money_rows(self) -> dict[int, float]:
@@ -99,6 +107,10 @@ class Market:
         """Change of each cost for each dollar that is spent."""
         column = int(np.argmax(self.bought))
         return np.asarray(self.cost_slope[:, column] / self.bought[column])
+
+    def paid(self, values: FloatArray) -> int:
+        """Pieces that are bought at a point."""
+        return round(float(self.bought @ np.round(values[: len(self.bought)])))
 
     def pieces(self, values: FloatArray) -> int:
         """Pieces at work at a point."""
@@ -122,8 +134,9 @@ def open_market(data: ModelData, pieces: Mapping[str, int], price_usd: float) ->
     model : ConcreteModel
         Whose variables are the program's columns.
     """
-    model, program, objective = compiled(repriced(data, pieces, LOW_USD - price_usd))
-    _, dearer, _ = compiled(repriced(data, pieces, LOW_USD + STEP_USD - price_usd))
+    low_usd = LOW_USD - price_usd
+    model, program, objective = compiled(repriced(data, pieces, low_usd, low_usd))
+    _, dearer, _ = compiled(repriced(data, pieces, low_usd + STEP_USD, low_usd))
     names = [v.name for v in program.variables]
     same = np.array_equal(program.index, dearer.index) and np.array_equal(program.start, dearer.start)
     if not same or names != [v.name for v in dearer.variables]:
@@ -164,7 +177,9 @@ def with_row(program: Program, row: FloatArray, lower: float, upper: float) -> P
 
 
 def ordered(market: Market, program: Program, order: int) -> Program:
-    """Return a program in which at least so many pieces are at work."""
-    row = np.zeros(len(program.upper))
-    row[: len(market.at_work)] = market.at_work
-    return with_row(program, row, float(order), np.inf)
+    """Return a program in which at least so many pieces are bought, and as many of the part are at work."""
+    for counted in (market.bought, market.at_work):
+        row = np.zeros(len(program.upper))
+        row[: len(counted)] = counted
+        program = with_row(program, row, float(order), np.inf)
+    return program

@@ -93,7 +93,7 @@ def headroom(
         if found.values is None:
             break
         left = spent - found.objective
-        paid = price + left * MONEY_USD / max(market.pieces(found.values), order)
+        paid = price + left * MONEY_USD / max(market.paid(found.values), order)
         if paid > low:
             low, point = paid, found.values[: len(market.at_work)]
         clock.report("walk-away price", max(low, 0.0), high if np.isfinite(high) else None, None)
@@ -139,7 +139,7 @@ def _near_point(
         left = min(left, (_right(program, int(row)) - taken) / float(program.value[last]))
     if not _reaches(market, target, program, found.values):
         return None
-    return found.values, price + left * MONEY_USD / max(market.pieces(found.values), order)
+    return found.values, price + left * MONEY_USD / max(market.paid(found.values), order)
 
 
 def _reaches(market: Market, target: float, program: Program, values: FloatArray) -> bool:
@@ -152,7 +152,7 @@ def _reaches(market: Market, target: float, program: Program, values: FloatArray
 
 def _relaxed_price(market: Market, target: float | None, order: int, clock: Clock, price: float) -> float | None:
     """Trial price from the linear relaxation; None where not even that reaches the target."""
-    weights = np.append(market.at_work, 0.0)
+    weights = np.append(market.bought, 0.0)
     for _ in range(LP_STEPS):
         program, cost, spent = _money_left(market, target, order, price)
         found = solve_lp(program, cost, spent, clock)

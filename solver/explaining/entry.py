@@ -25,7 +25,7 @@ from solver.explaining.blocks import Priced, own_columns, priced
 from solver.explaining.slopes import Slopes, bought_columns, housed_pieces
 from solver.explaining.workbench import WHOLE_COLUMNS, Range, Workbench
 from solver.highs import OPTIMAL, Clock, Outcome, Program
-from solver.market import LOW_USD, Market
+from solver.market import Market, open_market, ordered
 from solver.physics.cost import memory_usd_per_byte
 from solver.pricing import headroom
 from solver.restriction import PRESENT
@@ -170,23 +170,26 @@ class _Question:
         own = own_columns(bench, pieces)
         without, relaxed = self._without(pieces)
         record = self._record()
+        small = len(bench.program.upper) <= WHOLE_COLUMNS and math.isfinite(without.value)
         if relaxed.status != OPTIMAL:
             return record | {"answer": ANY if self.inside else UNDECIDED}
         cost, _ = bench.cost_of(bench.program)
         use = priced(bench.program, cost, own, self._at_work, relaxed.duals, bench.clock)
+        if use is not None:
+            record["fewer_watts_frac"] = self._fewer_watts(use, relaxed)
+            worth, scale = self.slopes.worth_usd(bench, pieces, relaxed.duals), abs(relaxed.objective)
+            free = worth * part.price_usd * record["order"] <= 1e-9 * scale
+            record["relaxed_usd"] = None if free else part.price_usd - use.reduced_cost / worth
+        if small:
+            return self._searched(record, without)
         if use is None:
             return record | {"answer": NO_USE}
-        worth = self.slopes.worth_usd(bench, pieces, relaxed.duals)
-        record["fewer_watts_frac"] = self._fewer_watts(use, relaxed)
-        scale = abs(relaxed.objective)
-        if worth * part.price_usd * record["order"] <= 1e-9 * scale:
+        usd = record["relaxed_usd"]
+        if usd is None:
             return record | {"answer": NEVER if use.reduced_cost > 1e-9 * scale else ANY if self.inside else UNDECIDED}
-        usd = part.price_usd - use.reduced_cost / worth
         order = self._order(usd if usd > 0.0 else part.price_usd)
         high = usd + max(0.0, without.value - relaxed.objective) / (worth * order)
-        record |= {"relaxed_usd": usd, "high_usd": high, "order": order}
-        if len(bench.program.upper) <= WHOLE_COLUMNS and math.isfinite(without.value):
-            return self._searched(record, pieces, without, max(usd, 1.0))
+        record |= {"high_usd": high, "order": order}
         if usd <= 0.0:
             return record | {"answer": NEVER, "proved": high <= 0.0}
         record["answer"] = LEAVES if self.inside else ENTERS
@@ -241,22 +244,18 @@ class _Question:
             if not 0.0 < price < math.inf:
                 return
 
-    def _searched(self, record: Record, pieces: FloatArray, without: Range, start_usd: float) -> Record:
+    def _searched(self, record: Record, without: Range) -> Record:
         """The range of the price by branch and bound on both sides, where the program is small enough."""
-        bench, clock = self.bench, self.bench.clock
+        bench, part, clock = self.bench, self.part, self.bench.clock
         inner = Clock(SEARCH_TIME_S, clock.threads, None, clock.should_stop)
-        sense = bench.objective.sense
-        gap = bench.scenario.study.solver.gap
-        order = record["order"]
-        market = Market(
-            bench.objective, self.slopes.at(pieces, LOW_USD - self.part.price_usd),
-            self.slopes.value * pieces[bench.program.index], self.slopes.costs * pieces, pieces,
-            self._at_work,
-        )  # fmt: skip
-        found = headroom(market, -sense * without.value, order, inner, TOLERANCE, gap, start_usd)
+        sense, gap, order = bench.objective.sense, bench.scenario.study.solver.gap, record["order"]
+        market, _ = open_market(bench.data, part.pieces, part.price_usd)
+        if not (market.money_rows or np.any(market.cost_per_usd)):
+            return record | {"answer": self._whatever_it_costs(market, without, order)}
+        found = headroom(market, -sense * without.value, order, inner, TOLERANCE, gap, part.price_usd)
         certain = found
         if without.bound < without.value - 1e-9 * abs(without.value):
-            certain = headroom(market, -sense * without.bound, order, inner, TOLERANCE, gap, start_usd)
+            certain = headroom(market, -sense * without.bound, order, inner, TOLERANCE, gap, part.price_usd)
         low = certain.low_usd
         record |= {"low_usd": None if low is None or low < 0.0 else low, "high_usd": found.high_usd}
         if found.high_usd <= 0.0:
@@ -264,6 +263,13 @@ class _Question:
         if certain.point is not None and record["low_usd"] is not None:
             record["quantity"] = market.pieces(certain.point)
         return record | {"answer": LEAVES if self.inside else ENTERS}
+
+    def _whatever_it_costs(self, market: Market, without: Range, order: int) -> str:
+        """Where money is neither limited nor counted, the price decides nothing."""
+        with_order = self.bench.solved(ordered(market, market.program, order))
+        if with_order.bound > without.value:
+            return NEVER
+        return ANY if with_order.value <= without.bound else UNDECIDED
 
     def _ordered(self, program: Program, pieces: FloatArray, use: Priced, order: int) -> Program:
         """The program with at least the order bought of the configuration that the part is best used in."""

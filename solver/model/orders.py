@@ -160,8 +160,8 @@ def most_bought(data: ModelData, config: Configuration) -> float:
     supply = scenario.most_bought(platform.id)
     site, watts = scenario.site, config.capped_w(min(scenario.study.build.power_caps))
     most = 1e6 if site.power_w is None else min(1e6, site.power_w / watts)
-    if site.budget_usd is not None and config.price_usd > 0:
-        most = min(most, site.budget_usd / config.price_usd)
+    if site.budget_usd is not None and config.cheapest.price_usd > 0:
+        most = min(most, site.budget_usd / config.cheapest.price_usd)
     bound = order_of(platform).least(2.0 * (math.floor(most) + 1.0))
     return float(bound if supply is None else min(bound, supply))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import defaultdict
 from collections.abc import Callable
@@ -93,7 +94,7 @@ def most_nodes(data: ModelData, pool: str) -> float:
     housings: list[Housing] = data.housings_of_pool.get(pool, [])
     if not housings:
         return 0.0
-    s, config = data.scenario, housings[0].pool.config
+    s, config = data.scenario, housings[0].pool.config.cheapest
     supply = s.most_bought(config.platform.id)
     buy = _bound(data, lambda resource: resource.per_node_bought(s, config))
     buy = min(buy, math.inf if supply is None else supply) + s.fleet.get(config.id, 0)
@@ -101,8 +102,10 @@ def most_nodes(data: ModelData, pool: str) -> float:
 
 
 def _standing(scenario: Scenario, housing: Housing, resource: Resource) -> float:
-    """What a node at work takes of a resource."""
-    return resource.per_node(scenario, housing)
+    """What a node at work takes of a resource, at the price by which money bounds it."""
+    pool = housing.pool
+    cheapest = dataclasses.replace(housing, pool=dataclasses.replace(pool, config=pool.config.cheapest))
+    return resource.per_node(scenario, cheapest)
 
 
 def _bound(data: ModelData, each: Callable[[Resource], float]) -> float:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from solver.ui import state
 from solver.ui.text import t
-from solver.whatif.explanations import ask_changed, comparable, labels, name_of, solved_already, subject
+from solver.whatif.explanations import Overlay, ask_changed, comparable, labels, name_of, solved_already, subject
 from solver.whatif.store import Run
 
 KEY, FOLLOW = "about_run", "follow"
@@ -39,7 +39,7 @@ def _open() -> None:
         state.open_run(chosen)
 
 
-def open_changed(run: Run, changes: Mapping[str, Any], words: str) -> None:
+def open_changed(run: Run, changes: Mapping[str, Any], words: str, overlay: Overlay | None = None) -> None:
     """Open a run's study with some values changed, solved anew where nobody did; `follow` then changes the page.
 
     Parameters
@@ -49,8 +49,10 @@ def open_changed(run: Run, changes: Mapping[str, Any], words: str) -> None:
         As `Study.with_changes` takes them.
     words : str
         What tells it apart, for its name.
+    overlay : mapping, optional
+        Changed parts in place of the run's.
     """
-    request = ask_changed(run, changes)
+    request = ask_changed(run, changes, overlay)
     found = solved_already(request, state.runs()) or state.submit(request, f"{name_of(run)}, {words}", rerun=False)
     if found is not None:
         state.open_run(found.id)

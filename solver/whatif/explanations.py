@@ -13,6 +13,7 @@ from solver.explaining.sections import SECTIONS
 from solver.study import Study, study_from_dict
 from solver.whatif.store import FAILED, RESULT, Request, Run, Store
 
+Overlay = Mapping[str, list[dict[str, Any]]]
 PARETO, EXPLAIN, SOLVE, QUOTE, SWEEP = "pareto", "explain", "solve", "quote", "sweep"
 _HURRY = ("time_limit_s", "threads")
 """Keys of the solver that do not change what is asked."""
@@ -76,7 +77,7 @@ def sections_of(run: Run, runs: Sequence[Run], store: Store) -> dict[str, Known]
         The newest first.
     store : Store
     """
-    mine = [run, *(other for other in related(run, runs, EXPLAIN) if other.id != run.id)]
+    mine = [*(other for other in related(run, runs, EXPLAIN) if other.id != run.id), run]
     found: dict[str, Known] = {name: Known() for name in SECTIONS}
     for other in mine:
         wanted = other.request.options.get("sections", []) if other.request.kind == EXPLAIN else []
@@ -113,8 +114,16 @@ def ask_sweep(run: Run, path: str, values: Sequence[float]) -> Request:
     return Request(SWEEP, run.request.study, run.request.overlay, {"path": path, "values": list(values)}, run.id)
 
 
-def ask_changed(run: Run, changes: Mapping[str, Any]) -> Request:
+def ask_changed(run: Run, changes: Mapping[str, Any], overlay: Overlay | None = None) -> Request:
     """Return the request that solves a run's study with some values changed.
+
+    Parameters
+    ----------
+    run : Run
+    changes : mapping
+        As `Study.with_changes` takes them.
+    overlay : mapping, optional
+        Changed parts in place of the run's.
 
     Raises
     ------
@@ -122,7 +131,7 @@ def ask_changed(run: Run, changes: Mapping[str, Any]) -> Request:
         As `Study.with_changes`.
     """
     study = study_of(run).with_changes(changes)
-    return Request(SOLVE, study.to_dict(), run.request.overlay, {}, run.id)
+    return Request(SOLVE, study.to_dict(), run.request.overlay if overlay is None else dict(overlay), {}, run.id)
 
 
 def study_of(run: Run) -> Study:

@@ -22,6 +22,7 @@ from solver.model.objectives import find_objective
 from solver.scenario import resolve
 from solver.study import Study
 from solver.whatif.store import Request
+from solver.whatif.sweeps import step_of
 from solver.whatif.views import WORTH
 from solver.whatif.warm import Warm
 
@@ -179,21 +180,29 @@ def quote(job: Job) -> Result:
 
 @runner("sweep")
 def sweep(job: Job) -> Result:
-    """Solve at each of ``values`` of one input ``path``, warm from each to the next; a record a value."""
+    """Solve at each of ``values`` of one input ``path``, warm from each to the next; a record a value.
+
+    The path is that of a study's key, or ``catalog/TABLE/ROW/COLUMN``.
+    """
     path, values = str(job.request.options["path"]), list(job.request.options["values"])
     resident = job.warm.resident(job.request)
+    catalog = resident.catalog
     records: list[Result] = []
     for number, value in enumerate(values, start=1):
         if job.should_stop():
             break
         place = {"step": number, "of": len(values), "value": value}
         try:
-            report = scaled(job, resident.study.with_changes({path: value}), resident.catalog, place)
-            design = resident.solve({path: value}, report, job.should_stop)
+            changes, rows = step_of(path, value, catalog)
+            resident.catalog = catalog.overlay(rows) if rows else catalog
+            report = scaled(job, resident.study.with_changes(changes), resident.catalog, place)
+            design = resident.solve(changes, report, job.should_stop)
         except InputError as error:
             records.append({"value": value, "status": "bad input", "message": str(error)})
         else:
             records.append(_swept(value, design))
+        finally:
+            resident.catalog = catalog
         job.publish({"path": path, "sweep": list(records)})
     return {"path": path, "sweep": records}
 

@@ -12,9 +12,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from solver.catalog import Catalog
+from solver.design import Design
 from solver.errors import InputError, Problem
 from solver.schema import CellError
 from solver.study import BuildSpec, DemandSpec, FinanceSpec, SiteSpec, Study, WorkloadSpec
+from solver.whatif.changes import numeric, unit_in_row
 from solver.whatif.compare import flat, unit_of
 from solver.whatif.labels import label
 from solver.whatif.quantities import parse_number
@@ -26,6 +28,13 @@ STEPS = 5
 """Values that are proposed."""
 SPAN = 0.5
 """Share by which proposed values go below and above what stands."""
+CATALOG = "catalog/"
+"""Opens the path of a cell of the catalog."""
+TABLES = (
+    "platforms", "accelerators", "memory", "memory_prices", "network", "racks", "cooling", "facility", "models",
+    "links",
+)  # fmt: skip
+"""Tables of which numbers can be swept, the most asked for first."""
 SHARES = {"_frac": 1.0, "_acceptance": 1.0, "_per_vendor": 1.0, "_cap": 0.95, "percentile": 0.99}
 """Ends of keys that hold a share -> the most that is proposed of one."""
 _SECTIONS: dict[str, type[BaseModel]] = {
@@ -105,6 +114,65 @@ def _leaf_types(annotation: Any) -> set[Any]:
     return {annotation if origin is None else origin}
 
 
+def tables_of(catalog: Catalog) -> list[str]:
+    """Return the tables of which numbers can be swept."""
+    return [table for table in TABLES if table in catalog.tables]
+
+
+def rows_of(catalog: Catalog, table: str, design: Design | None = None) -> list[str]:
+    """Return the ids of a table's rows, those that a design buys first."""
+    bought = {} if design is None else {str(line["part"]): None for line in design.bill_of_materials}
+    known = [row.id for row in catalog.rows(table)]
+    return [name for name in bought if name in known] + [name for name in known if name not in bought]
+
+
+def cells_of(catalog: Catalog, table: str, row_id: str) -> list[Record]:
+    """Return the numbers of a row of the catalog as inputs that can be swept, its price first, as `sweepable` does.
+
+    Their path is ``catalog/TABLE/ROW/COLUMN``.
+
+    Raises
+    ------
+    InputError
+        If there is no such row.
+    """
+    row = catalog.row(table, row_id)
+    found = [
+        {
+            "path": f"{CATALOG}{table}/{row_id}/{name}", "section": row_id, "name": label(name),
+            "unit": unit_in_row(catalog.schema, table, name, row), "value": row[name],
+            "whole": catalog.schema.tables[table][name].type == "int",
+        }
+        for name in row
+        if numeric(catalog.schema, table, name) and isinstance(row[name], int | float)
+    ]  # fmt: skip
+    return sorted(found, key=lambda item: "price" not in str(item["path"]) or "central" not in str(item["path"]))
+
+
+def step_of(path: str, value: float, catalog: Catalog) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
+    """Return one step of a sweep as changes of the study and as rows over the catalog, one of them empty.
+
+    A price or another number that the catalog gives a range takes its ends along where they would not hold it.
+
+    Parameters
+    ----------
+    path : str
+        Of a study's key, or of a cell.
+    value : float
+    catalog : Catalog
+    """
+    if not path.startswith(CATALOG):
+        return {path: value}, {}
+    table, row_id, column = path.removeprefix(CATALOG).split("/")
+    row, cells = catalog.row(table, row_id), {column: value}
+    for end, beyond in (("low", min), ("high", max)):
+        other = column.replace("central", end) if "central" in column else end if column in ("central", "value") else ""
+        stands = row.get(other) if other else None
+        if isinstance(stands, int | float):
+            cells[other] = beyond(stands, value)
+    return {}, {table: [{catalog.schema.key(table): row_id, **cells}]}
+
+
 def proposed(item: Mapping[str, Any]) -> str:
     """Return a range around what stands, as it can be typed; empty where nothing stands."""
     value = item["value"]
@@ -152,8 +220,8 @@ def values_of(text: str, unit: str = "", *, whole: bool = False) -> list[float]:
     return [int(value) for value in values] if whole else values
 
 
-def checked(study: Study, path: str, values: Sequence[float]) -> None:
-    """Refuse values that the study does not take.
+def checked(study: Study, path: str, values: Sequence[float], catalog: Catalog) -> None:
+    """Refuse values that the study, or the catalog, does not take.
 
     Raises
     ------
@@ -163,7 +231,9 @@ def checked(study: Study, path: str, values: Sequence[float]) -> None:
     problems = []
     for value in values:
         try:
-            study.with_changes({path: value})
+            changes, rows = step_of(path, value, catalog)
+            study.with_changes(changes)
+            catalog.overlay(rows)
         except InputError as error:
             problems.append(error.problems[0])
     if problems:

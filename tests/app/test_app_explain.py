@@ -106,6 +106,17 @@ def test_sections_of_the_same_question_are_found_whoever_asked(desk: Desk) -> No
     assert not desk.open("explain", other).dataframe
 
 
+def test_promises_that_were_not_valued_can_be_asked_for(desk: Desk) -> None:
+    run = desk.solved()
+    desk.explained(run)
+    app = desk.open("explain", run)
+    app.button(key="ask_every").click().run()
+    assert desk.queue.asked[0].request.options == {"sections": ["bottlenecks"], "promised": None}
+    assert any(str(button.key).startswith("stop_every") for button in app.button) and app.dataframe, (
+        "what is known stays"
+    )
+
+
 def test_a_failed_explanation_says_why_and_can_be_asked_again(desk: Desk) -> None:
     from solver.whatif.explanations import ask_sections
 

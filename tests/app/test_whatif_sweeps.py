@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import pages
 import pytest
-from solved import catalog, study
+from solved import catalog, design, study
 
 from solver.errors import InputError
-from solver.whatif.sweeps import MOST, checked, proposed, sweep_rows, sweepable, values_of
+from solver.whatif.kinds import RUNNERS, Job
+from solver.whatif.store import Request
+from solver.whatif.sweeps import (
+    MOST,
+    cells_of,
+    checked,
+    proposed,
+    rows_of,
+    step_of,
+    sweep_rows,
+    sweepable,
+    tables_of,
+    values_of,
+)
+from solver.whatif.warm import Warm
 
 
 def test_inputs_that_can_be_swept_are_what_a_study_takes() -> None:
@@ -44,7 +59,7 @@ def test_proposed_ranges_are_ranges_that_the_study_takes() -> None:
         text = proposed(item)
         if text:
             known += 1
-            checked(study(), item["path"], values_of(text, item["unit"], whole=item["whole"]))
+            checked(study(), item["path"], values_of(text, item["unit"], whole=item["whole"]), catalog())
     assert known > 15
     assert proposed({"path": "site.floor_m2", "value": None, "whole": False}) == ""
 
@@ -77,7 +92,7 @@ def test_whole_numbers() -> None:
 
 def test_values_that_the_study_refuses_are_named_at_once() -> None:
     with pytest.raises(InputError) as caught:
-        checked(study(), "site.power_mw", [-1.0, 0.0, 0.5])
+        checked(study(), "site.power_mw", [-1.0, 0.0, 0.5], catalog())
     assert len(caught.value.problems) == 2
 
 
@@ -94,3 +109,52 @@ def test_rows_of_an_outcome() -> None:
     assert (rows[1]["result"], rows[1]["bound"], rows[1]["unit"]) == (5.0, 6.0, "tokens/s/MW")
     money = sweep_rows(result, "capex_usd")[1]
     assert (money["result"], money["bound"], money["unit"]) == (7.0, None, "USD")
+
+
+def test_numbers_of_the_catalog_can_be_swept_too() -> None:
+    cells = {item["name"]: item for item in cells_of(catalog(), "platforms", "mi300x_8")}
+    price = next(item for item in cells.values() if item["path"].endswith("/price_central_usd"))
+    assert price["unit"] == "USD" and price["value"] == catalog().row("platforms", "mi300x_8")["price_central_usd"]
+    assert set(tables_of(catalog())) <= set(catalog().tables)
+    assert next(iter(cells.values())) == price, "the price first"
+    for item in cells.values():
+        checked(study(), item["path"], [item["value"]], catalog())
+
+
+def test_bought_parts_are_offered_first() -> None:
+    found = rows_of(catalog(), "platforms", design())
+    bought = {line["part"] for line in design().bill_of_materials} & set(catalog().tables["platforms"])
+    assert set(found[: len(bought)]) == bought and sorted(found) == sorted(catalog().tables["platforms"])
+    assert rows_of(catalog(), "racks") == list(catalog().tables["racks"])
+
+
+def test_a_price_beyond_its_range_takes_the_range_along() -> None:
+    row = catalog().row("platforms", "mi300x_8")
+    for value, low, high in ((1e5, 1e5, row["price_high_usd"]), (1e6, row["price_low_usd"], 1e6)):
+        changes, cells = step_of("catalog/platforms/mi300x_8/price_central_usd", value, catalog())
+        made = catalog().overlay(cells).row("platforms", "mi300x_8")
+        assert changes == {} and (made["price_low_usd"], made["price_central_usd"], made["price_high_usd"]) == (
+            low,
+            value,
+            high,
+        )
+    assert step_of("site.power_mw", 2.0, catalog()) == ({"site.power_mw": 2.0}, {})
+
+
+def test_a_cell_that_the_catalog_refuses_is_refused() -> None:
+    with pytest.raises(InputError, match="accelerators"):
+        checked(study(), "catalog/platforms/mi300x_8/accelerators", [-3, 8], catalog())
+
+
+def test_a_price_is_swept_over_a_warm_study() -> None:
+    """Two megawatts of money: what a dearer server leaves, and the study's own price is back afterwards."""
+    small = study(**pages.SMALL).with_changes({"site.budget_usd": 2e6, "site.floor_m2": None})
+    warm, published = Warm(), []
+    path = "catalog/platforms/mi300x_8/price_central_usd"
+    request = Request("sweep", small.to_dict(), {}, {"path": path, "values": [1e5, 2e5, -1.0, 4e5]})
+    job = Job(request, warm, lambda event: None, lambda: False, lambda: False, published.append)
+    rows = sweep_rows(RUNNERS["sweep"](job))
+    assert [row["status"] for row in rows][0] == "bad input" and len(published) == 4
+    reached = [row["result"] for row in rows[1:]]
+    assert reached == sorted(reached, reverse=True) and reached[0] > 1.3 * reached[-1]
+    assert warm.resident(request).catalog == warm.catalog(request)

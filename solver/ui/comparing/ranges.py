@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from solver.catalog import Catalog
 from solver.charts.comparisons import swept
 from solver.errors import InputError
 from solver.kpis import KPIS
@@ -15,6 +16,7 @@ from solver.ui.choosing import open_changed, run_of_page
 from solver.ui.text import t
 from solver.ui.watching import failed, watch
 from solver.ui.widgets import Column, chart, empty, problems, table
+from solver.whatif.changes import overlay_of
 from solver.whatif.explanations import (
     SWEEP,
     ask_sweep,
@@ -24,7 +26,17 @@ from solver.whatif.explanations import (
     study_of,
 )
 from solver.whatif.store import Run
-from solver.whatif.sweeps import checked, proposed, sweep_rows, sweepable, values_of
+from solver.whatif.sweeps import (
+    cells_of,
+    checked,
+    proposed,
+    rows_of,
+    step_of,
+    sweep_rows,
+    sweepable,
+    tables_of,
+    values_of,
+)
 from solver.whatif.views_explained import build_words
 from solver.words import figure
 
@@ -37,26 +49,49 @@ def sweep() -> None:
         return
     st.caption(t("compare.sweep.about", name=name_of(run)))
     try:
-        inputs = {item["path"]: item for item in sweepable(study_of(run), catalog_of(run, state.base_catalog()))}
+        catalog = catalog_of(run, state.base_catalog())
+        item = _chosen(run, catalog)
     except InputError as error:
         problems(error)
         return
+    path = str(item["path"])
     left, right = st.columns(2)
-    path = left.selectbox(
-        t("compare.sweep.input"), list(inputs), format_func=lambda name: title(inputs[name]), key="sweep_path",
-        persist_state="session", help=t("compare.sweep.input_help"),
-    )  # fmt: skip
-    item = inputs[path]
-    typed = right.text_input(
+    typed = left.text_input(
         t("compare.sweep.values", unit=item["unit"] or "1"), proposed(item), key=f"sweep_values_{path}",
         placeholder="10:30:5", help=t("compare.sweep.values_help"),
     )  # fmt: skip
     stands = t("compare.sweep.not_given") if item["value"] is None else f"{figure(float(item['value']))} {item['unit']}"
-    left.caption(t("compare.sweep.stands", value=stands))
+    with right:
+        st.space("small")
+        st.caption(t("compare.sweep.stands", value=stands))
     asked = [other for other in related(run, state.runs(), SWEEP) if other.request.options.get("path") == path]
     if st.button(t("compare.sweep.ask"), type="primary", key="ask_sweep", disabled=any(not r.ended for r in asked)):
-        _ask(run, item, typed)
-    _outcome(run, item, asked)
+        _ask(run, item, typed, catalog)
+    _outcome(run, item, asked, catalog)
+
+
+def _chosen(run: Run, catalog: Catalog) -> dict[str, Any]:
+    """Draw the choice of an input, of the study or of a part; return it."""
+    kind = st.segmented_control(
+        t("compare.sweep.kind"), ["study", "catalog"], default="study", key="sweep_kind", required=True,
+        format_func=lambda name: t(f"compare.sweep.of_{name}"), label_visibility="collapsed", persist_state="session",
+    )  # fmt: skip
+    if kind == "catalog":
+        first, second, third = st.columns(3)
+        table_name = first.selectbox(t("compare.sweep.table"), tables_of(catalog), key="sweep_table_name")
+        rows = rows_of(catalog, table_name, state.store().design(run.id))
+        row = second.selectbox(t("compare.sweep.row"), rows, key=f"sweep_row_{table_name}")
+        cells = {item["path"]: item for item in cells_of(catalog, table_name, row)}
+        path = third.selectbox(
+            t("compare.sweep.column"), list(cells), format_func=lambda name: title(cells[name]), key=f"sweep_cell_{row}"
+        )
+        return cells[path]
+    inputs = {item["path"]: item for item in sweepable(study_of(run), catalog)}
+    path = st.selectbox(
+        t("compare.sweep.input"), list(inputs), format_func=lambda name: title(inputs[name]), key="sweep_path",
+        persist_state="session", help=t("compare.sweep.input_help"),
+    )  # fmt: skip
+    return inputs[path]
 
 
 def title(item: Mapping[str, Any]) -> str:
@@ -65,18 +100,18 @@ def title(item: Mapping[str, Any]) -> str:
     return f"{str(item['section']).removeprefix('workload.')} · {item['name']}{unit}"
 
 
-def _ask(run: Run, item: Mapping[str, Any], typed: str) -> None:
+def _ask(run: Run, item: Mapping[str, Any], typed: str, catalog: Catalog) -> None:
     """Queue the sweep, or say what is wrong with what was typed."""
     try:
         values = values_of(typed, str(item["unit"]), whole=bool(item["whole"]))
-        checked(study_of(run), str(item["path"]), values)
+        checked(study_of(run), str(item["path"]), values, catalog)
     except InputError as error:
         problems(error)
         return
     state.submit(ask_sweep(run, str(item["path"]), values), f"{name_of(run)}: {item['name']}")
 
 
-def _outcome(run: Run, item: Mapping[str, Any], asked: list[Run]) -> None:
+def _outcome(run: Run, item: Mapping[str, Any], asked: list[Run], catalog: Catalog) -> None:
     """The newest sweep of the input, as far as it has come; earlier ones can be chosen."""
     if not asked:
         empty(t("compare.sweep.empty"), t("compare.sweep.empty_hint"))
@@ -92,10 +127,10 @@ def _outcome(run: Run, item: Mapping[str, Any], asked: list[Run]) -> None:
         failed(chosen)
     result = state.store().result(chosen.id)
     if result and result.get("sweep"):
-        _draw(run, item, result)
+        _draw(run, item, result, catalog)
 
 
-def _draw(run: Run, item: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+def _draw(run: Run, item: Mapping[str, Any], result: Mapping[str, Any], catalog: Catalog) -> None:
     """Chart and table of a sweep; a click on a row opens that build."""
     known = [name for name in KPIS if any(name in (row.get("kpis") or {}) for row in result["sweep"])]
     kpi = st.selectbox(
@@ -116,7 +151,9 @@ def _draw(run: Run, item: Mapping[str, Any], result: Mapping[str, Any]) -> None:
         if picked and picked[0] < len(rows):
             value = rows[picked[0]]["value"]
             words = f"{item['name']} {figure(float(value))} {item['unit']}".strip()
-            open_changed(run, {str(item["path"]): int(value) if item["whole"] else float(value)}, words)
+            changes, cells = step_of(str(item["path"]), int(value) if item["whole"] else float(value), catalog)
+            base = state.base_catalog()
+            open_changed(run, changes, words, overlay_of(base, catalog.overlay(cells)) if cells else None)
 
     table(
         [

@@ -14,10 +14,13 @@ from solver.ui.text import name_of, t
 from solver.ui.watching import failed, watch
 from solver.ui.widgets import Column, chart, empty, plain, table
 from solver.whatif import views_explained as views
-from solver.whatif.explanations import Known, ask_sections, sections_of
+from solver.whatif.explanations import EXPLAIN, Known, ask_sections, related, sections_of
 from solver.whatif.explanations import name_of as run_name
 from solver.whatif.store import Run
 from solver.words import amount, figure, percent
+
+EVERY: dict[str, Any] = {"sections": ["bottlenecks"], "promised": None}
+"""Options of an explanation that values every promise."""
 
 
 def known_of(run: Run) -> dict[str, Known]:
@@ -102,6 +105,18 @@ def binds(run: Run, design: Design) -> None:
     for key, names in (("slack", slack), ("not_valued", open_ones)):
         if names:
             st.caption(f"{t(f'explain.binds.{key}')}: {plain(', '.join(names))}")
+    if open_ones:
+        _value_all(run)
+
+
+def _value_all(run: Run) -> None:
+    """Offer to value what was left out, or watch that."""
+    asked = next((r for r in related(run, state.runs(), EXPLAIN) if r.request.options == EVERY and not r.ended), None)
+    if asked is not None:
+        watch(asked, "every")
+    elif st.button(t("explain.binds.every"), key="ask_every", help=t("explain.binds.every_help")):
+        options = {key: value for key, value in EVERY.items() if key != "sections"}
+        state.submit(ask_sections(run, EVERY["sections"], **options), run_name(run))
 
 
 def _more_power(found: Mapping[str, Any] | None) -> None:

@@ -160,6 +160,7 @@ def test_what_was_typed_survives_another_table_view_and_order(page: AppTest) -> 
 def test_a_wrong_word_stays_in_its_cell(page: AppTest) -> None:
     """A grid shows nothing where a choice is none of its options, and the reader would look for it in vain."""
     page.session_state[catalog_drafts.DRAFTS] = {"accelerators": TableEdit({PART: {"buyable": "maybe"}})}
+    page.session_state[catalog_drafts.GRIDS] = []
     page.session_state["catalog_search_accelerators"] = PART
     drawn(page)
     assert page.data_editor[0].value.iloc[0]["buyable"] == "maybe" and page.button("catalog_apply").disabled

@@ -17,6 +17,7 @@ from solver.errors import InputError
 from solver.explain import check_asked, explained
 from solver.highs import Clock
 from solver.model.objectives import find_objective
+from solver.resident import Resident
 from solver.scenario import resolve
 from solver.study import Study
 from solver.whatif.follow import followed
@@ -25,6 +26,8 @@ from solver.whatif.sweeps import step_of
 from solver.whatif.warm import Warm
 
 Result = dict[str, Any]
+WARM_TABLES = frozenset(("accelerators", "memory", "memory_prices", "models", "platforms", "precisions"))
+"""Tables whose figures are part of what a `Resident` tells studies apart by, or are priced anew in a warm model."""
 
 
 @dataclass(frozen=True)
@@ -179,9 +182,11 @@ def sweep(job: Job) -> Result:
         place = {"step": number, "of": len(values), "value": value}
         try:
             changes, rows = step_of(path, value, catalog)
-            resident.catalog = catalog.overlay(rows) if rows else catalog
-            report = scaled(job, resident.study.with_changes(changes), resident.catalog, place)
-            design = resident.solve(changes, report, job.should_stop)
+            changed = catalog.overlay(rows) if rows else catalog
+            at = resident if set(rows or ()) <= WARM_TABLES else Resident(resident.study, changed)
+            at.catalog = changed
+            report = scaled(job, at.study.with_changes(changes), changed, place)
+            design = at.solve(changes, report, job.should_stop)
         except InputError as error:
             records.append({"value": value, "status": "bad input", "message": str(error)})
         else:

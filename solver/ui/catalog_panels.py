@@ -1,4 +1,4 @@
-"""Panels of the catalog page: changes before Apply, steps back and forth, rows in and out, files in and out."""
+"""Panels of the catalog page: changes before Apply, and steps back and forth."""
 
 from __future__ import annotations
 
@@ -8,16 +8,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from solver.errors import InputError
-from solver.schema import CellError
 from solver.ui import catalog_drafts, state
 from solver.ui.text import t
 from solver.whatif.changes import Change
-from solver.whatif.edits import OWN, CellErrors, CellFault, Edits, Preview, TableEdit, merged
-from solver.whatif.files import MOST_BYTES, overlay_zip, read_upload, rows_csv, table_csv
+from solver.whatif.edits import OWN, CellErrors, CellFault, Edits, Preview
 from solver.whatif.labels import label
 from solver.whatif.safe import markdown
-from solver.whatif.tables import FIXED, new_row, row_ids, tidy, without
 
 GRADES = ("estimate", "press", "paper", "datasheet", "measured")
 MOST_LINES, MOST_PROBLEMS = 200, 50
@@ -26,7 +22,7 @@ TALL, FAULT_LINES = 12, 8
 LINE_PX = 30
 WORDS, GIST = 240, 70
 """Characters of a change in a list, and at the foot of the window."""
-MESSAGE, UPLOADED, UPLOADS, ADD_FAULT = "catalog_message", "catalog_uploaded", "catalog_uploads", "catalog_add_fault"
+MESSAGE = "catalog_message"
 
 
 def say_what_happened() -> None:
@@ -213,136 +209,3 @@ def _reset(edits: Edits, table: str | None) -> None:
         return
     catalog_drafts.forget()
     _step(made, t("catalog.reset_done"))
-
-
-# rows
-
-
-def rows_in_and_out(edits: Edits, table: str) -> None:
-    """Draw adding, copying and removing rows."""
-    if table in FIXED:
-        st.caption(t("catalog.fixed"))
-        return
-    draft = catalog_drafts.draft(table)
-    with st.popover(t("catalog.add"), icon=":material/add:", help=t("catalog.add_help")):
-        st.text_input(t("catalog.add_id"), placeholder=t("catalog.add_id_hint"), key="catalog_add_id", max_chars=80)
-        st.selectbox(
-            t("catalog.add_like"), ["", *row_ids(edits, table, draft)], key=f"catalog_add_like_{table}",
-            format_func=lambda row_id: row_id or t("catalog.add_blank"),
-        )  # fmt: skip
-        st.button(t("catalog.add_button"), key="catalog_add", type="primary", on_click=_add, args=(edits, table))
-        if st.session_state.get(ADD_FAULT):
-            st.error(markdown(st.session_state[ADD_FAULT]))
-    with st.popover(t("catalog.remove"), icon=":material/remove:", help=t("catalog.remove_help")):
-        st.multiselect(
-            t("catalog.remove_which"), [row for row in row_ids(edits, table, draft) if row not in draft.removed],
-            key=f"catalog_remove_{table}",
-        )  # fmt: skip
-        st.button(
-            t("catalog.remove_button"), key="catalog_remove", type="primary", on_click=_remove, args=(edits, table)
-        )
-        if draft.removed:
-            st.button(t("catalog.remove_undo"), key="catalog_remove_undo", on_click=_keep_after_all, args=(table,))
-
-
-def _add(edits: Edits, table: str) -> None:
-    """Put a new row on top of the draft."""
-    like = str(st.session_state.get(f"catalog_add_like_{table}") or "")
-    row_id = str(st.session_state.get("catalog_add_id", ""))
-    try:
-        made = new_row(edits, table, catalog_drafts.draft(table), row_id, like)
-    except CellError as error:
-        st.session_state[ADD_FAULT] = f"{row_id!r} {error.message}: {error.allowed}" if row_id else error.allowed
-        return
-    st.session_state[ADD_FAULT] = ""
-    st.session_state["catalog_add_id"] = ""
-    catalog_drafts.keep(table, made)
-    catalog_drafts.renew()
-
-
-def _remove(edits: Edits, table: str) -> None:
-    """Mark rows of the draft for removal."""
-    chosen = list(st.session_state.get(f"catalog_remove_{table}", ()))
-    catalog_drafts.keep(table, without(edits, table, catalog_drafts.draft(table), chosen))
-    st.session_state[f"catalog_remove_{table}"] = []
-    catalog_drafts.renew()
-
-
-def _keep_after_all(table: str) -> None:
-    catalog_drafts.keep(table, TableEdit(catalog_drafts.draft(table).rows))
-    catalog_drafts.renew()
-
-
-# files
-
-
-def files(edits: Edits, table: str) -> None:
-    """Draw upload and download."""
-    with st.popover(t("catalog.upload"), icon=":material/upload:", help=t("catalog.upload_help")):
-        key = f"catalog_upload_{st.session_state.get(UPLOADS, 0)}"
-        st.file_uploader(
-            t("catalog.upload_label"), type=["csv", "toml", "zip"], key=key, on_change=_upload, max_upload_size=2,
-            args=(edits, table, key), help=t("catalog.upload_help"),
-        )  # fmt: skip
-    with st.popover(t("catalog.download"), icon=":material/download:"):
-        schema = edits.base.schema
-        st.download_button(
-            t("catalog.download_table"), lambda: table_csv(edits.catalog, table), f"{table}.csv", "text/csv",
-            key="catalog_download_table", on_click="ignore", width="stretch",
-        )  # fmt: skip
-        changed = edits.overlay.get(table, [])
-        st.download_button(
-            t("catalog.download_changed"), lambda: rows_csv(schema, table, changed), f"{table}_changes.csv", "text/csv",
-            key="catalog_download_changed", on_click="ignore", disabled=not changed, width="stretch",
-        )  # fmt: skip
-        st.download_button(
-            t("catalog.download_all"), lambda: overlay_zip(schema, edits.overlay), "my_catalog.zip", "application/zip",
-            key="catalog_download_all", on_click="ignore", disabled=not edits.overlay, width="stretch",
-        )  # fmt: skip
-        if not edits.overlay:
-            st.caption(t("catalog.download_none"))
-
-
-def _upload(edits: Edits, table: str, key: str) -> None:
-    """Read what was uploaded into the drafts, or keep what is wrong with it."""
-    file: Any = st.session_state.get(key)
-    if file is None:
-        return
-    st.session_state[UPLOADS] = st.session_state.get(UPLOADS, 0) + 1
-    name = str(file.name)[:100]
-    if file.size > MOST_BYTES:
-        data = b"\0" * (MOST_BYTES + 1)
-    else:
-        data = file.getvalue()
-    try:
-        found = read_upload(edits.base.schema, name, data, table)
-    except InputError as error:
-        st.session_state[UPLOADED] = (name, 0, error)
-        return
-    changed = 0
-    for where, edit in found.items():
-        merge = tidy(edits, where, merged(catalog_drafts.draft(where), edit))
-        changed += len(merge.removed) + sum(len(cells) for cells in merge.rows.values())
-        catalog_drafts.keep(where, merge)
-    st.session_state[UPLOADED] = (name, changed, None)
-    catalog_drafts.renew()
-
-
-def uploaded() -> None:
-    """Say what came of the last upload."""
-    name, changed, error = st.session_state.pop(UPLOADED, ("", 0, None))
-    if error is not None:
-        st.error(t("catalog.upload_bad", name=markdown(name)), icon=":material/error:")
-        head = [
-            t("catalog.upload_line"),
-            *(t(f"catalog.fault_{name}") for name in ("column", "typed", "message", "allowed")),
-        ]
-        rows = [(p.row, p.field, p.value[:80], p.message, "; ".join(filter(None, (p.allowed, p.hint))))
-                for p in error.problems[:MOST_PROBLEMS]]  # fmt: skip
-        st.dataframe(pd.DataFrame(rows, columns=head), hide_index=True, placeholder="")
-        if len(error.problems) > MOST_PROBLEMS:
-            st.caption(t("catalog.upload_more", count=len(error.problems) - MOST_PROBLEMS))
-    elif name and changed:
-        st.success(t("catalog.upload_done", name=markdown(name), count=changed))
-    elif name:
-        st.info(t("catalog.upload_none", name=markdown(name)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from solver.ui import catalog_drafts, catalog_grid, catalog_panels, state
+from solver.ui import catalog_drafts, catalog_files, catalog_grid, catalog_panels, catalog_rows, state
 from solver.ui.text import has, t
 from solver.whatif.edits import Edits
 from solver.whatif.labels import heading
@@ -28,7 +28,7 @@ def page() -> None:
     with buttons:
         catalog_panels.steps(edits, table)
     _table(edits, table)
-    catalog_panels.uploaded()
+    catalog_files.uploaded()
     waiting = catalog_panels.pending()
     if waiting is not None:
         catalog_panels.pending_list(waiting)
@@ -88,8 +88,8 @@ def _table(edits: Edits, table: str) -> None:
             order, descending, changed = _order(edits, table)
         catalog_grid.whole_table(edits, table, str(view), words, order, descending=descending, only_changed=changed)
     with st.container(horizontal=True, gap="small"):
-        catalog_panels.rows_in_and_out(edits, table)
-        catalog_panels.files(edits, table)
+        catalog_rows.rows_in_and_out(edits, table)
+        catalog_files.files(edits, table)
 
 
 def _order(edits: Edits, table: str) -> tuple[str, bool, bool]:

@@ -15,18 +15,19 @@ from solver.catalog import Catalog
 from solver.design import Design
 from solver.errors import InputError
 from solver.explain import check_asked, explained
-from solver.explaining.bottlenecks import bottlenecks
-from solver.explaining.workbench import Workbench
 from solver.highs import Clock
 from solver.model.objectives import find_objective
+from solver.resident import Resident
 from solver.scenario import resolve
 from solver.study import Study
+from solver.whatif.follow import followed
 from solver.whatif.store import Request
 from solver.whatif.sweeps import step_of
-from solver.whatif.views import WORTH
 from solver.whatif.warm import Warm
 
 Result = dict[str, Any]
+WARM_TABLES = frozenset(("accelerators", "memory", "memory_prices", "models", "platforms", "precisions"))
+"""Tables whose figures are part of what a `Resident` tells studies apart by, or are priced anew in a warm model."""
 
 
 @dataclass(frozen=True)
@@ -124,23 +125,10 @@ def solve(job: Job) -> Result:
     def enough() -> bool:
         return job.should_stop() or job.hurried()
 
-    clock = Clock(study.solver.time_limit_s, study.solver.threads, report, enough)
-    steps: tuple[Callable[[Design], Design], ...] = (
-        lambda found: valued(found, Workbench(resolve(study, catalog), resident.make, clock, found)),
-        lambda found: resident.compared(found, report, enough),
-    )
-    for step in steps:
-        more = step(design)
-        if enough():  # a comparison that was cut short is a weaker build than there is: none is better than a wrong one
-            break
+    for more in followed(design, resident, report, enough):
         design = more
         job.publish(_plain(design))
     return _plain(design)
-
-
-def valued(design: Design, bench: Workbench) -> Design:
-    """Return a design with what more of each limit of its site and supply is worth, as the section `WORTH`."""
-    return design.replace(explained=design.explained | {WORTH: bottlenecks(bench, design, rebuilt=False)})
 
 
 @runner("explain")
@@ -194,9 +182,11 @@ def sweep(job: Job) -> Result:
         place = {"step": number, "of": len(values), "value": value}
         try:
             changes, rows = step_of(path, value, catalog)
-            resident.catalog = catalog.overlay(rows) if rows else catalog
-            report = scaled(job, resident.study.with_changes(changes), resident.catalog, place)
-            design = resident.solve(changes, report, job.should_stop)
+            changed = catalog.overlay(rows) if rows else catalog
+            at = resident if set(rows or ()) <= WARM_TABLES else Resident(resident.study, changed)
+            at.catalog = changed
+            report = scaled(job, at.study.with_changes(changes), changed, place)
+            design = at.solve(changes, report, job.should_stop)
         except InputError as error:
             records.append({"value": value, "status": "bad input", "message": str(error)})
         else:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from explained import FRONT
+from explained import BOTTLENECKS, FRONT
 from opened import STRANGER, Desk, words
 from opened import desk as desk
-from solved import study
+from solved import design, study
 
 from solver.explain import SECTIONS
 from solver.ui.explaining import SECTIONS as TABS
+from solver.whatif.views import WORTH
 
 
 def test_nothing_to_explain_says_what_to_do(desk: Desk) -> None:
@@ -115,6 +116,18 @@ def test_promises_that_were_not_valued_can_be_asked_for(desk: Desk) -> None:
     assert any(str(button.key).startswith("stop_every") for button in app.button) and app.dataframe, (
         "what is known stays"
     )
+
+
+def test_what_the_solve_itself_valued_is_shown_at_once(desk: Desk) -> None:
+    early = [record for record in BOTTLENECKS if record["id"].startswith("site.")]
+    run = desk.solved(of=design().replace(explained={WORTH: early}))
+    app = desk.open("explain", run)
+    assert "not valued yet" in words(app) and list(app.dataframe[0].value["name"]) == [
+        "Provisioned power at the utility meter"
+    ]
+    assert any(button.key == "ask_binds" for button in app.button)
+    desk.explained(run)
+    assert len(desk.open("explain", run).dataframe[0].value) == 2
 
 
 def test_a_failed_explanation_says_why_and_can_be_asked_again(desk: Desk) -> None:

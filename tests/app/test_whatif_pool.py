@@ -241,3 +241,24 @@ def test_limits_come_from_the_environment() -> None:
     with pytest.raises(InputError) as caught:
         limits_from({"TIERWATT_WORKERS": "1.5", "TIERWATT_RUN_MEMORY_GB": "-1", "TIERWATT_QUEUE": "many"})
     assert len(caught.value.problems) == 3 and new_id() not in str(caught.value)
+
+
+def test_what_follows_is_the_same_from_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Studies that take long hand it to another process; whoever is hurried kills it at once."""
+    from solved import catalog
+
+    from solver.resident import Resident
+    from solver.whatif import follow
+
+    resident = Resident(study(**SMALL), catalog())
+    design = resident.solve()
+    events: list[dict[str, Any]] = []
+    here = list(follow.followed(design, resident, events.append, lambda: False))
+    monkeypatch.setattr(follow, "LONG_S", 0.0)
+    there = list(follow.followed(design, resident, events.append, lambda: False))
+    assert len(here) == len(there) == 2 and there[0].baselines == [] and there[0].explained["worth"]
+    assert [b["name"] for b in here[1].baselines] == [b["name"] for b in there[1].baselines]
+    assert there[1].objective == design.objective and {"baselines"} <= {event["phase"] for event in events}
+    begun = time.monotonic()
+    assert list(follow.followed(design, resident, events.append, lambda: True)) == []
+    assert time.monotonic() - begun < 1.0

@@ -21,6 +21,11 @@ QUICK: dict[str, Any] = {
 }  # fmt: skip
 """Solved in a tenth of a second."""
 STOP = re.compile("^Stop and keep")
+IMPOSSIBLE: dict[str, Any] = QUICK | {
+    "name": "impossible", "demand": {"mode": "fixed", "floor_frac": 1.0},
+    "site": {"power_mw": 0.01, "id": "us_1mw", "floor_m2": 1e4},
+}  # fmt: skip
+"""No node draws as little as 10 kW."""
 LONG: dict[str, Any] = {"name": "long", "solver": {"gap": 1e-6, "time_limit_s": 300.0}}
 """Solved in minutes, with a good build after seconds."""
 
@@ -30,7 +35,7 @@ def address(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder = tmp_path_factory.mktemp("served")
     presets = folder / "presets"
     presets.mkdir()
-    for name, changes in (("quick", QUICK), ("long", LONG)):
+    for name, changes in (("quick", QUICK), ("long", LONG), ("impossible", IMPOSSIBLE)):
         (presets / f"{name}.toml").write_text(study_toml(study(**changes).to_dict()), encoding="utf-8")
     with serving(folder, presets) as found:
         yield found
@@ -171,3 +176,37 @@ def test_watch_reload_look_elsewhere_and_stop(page: Any) -> None:
     settled(page)
     assert page.get_by_role("button", name=STOP).count() == 0
     assert page.get_by_text("checks passed").count() >= 1, "what it kept was audited"
+
+
+def test_a_point_of_a_front_opens_its_build(page: Any) -> None:
+    """A real click on a point of the chart; then the build of that point is on the Design page."""
+    choose(page, "quick")
+    solve(page, "5")
+    done(page)
+    first = run_of(page)
+    go(page, "Explain")
+    page.get_by_text("Trade-offs", exact=True).click()
+    points = page.get_by_label("points", exact=True)
+    points.fill("3")
+    points.press("Enter")
+    settled(page)
+    page.get_by_role("button", name="Draw the front").click()
+    page.locator(".js-plotly-plot .scatterlayer .point").first.wait_for(timeout=90e3)
+    settled(page)
+    box = page.locator(".js-plotly-plot .scatterlayer .point").first.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_function("before => location.pathname === '/' && !location.search.includes(before)", arg=first)
+    done(page)
+    assert page.get_by_label("Budget [MUSD]", exact=True).input_value() not in ("", "9")
+
+
+def test_an_infeasible_study_is_mended_by_a_button(page: Any) -> None:
+    choose(page, "impossible")
+    solve(page)
+    page.get_by_text("no such build").first.wait_for(timeout=90e3)
+    go(page, "Explain")
+    page.get_by_text("No build keeps all of this").wait_for()
+    page.get_by_role("button", name="Apply and solve").first.click()
+    page.wait_for_function("() => location.pathname === '/'")
+    done(page)
+    assert page.get_by_text("checks passed").count() >= 1

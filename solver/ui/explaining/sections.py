@@ -17,6 +17,7 @@ from solver.whatif import views_explained as views
 from solver.whatif.explanations import EXPLAIN, Known, ask_sections, related, sections_of
 from solver.whatif.explanations import name_of as run_name
 from solver.whatif.store import Run
+from solver.whatif.views import WORTH
 from solver.words import amount, figure, percent
 
 EVERY: dict[str, Any] = {"sections": ["bottlenecks"], "promised": None}
@@ -28,7 +29,7 @@ def known_of(run: Run) -> dict[str, Known]:
     return sections_of(run, state.runs(), state.store())
 
 
-def wanted(run: Run, section: str, sections: Sequence[str]) -> list[Any] | None:
+def wanted(run: Run, section: str, sections: Sequence[str], title: str = "empty") -> list[Any] | None:
     """Return the records of sections once all are there; else draw what is under way, or a button that asks.
 
     Parameters
@@ -38,6 +39,8 @@ def wanted(run: Run, section: str, sections: Sequence[str]) -> list[Any] | None:
         Of the words.
     sections : sequence of str
         Ids of `solver.explain.SECTIONS`.
+    title : str
+        Words of the section for what is not there yet.
     """
     st.subheader(t(f"explain.{section}.title"))
     st.caption(t(f"explain.{section}.about"))
@@ -52,7 +55,7 @@ def wanted(run: Run, section: str, sections: Sequence[str]) -> list[Any] | None:
         fault = next((known[name].run for name in missing if known[name].failed), None)
         if fault is not None and fault.message:
             failed(fault)
-        empty(t(f"explain.{section}.empty"), t(f"explain.{section}.cost"))
+        empty(t(f"explain.{section}.{title}"), t(f"explain.{section}.cost"))
         left, right = st.columns(2)
         if left.button(t("explain.ask"), key=f"ask_{section}", type="primary", width="stretch"):
             state.submit(ask_sections(run, missing), run_name(run))
@@ -66,19 +69,21 @@ def wanted(run: Run, section: str, sections: Sequence[str]) -> list[Any] | None:
 
 def binds(run: Run, design: Design) -> None:
     """Draw limits and promises: what binds, what more of it is worth, what is slack."""
-    found = wanted(run, "binds", ["bottlenecks"])
-    if found is None:
+    early = design.explained.get(WORTH)
+    found = wanted(run, "binds", ["bottlenecks"], title="early" if early else "empty")
+    records = found[0] if found else early
+    if not records:
         return
-    rows = views.bottleneck_rows(found[0])
-    _more_power(views.more_power(found[0]))
+    rows = views.bottleneck_rows(records)
+    _more_power(views.more_power(records))
     binding = views.binding(rows)
     unit = str(design.objective.get("unit", ""))
-    chart(figures.bottlenecks(found[0], unit), "chart_binds", t("explain.binds.chart"), t("explain.binds.chart_hint"))
+    chart(figures.bottlenecks(records, unit), "chart_binds", t("explain.binds.chart"), t("explain.binds.chart_hint"))
     if not binding:
         st.info(t("explain.binds.nothing"))
         return
     gain = str(binding[0]["gain_unit"])
-    basis = next((str(r["usd_basis"]) for r in found[0] if r.get("usd_basis")), "")
+    basis = next((str(r["usd_basis"]) for r in records if r.get("usd_basis")), "")
     table(
         binding,
         [
@@ -105,7 +110,7 @@ def binds(run: Run, design: Design) -> None:
     for key, names in (("slack", slack), ("not_valued", open_ones)):
         if names:
             st.caption(f"{t(f'explain.binds.{key}')}: {plain(', '.join(names))}")
-    if open_ones:
+    if open_ones and found:
         _value_all(run)
 
 

@@ -6,13 +6,15 @@ DATA ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install run app test test-all lint bench studies calibrate docs clean
+.PHONY: help install run app test test-browser test-all screenshots lint bench studies calibrate docs clean
 
 help:
 	@echo "make run        solve the reference study and print the build (STUDY=file for another)"
 	@echo "make app        open the app in a browser"
 	@echo "make test       tests that take seconds"
 	@echo "make test-all   all tests"
+	@echo "make test-browser  the app in a headless Chromium; says why where there is none"
+	@echo "make screenshots   pictures of the app for the docs (minutes)"
 	@echo "make lint       ruff and mypy --strict"
 	@echo "make bench      how fast the parts are"
 	@echo "make studies    solve the scripted studies and write studies/results (minutes)"
@@ -38,6 +40,12 @@ app: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -q -n 2 -m "not slow and not browser"
+
+test-browser: $(STAMP)
+	$(BIN)/python -m pytest -q -n 0 -m browser -rs tests/browser
+
+screenshots: $(STAMP)
+	$(BIN)/python tests/browser/screenshots.py
 
 test-all: $(STAMP)
 	$(BIN)/python -m pytest -q -n 2

@@ -122,12 +122,13 @@ class Catalog:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def overlay(self, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Catalog:
-        """Return a new catalog with some rows changed or added, checked like files.
+        """Return a new catalog with some rows changed, added or taken away, checked like files.
 
         Parameters
         ----------
         rows : mapping
-            Table to rows; a row needs its id and the columns that change. None clears a value.
+            Table to rows; a row needs its id and the columns that change. None clears a value; ``"remove": True``
+            takes the row away, which no other row may name any more.
 
         Raises
         ------

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from solver import __version__
+from solver.commands import app as apps
 from solver.commands import checking, explaining, solving, tables, tradeoffs
 from solver.commands.shared import BAD_INPUT, OTHER, SOLVED, STOPPED, say
 from solver.errors import InputError, TierwattError
@@ -36,6 +37,7 @@ app.command()(explaining.explain)
 app.command()(tradeoffs.pareto)
 app.command()(checking.predict)
 app.command()(checking.audit)
+app.command("app")(apps.serve)
 app.command("list")(tables.list_rows)
 app.command()(tables.validate)
 catalog_app.command("import")(tables.import_quotes)

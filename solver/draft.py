@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar, cast
 
 from solver.errors import InputError, Problem, closest
 from solver.schema import Column, Schema, Value
-from solver.tables import Entry, Sheet
+from solver.tables import REMOVE, Entry, Sheet
 
 V = TypeVar("V")
 
@@ -99,6 +99,8 @@ class Draft:
     ----------
     unsure : set of str
         Tables that could not be read in full; references into them are not judged.
+    gone : dict of str to set of str
+        Ids of rows that were taken away.
     problems : list of Problem
         Found so far.
     """
@@ -108,6 +110,7 @@ class Draft:
         self.entries: dict[str, dict[str, Entry]] = {table: {} for table in schema.tables}
         self.unsure: set[str] = set()
         self.problems: list[Problem] = []
+        self.gone: dict[str, set[str]] = {table: set() for table in schema.tables}
 
     def start_from(self, tables: Tables) -> None:
         """Take over rows that passed before."""
@@ -125,15 +128,30 @@ class Draft:
         if sheet.table not in self.entries:
             return
         rows = self.entries[sheet.table]
-        fresh = [entry for entry in sheet.entries if entry.id not in rows]
+        fresh = [entry for entry in sheet.entries if entry.id not in rows and not entry.removed]
         if sheet.columns is not None and fresh:
             self._missing_columns(sheet, fresh)
         for entry in sheet.entries:
+            if entry.removed:
+                self._remove(sheet.table, entry)
+                continue
+            self.gone[sheet.table].discard(entry.id)
             old = rows.get(entry.id)
             if old is not None:
                 entry.values = {**old.values, **entry.values}
                 entry.broken |= old.broken
             rows[entry.id] = entry
+
+    def _remove(self, table: str, entry: Entry) -> None:
+        """Take a row away; rows that name it are found when references are checked."""
+        rows = self.entries[table]
+        if entry.id in rows:
+            del rows[entry.id]
+            self.gone[table].add(entry.id)
+        elif table not in self.unsure:
+            ids = f"one of {len(rows)} ids of {table}"
+            problem = Problem(entry.file, entry.row, REMOVE, entry.id, "names no row", ids, closest(entry.id, rows))
+            self.problems.append(problem)
 
     def _missing_columns(self, sheet: Sheet, fresh: list[Entry]) -> None:
         """Report required columns that a file with new rows lacks, once a file."""
@@ -223,7 +241,10 @@ class Draft:
                     for word in (value,) if isinstance(value, str) else cast("tuple[str, ...]", value or ()):
                         if word not in known:
                             hint = closest(word, known) or _some(known)
-                            text = "names nothing in " + " or ".join(column.allowed)
+                            gone = any(word in self.gone.get(target, ()) for target in column.allowed)
+                            text = ("names a removed row of " if gone else "names nothing in ") + " or ".join(
+                                column.allowed
+                            )
                             problem = Problem(entry.file, entry.row, name, word, text, column.rule, hint)
                             self.problems.append(problem)
 

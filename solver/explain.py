@@ -18,6 +18,7 @@ from solver.explaining.sections import SECTIONS
 from solver.explaining.subject import Subject
 from solver.highs import Clock
 from solver.scenario import resolve
+from solver.settling import Make
 from solver.solve import columns_of, solve_scenario
 from solver.study import Study
 
@@ -57,14 +58,47 @@ def explain(
     InputError
         If a section or part is unknown, or the study does not fit the catalog.
     """
-    _check(sections, catalog, options)
+    check_asked(sections, catalog, options)
     known: dict[str, CandidateSet] = {}
     make = columns_of(known)
     clock = Clock(study.solver.time_limit_s, study.solver.threads, on_progress, should_stop)
     design, clock = solve_scenario(resolve(study, catalog), make, clock)
+    return explained(design, study, catalog, sections, make, clock, **options)
+
+
+def explained(
+    design: Design,
+    study: Study,
+    catalog: Catalog,
+    sections: Sequence[str],
+    make: Make,
+    clock: Clock,
+    **options: Any,
+) -> Design:
+    """Return an answer with explanations of it.
+
+    Parameters
+    ----------
+    design : Design
+        Of the study and the catalog.
+    study, catalog, sections, **options
+        As in `explain`.
+    make : callable
+        Columns, as `solver.solve.columns_of` returns it; what the solve has made is not made again.
+    clock : Clock
+        At the end of the solve.
+
+    Raises
+    ------
+    InputError
+        If a section or part is unknown.
+    """
+    check_asked(sections, catalog, options)
     if not design.has_build:
         return design
-    clock = Clock(clock.elapsed_s + TIME_LIMIT_S, study.solver.threads, on_progress, should_stop, begun=clock.begun)
+    clock = Clock(
+        clock.elapsed_s + TIME_LIMIT_S, study.solver.threads, clock.on_progress, clock.should_stop, begun=clock.begun
+    )
     begun = time.perf_counter()
     with PauseGC():
         found = answers_to(Subject(study, catalog, design, make, clock, options), sections)
@@ -72,8 +106,14 @@ def explain(
     return design.replace(explained=design.explained | found, solver=solver)
 
 
-def _check(sections: Sequence[str], catalog: Catalog, options: Mapping[str, Any]) -> None:
-    """Refuse unknown sections, parts and attributes, all at once."""
+def check_asked(sections: Sequence[str], catalog: Catalog, options: Mapping[str, Any]) -> None:
+    """Refuse unknown sections, parts and attributes, all at once.
+
+    Raises
+    ------
+    InputError
+        For each that there is not.
+    """
     parts, figures = options.get("parts"), options.get("attributes")
     problems = [
         Problem("explain", "", "section", name, "unknown section", ", ".join(SECTIONS), closest(name, SECTIONS))

@@ -21,6 +21,7 @@ from solver.baselines import add_baselines
 from solver.candidates import CandidateSet
 from solver.catalog import Catalog
 from solver.design import Design
+from solver.errors import AuditError
 from solver.highs import OPTIMAL, STOPPED, Clock
 from solver.holdings import held
 from solver.model.data import ModelData
@@ -33,7 +34,7 @@ from solver.repricing import repriced, same_structure
 from solver.restriction import PRESENT
 from solver.scenario import resolve
 from solver.search import Found, relative_gap
-from solver.settling import Settled
+from solver.settling import Make, Settled
 from solver.solve import audited, columns_of, prepare, solve_scenario
 from solver.study import Study
 from solver.thinning import with_queues_that_stand
@@ -43,8 +44,8 @@ SLIVERS_SHARE = 0.25
 """Share of the allowed gap that a quick answer may give up to be rid of slivers."""
 COUNTS_SHARE = 0.3
 """Share of the allowed gap that the search over its counts may leave."""
-COUNTS_TIME_S = 0.6
-"""Seconds for it."""
+COUNTS_TIMES_S = (0.6, 5.0)
+"""Seconds for it, and for the second try where the first was too short: a full solve takes ten times as long."""
 FAR = 0.02
 """A quick answer further than this from its bound is not given: the change asks for other parts."""
 
@@ -79,6 +80,11 @@ class Resident:
     def ready(self) -> Ready | None:
         """The model of the last answer at the widest queues, with its relaxation; None before there is one."""
         return None if self._warm is None else self._warm.ready
+
+    @property
+    def make(self) -> Make:
+        """What makes columns of studies like this one, and makes none twice."""
+        return columns_of(self._known)
 
     def solve(
         self,
@@ -115,7 +121,7 @@ class Resident:
                 design = self._quick(self._warm, wide[0], data, candidates, clock, seconds)
                 if design is not None:
                     return design
-        return solve_scenario(scenario, columns_of(self._known), clock, keep=self._keep)[0]
+        return solve_scenario(scenario, self.make, clock, keep=self._keep)[0]
 
     def compared(
         self,
@@ -133,7 +139,7 @@ class Resident:
             As in `solver.solve.solve`.
         """
         clock = Clock(self.study.solver.time_limit_s, self.study.solver.threads, on_progress, should_stop)
-        return add_baselines(design, resolve(self.study, self.catalog), columns_of(self._known), clock)
+        return add_baselines(design, resolve(self.study, self.catalog), self.make, clock)
 
     def _keep(self, settled: Settled, polished: Polished) -> None:
         """Remember an answer of a full solve."""
@@ -176,21 +182,14 @@ class Resident:
         seconds["search_s"] = time.perf_counter() - begun
         begun = time.perf_counter()
         target = bound * (1.0 - sense * SLIVERS_SHARE * data.scenario.study.solver.gap)
+        far = max(FAR, data.scenario.study.solver.gap)
+        near = used_data(data, columns, pools)
         try:
-            polished = settle(
-                used_data(data, columns, pools),
-                solved,
-                target,
-                {},
-                clock,
-                {},
-                gap=data.scenario.study.solver.gap * COUNTS_SHARE,
-                time_limit_s=COUNTS_TIME_S,
-            )
-            far = max(FAR, data.scenario.study.solver.gap)
-            make = columns_of(self._known)
+            polished, limit_s = _settled(near, solved, target, clock, far)
+            if polished is None:
+                return None
             polished, solved, candidates = with_queues_that_stand(
-                polished, solved, candidates, make, clock, far, COUNTS_TIME_S
+                polished, solved, candidates, self.make, clock, far, limit_s
             )
         except (RuntimeError, FewReplicasError):
             return None
@@ -200,12 +199,31 @@ class Resident:
         solved = dataclasses.replace(solved, value=polished.value)
         try:
             design = audited(solved, polished, candidates, clock, seconds, short="quick")
-        except FewReplicasError:
+        except (FewReplicasError, AuditError):  # what the audit refuses is not given: the study is solved in full
             return None
         used_columns, used_pools = _used(polished)
         self._warm = _Warm(ready, used_columns | self._base[0], used_pools | self._base[1])
         clock.report("done", design.objective["value"], design.objective["bound"], design.objective["gap"])
         return design
+
+
+def _settled(near: ModelData, solved: Solved, target: float, clock: Clock, far: float) -> tuple[Polished | None, float]:
+    """The counts of what is near, not far from the bound, and the seconds that the search was given; None without any.
+
+    Another try is made where the first one used up its time.
+    """
+    gap, limit_s = near.scenario.study.solver.gap * COUNTS_SHARE, 0.0
+    for limit_s in COUNTS_TIMES_S:
+        begun = time.perf_counter()
+        try:
+            polished = settle(near, solved, target, {}, clock, {}, gap=gap, time_limit_s=limit_s)
+        except RuntimeError:
+            polished = None
+        if polished is not None and relative_gap(polished.value, solved.bound) <= far:
+            return polished, limit_s
+        if time.perf_counter() - begun < limit_s:
+            break
+    return None, limit_s
 
 
 def _can_be_quick(data: ModelData) -> bool:

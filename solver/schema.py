@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import numbers
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,6 +122,26 @@ class Schema:
     def file_name(self, table: str) -> str:
         """Return the file that holds a table."""
         return f"{table}.{'toml' if table in TOML_TABLES else 'csv'}"
+
+    def grade(self, table: str, column: str) -> str:
+        """Return the column that grades the evidence of another one; empty where a table grades nothing."""
+        return grade_column(column, self.tables[table])
+
+
+GRADES = (
+    (r"idle_w", "confidence_idle"),
+    (r".*_(usd|usd_per_gb)", "confidence_price"),
+    (r"lead_time_weeks", "confidence_lead_time"),
+    (r"latency_s", "confidence_latency"),
+    (r".*_(w|kw|pj_per_bit)|w_per_port", "confidence_power"),
+    (r".*", "confidence"),
+)
+"""Pattern of a column's name -> the column that grades its evidence, where the table has it; the first one counts."""
+
+
+def grade_column(column: str, known: Container[str]) -> str:
+    """Return which of the known columns grades the evidence of a column; empty where none does."""
+    return next((grade for pattern, grade in GRADES if grade in known and re.fullmatch(pattern, column)), "")
 
 
 def parse_number(text: str, *, whole: bool = False) -> float | int:

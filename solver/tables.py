@@ -10,7 +10,7 @@ import csv
 import io
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,13 +30,19 @@ from solver.schema import (
 from solver.units import SUFFIXES
 
 SCHEMA_FILE = "schema.csv"
+REMOVE = "remove"
+"""Column that any file or overlay may have besides those of the dictionary: yes takes the row of that id away."""
+CLEAR = "(empty)"
+"""CSV cell that takes a value away; an empty cell keeps the value of the file below."""
+_REMOVE = Column("", REMOVE, "bool", "", False, None, None, None, (), "Whether the row is taken away")
 
 
 @dataclass
 class Entry:
     """One row as it was given: its id, where it stands, and the values that passed.
 
-    `values` holds only what was given; `broken` names columns whose problem is already reported.
+    `values` holds only what was given; `broken` names columns whose problem is already reported. A `removed` entry
+    has no values: it takes the row of its id away.
     """
 
     id: str
@@ -45,6 +51,7 @@ class Entry:
     origin: str
     values: dict[str, Value] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
+    removed: bool = False
 
 
 @dataclass
@@ -67,18 +74,27 @@ def read_text(path: Path, label: str) -> str:
     InputError
         If it is missing, unreadable, empty, binary, or not UTF-8.
     """
-
-    def refuse(message: str, allowed: str = "UTF-8 text") -> InputError:
-        return InputError([Problem(label, "", "", "", message, allowed)])
-
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise refuse(f"cannot be read: {error.strerror or error}", "a readable file") from None
+        text = f"cannot be read: {error.strerror or error}"
+        raise InputError([Problem(label, "", "", "", text, "a readable file")]) from None
+    return decode(data, label, "a header line and rows" if path.suffix == ".csv" else "TOML tables")
+
+
+def decode(data: bytes, label: str, wanted: str) -> str:
+    """Return the text of a file's bytes, without a byte order mark; `wanted` is said where there are none.
+
+    Raises
+    ------
+    InputError
+        If it is empty, binary, or not UTF-8.
+    """
     if not data.strip():
-        raise refuse("is empty", "a header line and rows" if path.suffix == ".csv" else "TOML tables")
+        raise InputError([Problem(label, "", "", "", "is empty", wanted)])
     if b"\0" in data:
-        raise refuse("is a binary file, or text that is not UTF-8")
+        message = "is a binary file, or text that is not UTF-8"
+        raise InputError([Problem(label, "", "", "", message, "UTF-8 text")])
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -125,20 +141,27 @@ def _header(sheet: Sheet, cells: Sequence[str], known: Mapping[str, Column], row
             sheet.problems.append(Problem(sheet.file, row, f"column {place}", "", "has no name", "a column name"))
         elif names.index(name) < place - 1:
             sheet.problems.append(Problem(sheet.file, row, name, "", "column appears twice", "one column a name"))
-        elif name not in known:
+        elif name not in known and name != REMOVE:
             sheet.problems.append(unknown_column(name, known, sheet.file, row))
     return names
 
 
 def read_csv(path: Path, label: str, origin: str, table: str, schema: Schema) -> Sheet:
     """Read one CSV table; its problems come with the sheet, nothing is raised."""
-    sheet, known, key = Sheet(table, label), schema.tables[table], schema.key(table)
     try:
-        records, sheet.problems = csv_records(read_text(path, label), label)
-        sheet.readable = not sheet.problems
+        text = read_text(path, label)
     except InputError as error:
-        sheet.problems, sheet.readable = list(error.problems), False
-        return sheet
+        return Sheet(table, label, problems=list(error.problems), readable=False)
+    return csv_sheet(text, label, origin, table, schema)
+
+
+def csv_sheet(
+    text: str, label: str, origin: str, table: str, schema: Schema, parse: Callable[[Column, str], Value] = parse_text
+) -> Sheet:
+    """Check the text of a CSV table, with a parser of cells; its problems come with the sheet, nothing is raised."""
+    sheet, known, key = Sheet(table, label), schema.tables[table], schema.key(table)
+    records, sheet.problems = csv_records(text, label)
+    sheet.readable = not sheet.problems
     line, cells = records[0] if records else (1, [])
     names = _header(sheet, cells, known, f"line {line}")
     sheet.columns = tuple(names)
@@ -149,7 +172,7 @@ def read_csv(path: Path, label: str, origin: str, table: str, schema: Schema) ->
             sheet.problems.append(Problem(label, f"line {line}", key, "", "missing column", "a column of ids", hint))
             return sheet
     for line, cells in records[1:]:
-        _csv_row(sheet, names, line, cells, known, key, origin)
+        _csv_row(sheet, names, line, cells, known, key, origin, parse)
     _refuse_doubles(sheet, key)
     return sheet
 
@@ -162,6 +185,7 @@ def _csv_row(
     known: Mapping[str, Column],
     key: str,
     origin: str,
+    parse: Callable[[Column, str], Value],
 ) -> None:
     """Check one record and add it to the sheet."""
     place = names.index(key) if key in names else len(cells)
@@ -175,17 +199,27 @@ def _csv_row(
         )
         entry.broken.update(known)
         return
+    if REMOVE in names:
+        _mark_removed(sheet, entry, cells[names.index(REMOVE)])
     for name, cell in zip(names, cells, strict=True):
         column = known.get(name)
-        if column is None:
+        if column is None or (entry.removed and name != key):
             continue
         try:
-            value = parse_text(column, cell)
+            value = None if cell.strip() == CLEAR else parse(column, cell)
         except CellError as error:
             _report(sheet, entry, name, cell, error)
         else:
-            if value is not None:
+            if value is not None or cell.strip() == CLEAR:
                 entry.values[name] = value
+
+
+def _mark_removed(sheet: Sheet, entry: Entry, value: Any) -> None:
+    """Read what stands under `REMOVE`."""
+    try:
+        entry.removed = bool(parse_native(_REMOVE, value))
+    except CellError as error:
+        _report(sheet, entry, REMOVE, value, error)
 
 
 def _report(sheet: Sheet, entry: Entry, name: str, value: Any, error: CellError) -> None:
@@ -218,7 +252,7 @@ def read_items(table: str, items: Any, label: str, places: Sequence[str], origin
     Parameters
     ----------
     items : list of mappings
-        Keys are columns; a None or an empty text clears a value.
+        Keys are columns; a None or an empty text clears a value, `REMOVE` set to true takes the row away.
     places : sequence of str
         Where each item stands, such as ``line 12``.
     origin : str
@@ -234,7 +268,11 @@ def read_items(table: str, items: Any, label: str, places: Sequence[str], origin
         row = f"{place}, id {row_id}" if row_id else place
         entry = Entry(row_id, label, row, f"{origin}, {place}" if place.startswith("line") else origin)
         sheet.entries.append(entry)
+        if REMOVE in item:
+            _mark_removed(sheet, entry, item[REMOVE])
         for name, value in item.items():
+            if name == REMOVE or (entry.removed and name != key):
+                continue
             if name not in known:
                 sheet.problems.append(unknown_column(str(name), known, label, row))
                 continue
@@ -248,13 +286,18 @@ def read_items(table: str, items: Any, label: str, places: Sequence[str], origin
 
 def read_toml(path: Path, label: str, origin: str, table: str, schema: Schema) -> Sheet:
     """Read one TOML table, an array of tables; its problems come with the sheet."""
-    sheet, name = Sheet(table, label, readable=False), TOML_TABLES[table]
     try:
         text = read_text(path, label)
-        data = tomllib.loads(text)
     except InputError as error:
-        sheet.problems = list(error.problems)
-        return sheet
+        return Sheet(table, label, problems=list(error.problems), readable=False)
+    return toml_sheet(text, label, origin, table, schema)
+
+
+def toml_sheet(text: str, label: str, origin: str, table: str, schema: Schema) -> Sheet:
+    """Check the text of a TOML table; its problems come with the sheet."""
+    sheet, name = Sheet(table, label, readable=False), TOML_TABLES[table]
+    try:
+        data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         sheet.problems = [Problem(label, "", "", "", f"is not TOML: {error}", "TOML 1.0")]
         return sheet

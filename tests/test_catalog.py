@@ -165,6 +165,56 @@ def test_overlay_lists_all_its_problems(catalog: Catalog) -> None:
     }
 
 
+# removal
+
+
+def test_overlay_takes_a_row_away_and_brings_it_back(catalog: Catalog) -> None:
+    row = dict(catalog.row("racks", "air_17kw"))
+    less = catalog.overlay({"racks": [{"id": "air_17kw", "remove": True}, {"id": "air_40kw", "remove": False}]})
+    assert set(catalog.tables["racks"]) - set(less.tables["racks"]) == {"air_17kw"}
+    assert less.hash != catalog.hash
+    assert less.overlay({"racks": [row]}) == catalog
+
+
+def test_folder_takes_rows_away_and_clears_cells(tmp_path: Path, catalog: Catalog) -> None:
+    """What the layer says of a removed row beside its id does not matter; `(empty)` clears, an empty cell keeps."""
+    (tmp_path / "racks.csv").write_text("id,remove,weight_kg,cooling\nair_17kw,yes,heavy,ice\nair_40kw,,(empty),\n")
+    (tmp_path / "sites.toml").write_text('[[site]]\nid = "us_1mw"\nremove = true\n')
+    both = load_catalog(default_folder(), tmp_path)
+    assert "air_17kw" not in both.tables["racks"] and "us_1mw" not in both.tables["sites"]
+    assert catalog.row("racks", "air_40kw")["weight_kg"] is not None
+    assert both.row("racks", "air_40kw")["weight_kg"] is None
+    assert both.row("racks", "air_40kw")["cooling"] == catalog.row("racks", "air_40kw")["cooling"]
+    again = tmp_path / "again"
+    again.mkdir()
+    (again / "racks.csv").write_text("id,price_central_usd\nair_17kw,9000\n")
+    found = problems(lambda: load_catalog(default_folder(), tmp_path, again))
+    assert any("air_17kw" in problem.message for problem in found), "a removed row comes back whole or not at all"
+
+
+def test_removed_row_that_others_name_is_refused(catalog: Catalog) -> None:
+    found = problems(lambda: catalog.overlay({"cooling": [{"id": "rear_door", "remove": True}]}))
+    assert {p.message for p in found} == {"names a removed row of cooling"}
+    users = [row.id for row in catalog.rows("racks") if row["cooling"] == "rear_door"]
+    assert users and {p.row.split(", id ")[1] for p in found} == set(users)
+    gone = {"cooling": [{"id": "rear_door", "remove": True}], "racks": [{"id": name, "remove": True} for name in users]}
+    assert "rear_door" not in catalog.overlay(gone).tables["cooling"]
+
+
+@pytest.mark.parametrize(
+    ("row", "message", "hint"),
+    [
+        ({"id": "air_17kv", "remove": True}, "names no row", "air_17kw"),
+        ({"id": "air_17kw", "remove": "perhaps"}, "is neither yes nor no", ""),
+        ({"id": "air_17kw", "remove": 1}, "is a number, not yes or no", ""),
+        ({"remove": True}, "is empty", ""),
+    ],
+)
+def test_bad_removal_is_refused(catalog: Catalog, row: Any, message: str, hint: str) -> None:
+    (problem,) = problems(lambda: catalog.overlay({"racks": [row]}))
+    assert problem.message == message and hint in problem.hint
+
+
 # identity
 
 

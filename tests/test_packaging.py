@@ -16,7 +16,7 @@ import solver
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
-COMMANDS = ("solve", "predict", "audit", "list", "validate", "catalog", "check-quote", "explain", "pareto")
+COMMANDS = ("app", "solve", "predict", "audit", "list", "validate", "catalog", "check-quote", "explain", "pareto")
 
 
 def project() -> dict[str, object]:
@@ -85,7 +85,8 @@ def test_wheel_carries_catalogs_types_and_licence(wheel: Path) -> None:
         names = set(archive.namelist())
     tables = {path.name for path in (ROOT / "catalogs").iterdir()}
     assert tables <= {name.removeprefix("solver/_catalogs/") for name in names}
-    assert {"solver/py.typed", "solver/cli.py"} <= names
+    assert {"solver/py.typed", "solver/cli.py", "solver/_app/app.py", "solver/_app/.streamlit/config.toml"} <= names
+    assert {"solver/_studies/reference.toml", "solver/ui/text/en/design.toml", "solver/ui/icon.png"} <= names
     assert any(name.endswith("licenses/LICENSE") for name in names) and any(
         name.endswith("licenses/NOTICE") for name in names
     )

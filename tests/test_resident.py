@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from solver.catalog import Catalog, load_catalog
+from solver.errors import AuditError
 from solver.highs import Clock, Program
 from solver.optimise import compiled, optimise
 from solver.repricing import repriced, same_structure
@@ -144,3 +145,18 @@ def test_counted_limits_are_solved_in_full(resident: Resident) -> None:
     assert design.status == "optimal"
     assert len({p["platform"] for p in design.pools if p["platform"] in KEPT[:2]}) == 1
     assert np.isfinite(design.objective["bound"])
+
+
+def test_a_quick_answer_that_fails_its_audit_is_not_given(
+    study: Study, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Proves the way back: the study is solved in full instead, by code that is not replaced here."""
+    warm = Resident(study, catalog)
+    warm.solve()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AuditError("the design fails its audit")
+
+    monkeypatch.setattr("solver.resident.audited", refuse)
+    design = warm.solve({"site.power_mw": 0.45})
+    assert design.status == "optimal" and design.stopped_by == "gap" and design.audit["ok"]

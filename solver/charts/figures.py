@@ -5,6 +5,7 @@ Backgrounds are clear and text takes the colour of its page, so that a figure st
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ ROW_PX, LEAST_PX = 30, 150
 """Height of a bar, and of a figure at least."""
 SMALL = 0.004
 """Flows below this share of the whole are drawn without a label."""
+TICK = 18
+"""Characters of a line below a bar."""
 BROAD = 0.08
 """Nodes above this share of the whole have room for a label of two lines."""
 
@@ -59,7 +62,7 @@ def sankey(flows: Sequence[found.Flow], colours: Mapping[str, str]) -> Figure | 
         )
     )  # fmt: skip
     ends = sum(1 for name in names if name not in out)
-    return _laid(made, max(320, 34 * ends + 60))
+    return laid(made, max(320, 34 * ends + 60))
 
 
 def _labelled(name: str, value: float, whole: float, unit: str, *, ends: bool) -> str:
@@ -107,11 +110,15 @@ def stored(design: Design) -> Figure | None:
 
 def bottlenecks(section: Sequence[Record], unit: str) -> Figure | None:
     """Return what one per cent more of each limit is worth, the most first."""
-    worth = [(str(b["id"]), 0.01 * abs(float(b["value"])), b) for b in section if b.get("marginal") and b.get("value")]
+    worth = [
+        (str(b.get("name") or b["id"]), 0.01 * abs(float(b["value"])), b)
+        for b in section
+        if b.get("marginal") and b.get("value")
+    ]
     worth.sort(key=lambda item: -abs(item[1] * float(item[2]["marginal"])))
     rows = [(name, step * float(b["marginal"]), _ends(b, step)) for name, step, b in worth[:BARS]]
     counted = next((str(b["gain_unit"]) for b in section if b.get("gain_unit")), unit)
-    return _bars(rows, f"{counted} for one per cent more")
+    return bars(rows, f"{counted} for one per cent more")
 
 
 def _ends(item: Record, step: float) -> tuple[float, float] | None:
@@ -127,7 +134,7 @@ def ladder(section: Record, unit: str) -> Figure | None:
     rungs = [r for r in section.get("rungs") or [] if r.get("value") is not None]
     if len(rungs) < 2:
         return None
-    labels = [escape(str(r["name"] or "as it is")) for r in rungs]
+    labels = [wrapped(str(r["name"] or "as it is")) for r in rungs]
     text = [figure(float(r["value"])) for r in rungs]
     made = Figure(
         Scatter(
@@ -140,7 +147,7 @@ def ladder(section: Record, unit: str) -> Figure | None:
     )  # fmt: skip
     made.update_xaxes(tickvals=list(range(len(rungs))), ticktext=labels)
     made.update_yaxes(title=str(section.get("unit") or unit), rangemode="tozero")
-    return _laid(made, 340)
+    return laid(made, 340)
 
 
 def waterfall(section: Record) -> Figure | None:
@@ -150,7 +157,7 @@ def waterfall(section: Record) -> Figure | None:
     levers = section.get("levers") or []
     if not levers:
         return None
-    names = ["plain build", *(escape(str(lever["name"])) for lever in levers), "this design"]
+    names = ["plain build", *(wrapped(str(lever["name"])) for lever in levers), "this design"]
     values = [float(section["plain"]["value"] or 0.0), *(float(lever["contribution"]) for lever in levers), 0.0]
     made = Figure(
         Waterfall(
@@ -161,7 +168,12 @@ def waterfall(section: Record) -> Figure | None:
         )
     )  # fmt: skip
     made.update_yaxes(title=str(section["unit"]))
-    return _laid(made, 380)
+    return laid(made, 380)
+
+
+def wrapped(name: str) -> str:
+    """Return a name in short lines, so that it stands upright below its bar."""
+    return "<br>".join(escape(line) for line in textwrap.wrap(name, TICK)) or escape(name)
 
 
 def architectures(section: Record, unit: str) -> Figure | None:
@@ -171,7 +183,7 @@ def architectures(section: Record, unit: str) -> Figure | None:
         for a in section.get("architectures") or []
         if a.get("value") is not None
     ]
-    return _bars(sorted(rows, key=lambda row: -row[1])[:BARS], unit)
+    return bars(sorted(rows, key=lambda row: -row[1])[:BARS], unit)
 
 
 def pareto(section: Record) -> Figure | None:
@@ -190,15 +202,16 @@ def pareto(section: Record) -> Figure | None:
                                line={"color": PLAIN, "dash": "dot"}))  # fmt: skip
     made.update_xaxes(title=_axis(section, "x"))
     made.update_yaxes(title=_axis(section, "y"))
-    return _laid(made, 360, legend=True)
+    return laid(made, 360, legend=True)
 
 
 def _axis(section: Record, axis: str) -> str:
     """Name of a key figure with its unit."""
     from solver.kpis import KPIS
 
-    name = str(section[axis])
-    return escape(f"{KPIS[name].name if name in KPIS else name} [{section[f'{axis}_unit']}]")
+    key = str(section[axis])
+    name = section.get(f"{axis}_name") or (KPIS[key].name if key in KPIS else key)
+    return escape(f"{name} [{section[f'{axis}_unit']}]")
 
 
 def tornado(section: Record) -> Figure | None:
@@ -211,7 +224,7 @@ def tornado(section: Record) -> Figure | None:
     widest = sorted(numbers, key=lambda n: -abs(float(n["swing_frac"])))[:BARS][::-1]
     base, names = float(section["value"]), [escape(str(n.get("name") or n["path"])) for n in widest]
     made = Figure()
-    for end, colour in (("low", LOSS), ("high", GAIN)):
+    for end, colour in (("low", KINDS["platform"]), ("high", ROLES["prefill"])):  # neither end is the good one
         made.add_trace(
             Bar(
                 y=names, x=[float(n[f"value_at_{end}"]) - base for n in widest], base=base, orientation="h",
@@ -223,7 +236,7 @@ def tornado(section: Record) -> Figure | None:
     made.update_layout(barmode="overlay")
     made.add_vline(x=base, line={"color": PLAIN, "width": 1})
     made.update_xaxes(title=str(section["unit"]))
-    return _laid(made, max(LEAST_PX, ROW_PX * len(widest) + 110), legend=True)
+    return laid(made, max(LEAST_PX, ROW_PX * len(widest) + 110), legend=True)
 
 
 def explained(design: Design) -> dict[str, Figure]:
@@ -245,7 +258,7 @@ def explained(design: Design) -> dict[str, Figure]:
     return {name: drawn for name, drawn in made.items() if drawn is not None}
 
 
-def _bars(rows: Iterable[tuple[str, float, tuple[float, float] | None]], unit: str) -> Figure | None:
+def bars(rows: Iterable[tuple[str, float, tuple[float, float] | None]], unit: str) -> Figure | None:
     """Horizontal bars from the top, with their intervals."""
     from plotly.graph_objects import Bar, Figure
 
@@ -264,10 +277,10 @@ def _bars(rows: Iterable[tuple[str, float, tuple[float, float] | None]], unit: s
             textposition="auto", insidetextanchor="start", marker={"color": KINDS["platform"]}, **errors)
     )  # fmt: skip
     made.update_xaxes(title=unit)
-    return _laid(made, max(LEAST_PX, ROW_PX * len(listed) + 90))
+    return laid(made, max(LEAST_PX, ROW_PX * len(listed) + 90))
 
 
-def _laid(made: Figure, height: int, *, legend: bool = False) -> Figure:
+def laid(made: Figure, height: int, *, legend: bool = False) -> Figure:
     """Set what all figures share."""
     clear = "rgba(0,0,0,0)"
     made.update_layout(

@@ -22,6 +22,7 @@ from solver.formulas.records import NUMBERS, Term
 from solver.physics.calibration import generation
 from solver.physics.coefficients import TimeCoefficients
 from solver.points import ROLES, Performance, Points
+from solver.schema import grade_column
 from solver.study import Study
 from solver.units import si_name
 from solver.workload import Workload
@@ -241,11 +242,8 @@ def _known(what: str, name: str | None, choices: Iterable[str], option: str) -> 
 
 
 def _confidence(row: Mapping[str, Any], column: str) -> str:
-    """Confidence of a column: of watts and prices by their own columns where the row has them."""
-    kinds = {"_w": "confidence_power", "_usd": "confidence_price", "usd_per_gb": "confidence_price"}
-    own = next((field for suffix, field in kinds.items() if column.endswith(suffix)), "confidence")
-    own = "confidence_idle" if column == "idle_w" and "confidence_idle" in row else own
-    return str(row.get(own) or row.get("confidence") or "estimate")
+    """Confidence of a column: of watts, prices, latencies by their own columns where the row has them."""
+    return str(row.get(grade_column(column, row)) or row.get("confidence") or "estimate")
 
 
 def _given(study: Mapping[str, Any], path: str) -> Any:

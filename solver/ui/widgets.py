@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,23 +11,24 @@ import streamlit as st
 
 from solver.errors import InputError
 from solver.ui.text import has, t
+from solver.whatif.safe import markdown
 
 Record = Mapping[str, Any]
 INK = {"light": "#1f2933", "dark": "#e6e9ec"}
 """Text of charts by theme."""
+FONT = "'Source Sans', 'Noto Sans KR', 'Apple SD Gothic Neo', 'Malgun Gothic', sans-serif"
 TONES: dict[str, Literal["green", "orange", "red", "gray"]] = {
     "good": "green", "warn": "orange", "bad": "red", "calm": "gray",
 }  # fmt: skip
 """How a fact looks -> colour of its badge."""
 DIGITS = 5
 """Digits of a number in a table that count."""
-_MARKS = re.compile(r"([\\`*_{}\[\]()<>#+\-!|~$:])")
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"]}
 
 
 def plain(text: object) -> str:
     """Return text that Markdown shows as it is."""
-    return _MARKS.sub(r"\\\1", str(text)).replace("\n", " ")
+    return markdown(text)
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,17 @@ def kpi_cards(cards: Sequence[Record]) -> None:
         with place.container(border=True, height="stretch"):
             delta = card.get("delta")
             good = card.get("better")
+            st.caption(plain(card["name"]))
             st.metric(
-                plain(card["name"]), f"{card['value']} {card.get('unit', '')}".strip(), delta,
+                plain(card["name"]), card["value"], delta, label_visibility="collapsed",
                 delta_color="off" if good is None else "normal" if (str(delta)[:1] not in "-−") == good else "inverse",
                 delta_description=card.get("against"),
             )  # fmt: skip
-            lines = [card.get("definition"), card.get("range") and t("common.between", range=card["range"])]
+            unit = f"**{plain(card['unit'])}**  \n" if card.get("unit") else ""
+            lines = [unit + plain(card.get("definition") or "")]
+            lines += [plain(t("common.between", range=card["range"]))] if card.get("range") else []
             for line in filter(None, lines):
-                st.caption(plain(line))
+                st.caption(line)
 
 
 def table(
@@ -75,6 +78,7 @@ def table(
     key: str | None = None,
     *,
     selectable: bool = False,
+    on_click: Callable[[], None] | None = None,
     alt: str | None = None,
 ) -> list[int]:
     """Draw rows under headings with units; return which were selected, none where they cannot be.
@@ -85,18 +89,20 @@ def table(
     columns : sequence of Column
     key : str, optional
     selectable : bool
-        Whether one row can be clicked.
+        Whether one row can be chosen.
+    on_click : callable, optional
+        Called once when a row is chosen; `st.session_state[key]` then says which.
     alt : str, optional
         What the table shows, for screen readers.
     """
     frame = pd.DataFrame([{c.id: _cell(row.get(c.id), c) for c in columns} for row in rows],
                          columns=[c.id for c in columns])  # fmt: skip
     config = {c.id: _config(c) for c in columns}
-    if not selectable:
+    if not selectable and on_click is None:
         st.dataframe(frame, hide_index=True, column_config=config, key=key, placeholder="", alt=alt)
         return []
     chosen: Any = st.dataframe(
-        frame, hide_index=True, column_config=config, key=key, placeholder="", alt=alt, on_select="rerun",
+        frame, hide_index=True, column_config=config, key=key, placeholder="", alt=alt, on_select=on_click or "rerun",
         selection_mode="single-row",
     )  # fmt: skip
     return [int(n) for n in chosen["selection"]["rows"]]
@@ -124,8 +130,8 @@ def theme() -> str:
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
-def chart(figure: Any, key: str, title: str = "", hint: str = "", *, clickable: bool = False) -> list[dict[str, Any]]:
-    """Draw a plotly figure in the colours of the page; return the points that were clicked.
+def chart(figure: Any, key: str, title: str = "", hint: str = "", on_click: Callable[[], None] | None = None) -> None:
+    """Draw a plotly figure in the colours of the page.
 
     Parameters
     ----------
@@ -134,33 +140,42 @@ def chart(figure: Any, key: str, title: str = "", hint: str = "", *, clickable: 
     key : str
     title, hint : str
         Heading, and what it shows, which screen readers are told as well.
-    clickable : bool
-        Whether a click on a point is asked for.
+    on_click : callable, optional
+        Called once when a point is clicked; `st.session_state[key]` then says which.
     """
     if figure is None:
-        return []
+        return
     if title:
         st.markdown(f"**{plain(title)}**")
     if hint:
         st.caption(plain(hint))
     dress(figure)
     alt = f"{title}. {hint}".strip(". ") or None
-    if not clickable:
+    if on_click is None:
         st.plotly_chart(figure, key=key, theme=None, config=CONFIG, alt=alt)
-        return []
-    chosen: Any = st.plotly_chart(
-        figure, key=key, theme=None, config=CONFIG, alt=alt, on_select="rerun", selection_mode="points"
-    )
-    return list(chosen["selection"]["points"])
+    else:
+        st.plotly_chart(
+            figure, key=key, theme=None, config=CONFIG, alt=alt, on_select=on_click, selection_mode="points"
+        )
 
 
 def dress(figure: Any, by: str | None = None) -> None:
     """Give a figure the text colour of a theme; backgrounds of all figures are clear already."""
     ink = INK[by or theme()]
-    figure.update_layout(font_color=ink, legend_font_color=ink, hoverlabel={"font": {"size": 12}})
+    figure.update_layout(
+        font_color=ink, font_family=FONT, legend_font_color=ink, hoverlabel={"font": {"size": 12, "family": FONT}}
+    )
+    figure.update_layout(**{f"{axis}_title_font_size": 13 for axis in ("xaxis", "yaxis")})
+    figure.for_each_trace(lambda trace: trace.update(name=_legend(trace.name)) if trace.name else None)
     figure.update_traces(textfont_color=ink, selector={"type": "sankey"})
     for kind in ("scatter", "waterfall"):
         figure.update_traces(textfont_color=ink, selector={"type": kind})
+
+
+def _legend(name: str) -> str:
+    """A chart's own name of a line in the reader's language."""
+    key = f"common.chart.{name.replace(' ', '_')}"
+    return t(key) if has(key) else name
 
 
 def empty(title: str, hint: str) -> None:

@@ -14,13 +14,20 @@ from typing import Any
 from solver.catalog import Catalog
 from solver.design import Design
 from solver.errors import InputError
+from solver.explain import check_asked, explained
+from solver.highs import Clock
 from solver.model.objectives import find_objective
+from solver.resident import Resident
 from solver.scenario import resolve
 from solver.study import Study
+from solver.whatif.follow import followed
 from solver.whatif.store import Request
+from solver.whatif.sweeps import step_of
 from solver.whatif.warm import Warm
 
 Result = dict[str, Any]
+WARM_TABLES = frozenset(("accelerators", "memory", "memory_prices", "models", "platforms", "precisions"))
+"""Tables whose figures are part of what a `Resident` tells studies apart by, or are priced anew in a warm model."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,8 @@ class Job:
         True once others wait: what is not asked for in so many words can be left out.
     publish : callable
         Takes part of a result.
+    before : callable
+        Returns the design of the run it is based on, where that asked the same of the same parts and found a build.
     """
 
     request: Request
@@ -47,6 +56,7 @@ class Job:
     should_stop: Callable[[], bool]
     hurried: Callable[[], bool]
     publish: Callable[[Result], None]
+    before: Callable[[], Design | None] = lambda: None
 
 
 Progress = Callable[[dict[str, Any]], None]
@@ -99,34 +109,42 @@ def _plain(design: Design) -> Result:
 
 @runner("solve")
 def solve(job: Job) -> Result:
-    """Solve, quickly where a warm model allows it, then compare with simpler builds unless others wait."""
+    """Solve, quickly where a warm model allows it; then say what binds and compare, unless others wait.
+
+    Options: ``quick`` False solves to the study's gap, ``more`` False leaves out what follows the answer.
+    """
     options = job.request.options
     resident = job.warm.resident(job.request)
-    report = scaled(job, resident.study, resident.catalog)
+    study, catalog = resident.study, resident.catalog
+    report = scaled(job, study, catalog)
     design = resident.solve(None, report, job.should_stop, quick=bool(options.get("quick", True)))
-    if not (design.has_build and options.get("baselines", True)) or job.should_stop():
+    if not (design.has_build and options.get("more", True)) or job.should_stop():
         return _plain(design)
     job.publish(_plain(design))
-    ended: list[bool] = []
 
     def enough() -> bool:
-        ended.extend([True] * (job.should_stop() or job.hurried()))
-        return bool(ended)
+        return job.should_stop() or job.hurried()
 
-    compared = resident.compared(design, report, enough)
-    # A comparison that was cut short is a weaker build than there is: none is better than a wrong one.
-    return _plain(design if ended else compared)
+    for more in followed(design, resident, report, enough):
+        design = more
+        job.publish(_plain(design))
+    return _plain(design)
 
 
 @runner("explain")
 def explain(job: Job) -> Result:
-    """Solve and explain: ``sections``, and whatever else `solver.explain` takes."""
-    from solver.explain import explain as find
-
+    """Explain the answer of the run it is based on, else solve first: ``sections``, and what `solver.explain` takes."""
     options = dict(job.request.options)
-    sections = options.pop("sections", ["bottlenecks"])
-    study, catalog = job.warm.study(job.request), job.warm.catalog(job.request)
-    return _plain(find(study, catalog, sections, scaled(job, study, catalog), job.should_stop, **options))
+    sections = list(options.pop("sections", ["bottlenecks"]))
+    resident = job.warm.resident(job.request)
+    study, catalog = resident.study, resident.catalog
+    report = scaled(job, study, catalog)
+    clock = Clock(study.solver.time_limit_s, study.solver.threads, report, job.should_stop)
+    check_asked(sections, catalog, options.get("parts"))
+    design = job.before() or resident.solve(None, report, job.should_stop, quick=False)
+    if job.should_stop():
+        return _plain(design)
+    return _plain(explained(design, study, catalog, sections, resident.make, clock, **options))
 
 
 @runner("pareto")
@@ -150,21 +168,31 @@ def quote(job: Job) -> Result:
 
 @runner("sweep")
 def sweep(job: Job) -> Result:
-    """Solve at each of ``values`` of one input ``path``, warm from each to the next; a record a value."""
+    """Solve at each of ``values`` of one input ``path``, warm from each to the next; a record a value.
+
+    The path is that of a study's key, or ``catalog/TABLE/ROW/COLUMN``.
+    """
     path, values = str(job.request.options["path"]), list(job.request.options["values"])
     resident = job.warm.resident(job.request)
+    catalog = resident.catalog
     records: list[Result] = []
     for number, value in enumerate(values, start=1):
         if job.should_stop():
             break
         place = {"step": number, "of": len(values), "value": value}
         try:
-            report = scaled(job, resident.study.with_changes({path: value}), resident.catalog, place)
-            design = resident.solve({path: value}, report, job.should_stop)
+            changes, rows = step_of(path, value, catalog)
+            changed = catalog.overlay(rows) if rows else catalog
+            at = resident if set(rows or ()) <= WARM_TABLES else Resident(resident.study, changed)
+            at.catalog = changed
+            report = scaled(job, at.study.with_changes(changes), changed, place)
+            design = at.solve(changes, report, job.should_stop)
         except InputError as error:
             records.append({"value": value, "status": "bad input", "message": str(error)})
         else:
             records.append(_swept(value, design))
+        finally:
+            resident.catalog = catalog
         job.publish({"path": path, "sweep": list(records)})
     return {"path": path, "sweep": records}
 

@@ -162,7 +162,7 @@ class Pool:
             try:
                 worker.process.wait(0.2 if worker.run_id is None else max(0.2, ends - time.monotonic()))
             except subprocess.TimeoutExpired:
-                worker.process.kill()
+                _kill(worker.process)
                 worker.process.wait()
             if worker.run_id is not None:
                 self.store.end(worker.run_id, FAILED, None, RESTARTED)
@@ -209,6 +209,7 @@ class Pool:
     def _died(self, worker: _Worker, code: int) -> None:
         """Say in its run what happened to a worker, and start another."""
         self._workers.remove(worker)
+        _kill(worker.process)  # what it had started
         self._early += not worker.ready
         if worker.run_id is not None:
             self.store.end(worker.run_id, FAILED, None, worker.why_killed or why_died(code, self.limits.memory_gb))
@@ -264,7 +265,7 @@ class Pool:
                     elif worker.stop_asked is not None and now - worker.stop_asked > GRACE_S:
                         worker.why_killed = f"Stopped by you; the solver had nothing to show {GRACE_S:g} s later."
                     if worker.why_killed:
-                        worker.process.kill()
+                        _kill(worker.process)
 
 
 def why_died(code: int, memory_gb: float) -> str:
@@ -280,6 +281,14 @@ def why_died(code: int, memory_gb: float) -> str:
         )
     how = f"signal {-code}" if code < 0 else f"status {code}"
     return f"The solver crashed ({how}). It was started anew and other runs are kept; run this one again."
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """End a worker with all that it has started: they are a group of their own."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (AttributeError, ProcessLookupError, PermissionError):  # no groups on this system, or all gone
+        process.kill()
 
 
 def _tell(stream: IO[str], word: str) -> None:

@@ -62,7 +62,7 @@ class Request:
         Table to changed rows, as ``Catalog.overlay`` takes them.
     options : dict
         Of an explanation ``sections``; of a front ``x``, ``y``, ``points``; of a quote ``part``, ``price_usd``,
-        ``quantity``; of a sweep ``path`` and ``values``; of a solve ``baselines`` and ``quick``.
+        ``quantity``; of a sweep ``path`` and ``values``; of a solve ``more`` and ``quick``.
     base : str
         Id of the run that it was derived from, or empty.
     """

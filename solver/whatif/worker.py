@@ -21,8 +21,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from solver.design import Design
 from solver.errors import AuditError, InputError
-from solver.whatif.store import DONE, FAILED, STOPPED, Store
+from solver.whatif.store import DONE, FAILED, STOPPED, Request, Store
 
 LOOK_S = 0.1
 """Seconds between looks at the file that asks for a stop."""
@@ -80,8 +81,15 @@ class Worker:
         self.store.begin(run_id)
         watch = _Watch(self.store, run_id, self.orders, self.seconds)
         try:
-            job = Job(run.request, self.warm, watch.report, watch.should_stop, self.orders.hurried.is_set,
-                      lambda part: self.store.publish(run_id, _finite(part)))  # fmt: skip
+            job = Job(
+                run.request,
+                self.warm,
+                watch.report,
+                watch.should_stop,
+                self.orders.hurried.is_set,
+                lambda part: self.store.publish(run_id, _finite(part)),
+                lambda: self._before(run.request),
+            )
             result = _finite(RUNNERS[run.request.kind](job))
         except InputError as error:
             self.store.end(run_id, FAILED, None, str(error))
@@ -97,6 +105,14 @@ class Worker:
             self.store.end(run_id, FAILED, None, out_of_memory(self.memory_gb) if short_of_memory(error) else fault)
         else:
             self.store.end(run_id, STOPPED if watch.why else DONE, result, watch.why)
+
+    def _before(self, request: Request) -> Design | None:
+        """The build of the run that a request is based on, where both ask the same of the same parts."""
+        base = self.store.get(request.base)
+        if base is None or (base.request.study, base.request.overlay) != (request.study, request.overlay):
+            return None
+        design = self.store.design(request.base)
+        return design if design is not None and design.has_build else None
 
     def _log(self, run_id: str) -> None:
         print(f"tierwatt: run {run_id[:6]}: {traceback.format_exc()}", file=sys.stderr, flush=True)

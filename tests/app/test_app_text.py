@@ -74,13 +74,14 @@ def test_a_translation_puts_in_what_english_puts_in(language: str) -> None:
 def test_korean_is_korean() -> None:
     """Words that were left in English would pass for a translation."""
     allowed = {"TTFT", "TPOT", "Pareto", "Excel", "JSON", "HTML", "tierwatt"}
+    data = {"catalog.source_default"}  # goes into the catalog's files, which are English
     bare = {key: re.sub(r"\{\w+\}", "", words) for key, words in words_of("ko").items()}
     left = {
         key: set(re.findall("[A-Za-z]{4,}", words)) - allowed
         for key, words in bare.items()
         if not re.search("[가-힣]", words)
     }
-    assert not {key for key, words in left.items() if words}
+    assert not {key for key, words in left.items() if words} - data
 
 
 def test_english_stands_in_where_a_language_lacks_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from solver.whatif.worker import out_of_memory
 ROOT = Path(__file__).parent.parent.parent
 ME, OTHER = "m" * 22, "o" * 22
 SMALL: dict[str, Any] = {
-    "site": {"power_mw": 5.0, "id": "us_1mw"},
+    "site": {"power_mw": 5.0, "id": "us_1mw", "floor_m2": 1e4},
     "workload": [{"id": "tool_agent", "model_id": "llama-3.1-70b", "requests_per_s": 3.0}],
     "build": {"power_caps": [1.0], "batch_points_per_octave": 2, "roles": ["mixed"], "tiers": False},
     "supply": {},
@@ -44,7 +44,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
 
 
 def request(kind: str = "solve", options: dict[str, Any] | None = None, **more: Any) -> Request:
-    return Request(kind, study(**SMALL | more).to_dict(), {}, {"baselines": False} if options is None else options)
+    return Request(kind, study(**SMALL | more).to_dict(), {}, {"more": False} if options is None else options)
 
 
 def wait(pool: Pool, run_id: str, until: Callable[[Run], bool] = lambda run: run.ended, seconds: float = 50.0) -> Run:
@@ -95,6 +95,8 @@ def test_comparisons_follow_the_answer_and_a_sweep_shows_its_steps(pool: Pool) -
     run = wait(pool, pool.submit(request(options={}), ME).id)
     design = pool.store.design(run.id)
     assert design is not None and design.baselines and design.runner_up
+    worth = {record["id"]: record["marginal"] for record in design.explained["worth"]}
+    assert worth["site.power_mw"] > 0
     options = {"path": "site.power_mw", "values": [3.0, -1.0, 5.0]}
     swept = wait(pool, pool.submit(request("sweep", options), ME).id)
     result = pool.store.result(swept.id)
@@ -114,6 +116,10 @@ def test_the_other_kinds_answer(pool: Pool) -> None:
     told = wait(pool, pool.submit(request("explain", {"sections": ["bottlenecks"]}), ME).id)
     design = pool.store.design(told.id)
     assert design is not None and design.explained["bottlenecks"]
+    again = request("explain", {"sections": ["bottlenecks"]})
+    based = wait(pool, pool.submit(dataclasses.replace(again, base=told.id), ME).id)
+    assert "search" not in {event["stage"] for event in pool.store.progress(based.id)}  # the build is known
+    assert pool.store.design(based.id).objective == design.objective  # type: ignore[union-attr]
     wrong = wait(pool, pool.submit(request("explain", {"sections": ["poetry"]}), ME).id)
     assert wrong.state == "failed" and "poetry" in wrong.message and "bottlenecks" in wrong.message
 
@@ -235,3 +241,24 @@ def test_limits_come_from_the_environment() -> None:
     with pytest.raises(InputError) as caught:
         limits_from({"TIERWATT_WORKERS": "1.5", "TIERWATT_RUN_MEMORY_GB": "-1", "TIERWATT_QUEUE": "many"})
     assert len(caught.value.problems) == 3 and new_id() not in str(caught.value)
+
+
+def test_what_follows_is_the_same_from_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Studies that take long hand it to another process; whoever is hurried kills it at once."""
+    from solved import catalog
+
+    from solver.resident import Resident
+    from solver.whatif import follow
+
+    resident = Resident(study(**SMALL), catalog())
+    design = resident.solve()
+    events: list[dict[str, Any]] = []
+    here = list(follow.followed(design, resident, events.append, lambda: False))
+    monkeypatch.setattr(follow, "LONG_S", 0.0)
+    there = list(follow.followed(design, resident, events.append, lambda: False))
+    assert len(here) == len(there) == 2 and there[0].baselines == [] and there[0].explained["worth"]
+    assert [b["name"] for b in here[1].baselines] == [b["name"] for b in there[1].baselines]
+    assert there[1].objective == design.objective and {"baselines"} <= {event["phase"] for event in events}
+    begun = time.monotonic()
+    assert list(follow.followed(design, resident, events.append, lambda: True)) == []
+    assert time.monotonic() - begun < 1.0

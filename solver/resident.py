@@ -44,8 +44,8 @@ SLIVERS_SHARE = 0.25
 """Share of the allowed gap that a quick answer may give up to be rid of slivers."""
 COUNTS_SHARE = 0.3
 """Share of the allowed gap that the search over its counts may leave."""
-COUNTS_TIME_S = 0.6
-"""Seconds for it."""
+COUNTS_TIMES_S = (0.6, 5.0)
+"""Seconds for it, and for the second try where the first was too short: a full solve takes ten times as long."""
 FAR = 0.02
 """A quick answer further than this from its bound is not given: the change asks for other parts."""
 
@@ -182,21 +182,14 @@ class Resident:
         seconds["search_s"] = time.perf_counter() - begun
         begun = time.perf_counter()
         target = bound * (1.0 - sense * SLIVERS_SHARE * data.scenario.study.solver.gap)
+        far = max(FAR, data.scenario.study.solver.gap)
+        near = used_data(data, columns, pools)
         try:
-            polished = settle(
-                used_data(data, columns, pools),
-                solved,
-                target,
-                {},
-                clock,
-                {},
-                gap=data.scenario.study.solver.gap * COUNTS_SHARE,
-                time_limit_s=COUNTS_TIME_S,
-            )
-            far = max(FAR, data.scenario.study.solver.gap)
-            make = self.make
+            polished, limit_s = _settled(near, solved, target, clock, far)
+            if polished is None:
+                return None
             polished, solved, candidates = with_queues_that_stand(
-                polished, solved, candidates, make, clock, far, COUNTS_TIME_S
+                polished, solved, candidates, self.make, clock, far, limit_s
             )
         except (RuntimeError, FewReplicasError):
             return None
@@ -212,6 +205,25 @@ class Resident:
         self._warm = _Warm(ready, used_columns | self._base[0], used_pools | self._base[1])
         clock.report("done", design.objective["value"], design.objective["bound"], design.objective["gap"])
         return design
+
+
+def _settled(near: ModelData, solved: Solved, target: float, clock: Clock, far: float) -> tuple[Polished | None, float]:
+    """The counts of what is near, not far from the bound, and the seconds that the search was given; None without any.
+
+    Another try is made where the first one used up its time.
+    """
+    gap, limit_s = near.scenario.study.solver.gap * COUNTS_SHARE, 0.0
+    for limit_s in COUNTS_TIMES_S:
+        begun = time.perf_counter()
+        try:
+            polished = settle(near, solved, target, {}, clock, {}, gap=gap, time_limit_s=limit_s)
+        except RuntimeError:
+            polished = None
+        if polished is not None and relative_gap(polished.value, solved.bound) <= far:
+            return polished, limit_s
+        if time.perf_counter() - begun < limit_s:
+            break
+    return None, limit_s
 
 
 def _can_be_quick(data: ModelData) -> bool:

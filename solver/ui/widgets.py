@@ -167,7 +167,7 @@ def dress(figure: Any, by: str | None = None) -> None:
     )
     figure.update_layout(**{f"{axis}_title_font_size": 13 for axis in ("xaxis", "yaxis")})
     figure.for_each_trace(lambda trace: trace.update(name=_legend(trace.name)) if trace.name else None)
-    figure.update_traces(textfont_color=ink, selector={"type": "sankey"})
+    figure.update_traces(textfont={"color": ink, "family": FONT}, selector={"type": "sankey"})
     for kind in ("scatter", "waterfall"):
         figure.update_traces(textfont_color=ink, selector={"type": kind})
 

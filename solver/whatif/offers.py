@@ -17,6 +17,8 @@ BOUGHT = {YES: "yes", NO: "no", TIE: "tie", UNKNOWN: "unknown"}
 """Answer of a quote -> id of its words."""
 WALK_AWAY = {PRICE: "price", NEVER: "never", ANY: "any", BUDGET: "budget", NO_BUILD: "no_build", UNKNOWN: "unknown"}
 """Kind of a walk-away price -> id of its words."""
+BELOW = "below"
+"""Id of the words where only the upper end of a walk-away price is known."""
 
 
 def offered(study: Study, catalog: Catalog) -> list[Record]:
@@ -72,11 +74,12 @@ def verdict(answer: Mapping[str, Any]) -> Record:
     """
     walk, goal, capex = answer["walk_away"], answer["objective"], answer["capex_usd"]
     bought = BOUGHT[answer["bought"]]
-    usd, price = walk["usd"], float(answer["price_usd"])
+    price, usd = float(answer["price_usd"]), walk["usd"] or None  # at 0 USD no price was found, only that one may be
+    kind = BELOW if walk["kind"] == PRICE and usd is None else WALK_AWAY[walk["kind"]]
     both = None not in (capex["with_order"], capex["without"])
     return {
         "bought": bought, "tone": {"yes": "good", "no": "bad"}.get(bought, "warn"), "quantity": answer["quantity"],
-        "walk_away": WALK_AWAY[walk["kind"]], "usd": usd, "high_usd": walk["high_usd"],
+        "walk_away": kind, "usd": usd, "high_usd": walk["high_usd"],
         "room_frac": (float(usd) - price) / price if usd is not None and price else None,
         "gain": goal["gain"], "gain_frac": goal["gain_frac"], "unit": goal["unit"],
         "capex_change_usd": capex["with_order"] - capex["without"] if both else None,

@@ -66,7 +66,7 @@ def test_an_answer_in_words_and_numbers(desk: Desk) -> None:
     assert "100.00 kUSD" in shown
 
 
-@pytest.mark.parametrize(("number", "kind"), enumerate(WALK_AWAY))
+@pytest.mark.parametrize(("number", "kind"), list(enumerate(WALK_AWAY)))
 def test_every_kind_of_answer_is_drawn(desk: Desk, number: int, kind: str) -> None:
     run, bought, language = desk.solved(), list(BOUGHT)[number % len(BOUGHT)], ("en", "ko")[number % 2]
     walk = {"kind": kind, "usd": None, "high_usd": None, "tolerance": 0.01}

@@ -236,6 +236,14 @@ def test_a_verdict() -> None:
     assert found["room_frac"] == pytest.approx(0.1) and found["capex_change_usd"] == pytest.approx(1e5)
     less, more = displaced(QUOTE)
     assert [row["part"] for row in less] == ["mi300x_8"] and [row["part"] for row in more] == ["hgx_h200_8", "rack_air"]
+    low = verdict(
+        QUOTE
+        | {
+            "bought": "not found in time",
+            "walk_away": {"kind": "price", "usd": 0.0, "high_usd": 4e5, "tolerance": 0.01},
+        }
+    )
+    assert (low["walk_away"], low["usd"], low["room_frac"], low["high_usd"]) == ("below", None, None, 4e5)
     free = verdict(QUOTE | {"price_usd": 0.0, "capex_usd": {"without": None, "with_order": 1.0}})
     assert free["room_frac"] is None and free["capex_change_usd"] is None
 

@@ -31,7 +31,6 @@ WORKSPACE = "tierwatt-screenshots-w"
 WIDTH, HEIGHT, TALLEST = 1440, 900, 2400
 """A laptop's window, and the tallest picture in pixels."""
 COLOURS = 192
-QUOTED, OFFER_USD = "hgx_h200_8", 290e3
 
 
 def solved(store: Store, warm: Warm, request: Request, name: str, note: str = "") -> Run:
@@ -54,8 +53,10 @@ def seeded(folder: Path, file: Path) -> dict[str, Run]:
     store, warm = Store(folder / "runs"), Warm()
     study = load_study(file)
     power = study.site.power_mw or 1.0
-    first = solved(store, warm, _asked(study), f"{power:g} MW", "as discussed with procurement")
-    runs = {"first": first}
+    impossible = {"demand.mode": "fixed", "demand.floor_frac": 1.0, "site.power_mw": 0.04 * power}
+    too_much = _asked(study.with_changes(impossible))
+    runs = {"impossible": solved(store, warm, too_much, f"all of it with {0.04 * power:g} MW")}
+    first = runs["first"] = solved(store, warm, _asked(study), f"{power:g} MW", "as discussed with procurement")
     runs["dear"] = solved(
         store, warm,
         Request("solve", study.to_dict(), {"memory_prices": [
@@ -68,11 +69,19 @@ def seeded(folder: Path, file: Path) -> dict[str, Run]:
     runs["sweep"] = solved(
         store, warm, ask_sweep(first, "site.power_mw", [power * k for k in (0.5, 0.75, 1.0, 1.25, 1.5)]), "range"
     )
-    runs["quote"] = solved(store, warm, ask_quote(first, QUOTED, OFFER_USD, 4), "quote")
-    impossible = {"demand.mode": "fixed", "demand.floor_frac": 1.0, "site.power_mw": 0.4 * power}
-    runs["impossible"] = solved(store, warm, ask_changed(first, impossible), f"all of it with {0.4 * power:g} MW")
+    runs["quote"] = solved(store, warm, _offer(store, first), "quote")
     runs["explained"] = solved(store, warm, ask_sections(first, list(SECTIONS)), "explained")
     return runs
+
+
+def _offer(store: Store, run: Run) -> Request:
+    """Ask whether a quarter of the dearest platform of a build is worth a tenth less than the catalog asks."""
+    design = store.design(run.id)
+    assert design is not None
+    line = max((b for b in design.bill_of_materials if b["kind"] == "platform"), key=lambda b: float(b["capex_usd"]))
+    return ask_quote(
+        run, str(line["part"]), round(0.9 * float(line["list_usd"]), -3), max(1, int(line["quantity"]) // 4)
+    )
 
 
 def _asked(study: Study) -> Request:

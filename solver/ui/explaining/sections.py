@@ -126,7 +126,7 @@ def _value_all(run: Run) -> None:
 
 def _more_power(found: Mapping[str, Any] | None) -> None:
     """What one more megawatt is worth, in large."""
-    if found is None:
+    if found is None or found["gain"] <= 0.0:
         return
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):

@@ -108,9 +108,9 @@ def _draw(answer: Mapping[str, Any]) -> None:
         first, second, third = st.columns(3)
         first.metric(t("quote.many"), f"{answer['quantity']:,}", help=t("quote.many_help"))
         if found["gain"] is not None:
-            share = "" if found["gain_frac"] is None else f" ({found['gain_frac']:+.2%})"
-            second.metric(t("quote.gain"), f"{found['gain']:+,.5g} {found['unit']}", help=t("quote.gain_help"))
-            second.caption(plain(share.strip()))
+            sign, share = "+" if found["gain"] >= 0 else "−", found["gain_frac"]
+            second.metric(t("quote.gain"), f"{sign}{figure(abs(found['gain']))}", help=t("quote.gain_help"))
+            second.caption(plain(f"{found['unit']}, {share:+.2%}" if share is not None else found["unit"]))
         walk = "–" if found["usd"] is None else f"{figure(float(found['usd']))} USD"
         third.metric(t("quote.walk_away"), walk, help=t("quote.walk_away_help"))
         third.caption(plain(_walk_words(found)))

@@ -101,6 +101,11 @@ def columns_of(known: dict[str, CandidateSet], *, prune: bool = True) -> Make:
     return partial(prepare, prune=prune, known=known)
 
 
+def known_of(make: Make) -> dict[str, CandidateSet]:
+    """Return the candidates that a function made by `columns_of` keeps; none of another function."""
+    return dict(make.keywords["known"]) if isinstance(make, partial) else {}
+
+
 def solve_scenario(scenario: Scenario, make: Make, clock: Clock, keep: Keep | None = None) -> tuple[Design, Clock]:
     """Return the audited design of a scenario whose queues are no wider than what stands, and the clock at its end.
 

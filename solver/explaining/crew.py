@@ -21,7 +21,7 @@ from pyomo.common.gc_manager import PauseGC
 from solver.explaining.sections import SECTIONS, WHOLE
 from solver.explaining.subject import Subject
 from solver.highs import Clock
-from solver.solve import columns_of
+from solver.solve import columns_of, known_of
 
 Key = tuple[str, str]
 """Section and question."""
@@ -93,7 +93,10 @@ class _Mate:
         asked, answers = self._process.stdin, self._process.stdout
         assert asked is not None and answers is not None
         try:
-            _send(asked, (subject.study, subject.catalog, subject.design, subject.options, subject.clock.left_s))
+            _send(asked, (
+                subject.study, subject.catalog, subject.design, subject.options, subject.clock.left_s,
+                known_of(subject.make),
+            ))  # fmt: skip
         except OSError:
             return
         while (key := self._listed.take(wait=True, away=True)) is not None:
@@ -162,8 +165,8 @@ def _send(pipe: IO[bytes], thing: Any) -> None:
 
 def _serve(asked: IO[bytes], answers: IO[bytes]) -> None:
     """Answer questions until there are no more."""
-    study, catalog, design, options, left_s = pickle.load(asked)
-    subject = Subject(study, catalog, design, columns_of({}), Clock(left_s, study.solver.threads), options)
+    study, catalog, design, options, left_s, made = pickle.load(asked)
+    subject = Subject(study, catalog, design, columns_of(made), Clock(left_s, study.solver.threads), options)
     known: dict[str, Any] = {}
     while True:
         try:

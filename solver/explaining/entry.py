@@ -259,10 +259,11 @@ class _Question:
         enough = without.value + max(bench.scenario.study.solver.gap, 1e-9) * abs(without.value)
         keep = use.columns | (pieces > 0.0)
         keep |= False if without.values is None else without.values > PRESENT
+        among = keep | bench.worth_a_look(relaxed)
         price, like = LOWER[0] * usd, relaxed
         for number in range(TRIES):
             program = self._ordered(self.slopes.at(pieces, price - self.part.price_usd), pieces, use, order)
-            like = bench.relax(program) if number else relaxed
+            like = bench.relax(program, among) if number else relaxed
             found = bench.solved(program, like, keep=keep, bound=-math.inf, enough=enough, wide=number > 0)
             if found.values is not None and found.value <= enough:
                 record["low_usd"] = price

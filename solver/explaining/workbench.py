@@ -157,13 +157,19 @@ class Workbench:
         least = found.bound if self.known_bound is None else max(found.bound, self.known_bound)
         return Range(min(found.value, known), min(least, known), found.values)
 
-    def relax(self, program: Program) -> Outcome:
-        """Solve the relaxation of a program with the same rows and columns.
+    def relax(self, program: Program, among: BoolArray | None = None) -> Outcome:
+        """Solve the relaxation of a program with the same rows and columns, or with no more than some of the columns.
 
         Not from the last basis: presolve, which a basis does without, is worth two to five times as much here.
         """
         cost, offset = self.cost_of(program)
-        return solve_lp(program, cost, offset, self.clock)
+        return solve_lp(
+            program, cost, offset, self.clock, None if among is None else np.where(among, program.upper, 0.0)
+        )
+
+    def worth_a_look(self, relaxed: Outcome) -> BoolArray:
+        """Columns of a good design near a relaxation: a third of all."""
+        return promising(self.data, self.ready.layout, relaxed) | self._used
 
     def solved(
         self,
@@ -204,7 +210,7 @@ class Workbench:
         scale = self._scale(program, relaxed)
         found = self._searched(program, first, least, scale, enough)
         if wide and not found.objective <= max(enough, least + self.scenario.study.solver.gap * scale):
-            more = first | promising(self.data, self.ready.layout, relaxed) | self._used
+            more = first | self.worth_a_look(relaxed)
             other = self._searched(program, more, least, scale, enough)
             found = found if found.objective <= other.objective else other
         return Range(math.inf if found.values is None else found.objective, least, found.values)

@@ -117,10 +117,15 @@ def pictures(address: str, runs: dict[str, Run], out: Path) -> None:
                 device_scale_factor=1,
             )
             page = context.new_page()
+            page.set_default_timeout(120e3)
             page.goto(f"{address}/{path}{'' if path.endswith('?') else '&'}w={WORKSPACE}")
             settled(page)
             if tab:
-                page.get_by_text(tab, exact=True).first.click()
+                words = page.get_by_text(tab, exact=True).first
+                if not words.is_visible():  # on a busy machine a page may be settled before it has begun
+                    page.reload()
+                    words.wait_for(timeout=60e3)
+                words.click()
                 settled(page)
             _tall(page)
             page.screenshot(path=out / f"{name}.png")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from solver.design import Design, Record
-from solver.explaining.entry import ANY, ENTERS, LEAVES, NEVER
+from solver.explaining.entry import ANY, ENTERS, LEAVES, NEVER, OFF_MENU
 from solver.words import amount, block, figure, percent, table
 
 NAME, PART = 34, 24
@@ -113,7 +113,26 @@ def _price_row(record: Record) -> tuple[str, ...]:
     hint = f"; at {percent(watts)} fewer W" if answer == NEVER and watts is not None and 0.0 < watts < 1.0 else ""
     takes = "" if record["quantity"] is None else f"{record['quantity']:,}"
     words = "stays" if answer == ANY else "never" if answer == NEVER else answer
+    if answer == OFF_MENU and record["in_place_of"]:
+        words, at = f"cheaper than {record['in_place_of'][:20]}", usd(record["relaxed_usd"])
     return record["part"][:PART], usd(record["price_now_usd"]), words + hint, at, certain, f"{record['order']:,}", takes
+
+
+def attributes(records: list[Record]) -> str:
+    """Figures at which parts enter or leave, and what having them by the date is worth."""
+    rows = []
+    for r in records:
+        if r["gain_high"] is not None:
+            words = f"{r['answer']}: {figure(r['gain_low'])} to {figure(r['gain_high'])}"
+        elif r["share"] is not None:
+            words = f"{r['answer']} {r['share']:+.1%}" + ("" if r["confirmed"] else " (not confirmed)")
+        else:
+            words = r["answer"]
+        takes = "" if r["quantity"] is None else f"{r['quantity']:,}"
+        rows.append((r["part"][:PART], r["name"], words, takes))
+    return "What would bring a part in, or out\n" + table(
+        ("part", "figure", "answer", "takes"), rows, (False,) * 3 + (True,)
+    )
 
 
 def levers(record: Record) -> str:
@@ -154,6 +173,7 @@ def _or_none(value: float | None) -> str:
 
 WORDS: dict[str, Callable[[Any], str]] = {
     "bottlenecks": bottlenecks, "ladder": ladder, "entry_prices": entry_prices,
+    "attributes": attributes,
     "levers": levers, "architectures": architectures,
     "tornado": tornado,
 }  # fmt: skip

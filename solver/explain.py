@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pyomo.common.gc_manager import PauseGC
@@ -12,6 +12,7 @@ from solver.candidates import CandidateSet
 from solver.catalog import Catalog
 from solver.design import Design
 from solver.errors import InputError, Problem, closest
+from solver.explaining.attributes import ATTRIBUTES, DATE
 from solver.explaining.crew import answers_to
 from solver.explaining.sections import SECTIONS
 from solver.explaining.subject import Subject
@@ -44,7 +45,8 @@ def explain(
     on_progress, should_stop : callable, optional
         As in `solver.solve.solve`.
     **options
-        `depth`, `step` (ladder), `parts` (ids for entry prices), `promised` (how many promises; None values all).
+        `depth`, `step` (ladder), `parts` (ids, for entry prices and attributes), `attributes` (their ids), `promised`
+        (how many promises; None values all).
 
     Returns
     -------
@@ -56,7 +58,7 @@ def explain(
     InputError
         If a section or part is unknown, or the study does not fit the catalog.
     """
-    check_asked(sections, catalog, options.get("parts"))
+    check_asked(sections, catalog, options)
     known: dict[str, CandidateSet] = {}
     make = columns_of(known)
     clock = Clock(study.solver.time_limit_s, study.solver.threads, on_progress, should_stop)
@@ -91,7 +93,7 @@ def explained(
     InputError
         If a section or part is unknown.
     """
-    check_asked(sections, catalog, options.get("parts"))
+    check_asked(sections, catalog, options)
     if not design.has_build:
         return design
     clock = Clock(
@@ -104,14 +106,15 @@ def explained(
     return design.replace(explained=design.explained | found, solver=solver)
 
 
-def check_asked(sections: Sequence[str], catalog: Catalog, parts: Sequence[str] | None) -> None:
-    """Refuse unknown sections and parts, all at once.
+def check_asked(sections: Sequence[str], catalog: Catalog, options: Mapping[str, Any]) -> None:
+    """Refuse unknown sections, parts and attributes, all at once.
 
     Raises
     ------
     InputError
         For each that there is not.
     """
+    parts, figures = options.get("parts"), options.get("attributes")
     problems = [
         Problem("explain", "", "section", name, "unknown section", ", ".join(SECTIONS), closest(name, SECTIONS))
         for name in sections
@@ -124,5 +127,13 @@ def check_asked(sections: Sequence[str], catalog: Catalog, parts: Sequence[str] 
         for part in parts or ()
         if part not in known
     ]
+    names = [*ATTRIBUTES, DATE]
+    problems += [
+        Problem("explain", "", "attribute", name, "unknown attribute", ", ".join(names), closest(name, names))
+        for name in figures or ()
+        if name not in names
+    ]
+    if figures and not parts:
+        problems.append(Problem("explain", "", "part", "", "attributes need a part", allowed))
     if problems:
         raise InputError(problems)

@@ -20,7 +20,7 @@ from solver.explain import explain
 from solver.explaining.bottlenecks import PROVED, SOLVED, bottlenecks
 from solver.explaining.entry import ANY, ENTERS, LEAVES, NEVER, Part, entry_prices, parts_of
 from solver.explaining.hardware import HARDWARE
-from solver.explaining.limits import row_limits
+from solver.explaining.limits import row_limits, used_groups
 from solver.explaining.slopes import bought_columns
 from solver.explaining.workbench import Gain, Range, Workbench
 from solver.highs import Clock
@@ -261,3 +261,22 @@ def test_command_refuses_an_unknown_part(capsys: pytest.CaptureFixture[str]) -> 
         main(["explain", "studies/small.toml", "--part", "gb200_nvl27"])
     said = capsys.readouterr().err
     assert ended.value.code == 2 and "gb200_nvl27" in said and "gb200_nvl72" in said
+
+
+@pytest.mark.parametrize("seed", range(0, 40, 4))
+def test_worth_of_links_racks_and_ports_is_that_of_a_share_more_of_what_they_offer(seed: int) -> None:
+    """Each coefficient of what is offered a ten-thousandth larger: the relaxation gains what was stated."""
+    bench = bench_of(tiny(seed, "tokens"))
+    if bench.relaxed.values is None:
+        return  # the demand cannot be served
+    step = 1e-4
+    for group in used_groups(bench):
+        offers = np.isin(np.repeat(np.arange(len(bench.program.rows)), np.diff(bench.program.start)), list(group.rows))
+        offers &= bench.program.value < 0.0
+        if group.id.startswith("slots") or not offers.any():
+            continue
+        value = np.where(offers, bench.program.value * (1.0 + step), bench.program.value)
+        more = bench.relax(dataclasses.replace(bench.program, value=value))
+        stated = sum(abs(float(bench.relaxed.duals[row])) * units for row, units in group.rows.items()) * step
+        gained = bench.relaxed.objective - more.objective
+        assert gained == pytest.approx(stated, rel=0.02, abs=1e-6 * abs(bench.relaxed.objective)), group.id

@@ -26,6 +26,7 @@ CAPTIONS = {
     "ladder": ("One bottleneck after another lifted", "the objective with all limits up to there taken away"),
     "levers": ("What each freedom of the build contributes", "from a plain build to this one"),
     "architectures": ("The best build of each kind", "under the same limits and promises"),
+    "attributes": ("Figures at which parts enter or leave the build", "each part's own, everything else as it is"),
     "entry_prices": ("Prices at which parts enter or leave the build", "solved for, everything else as it is"),
     "pareto": ("What one figure costs of another", "best builds, and what no build goes beyond"),
     "tornado": ("What uncertain numbers do to the result", "each at its low and its high end, the build solved anew"),

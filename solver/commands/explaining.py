@@ -40,6 +40,12 @@ def explain(
     parts: Annotated[
         list[str] | None, typer.Option("--part", metavar="ID", help="Only these parts, with --entry-prices.")
     ] = None,
+    attributes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--attribute", metavar="NAME", help="Of these parts: power, bandwidth, capacity, compute, endurance, date."
+        ),
+    ] = None,
     depth: Annotated[int, typer.Option(metavar="N", min=1, max=12, help="Rungs of the ladder.")] = 4,
     step: Annotated[float, typer.Option(metavar="S", min=0.01, max=10.0, help="Share by which a rung loosens.")] = 0.25,
     catalog: Catalogs = None,
@@ -65,9 +71,10 @@ def explain(
     asked = changed(load_study(study), changes or (), {})
     chosen = {
         "bottlenecks": bottlenecks, "levers": levers, "architectures": architectures,
-        "entry_prices": entry_prices or bool(parts), "ladder": ladder, "tornado": tornado,
+        "entry_prices": entry_prices or bool(parts and not attributes), "ladder": ladder, "tornado": tornado,
     }  # fmt: skip
-    sections = [name for name, wanted in chosen.items() if wanted or every] or ["bottlenecks"]
+    sections = [name for name, wanted in chosen.items() if wanted or every]
+    sections += ["attributes"] if attributes else [] if sections else ["bottlenecks"]
     export.check_all(json_file, xlsx_file, html_file)
     loaded = load_parts(catalog)
     if number is not None:
@@ -80,9 +87,11 @@ def explain(
         with silent_libraries():
             design = find(
                 asked, loaded, sections, on_progress=report, should_stop=should_stop, depth=depth, step=step,
-                parts=parts, promised=None if every_promise else PROMISED,
+                parts=parts, attributes=attributes, promised=None if every_promise else PROMISED,
             )  # fmt: skip
-    words = ["tierwatt", "explain", str(study), *(f"--{name.replace('_', '-')}" for name in sections)]
+    plain = [name for name in sections if name != "attributes"]
+    words = ["tierwatt", "explain", str(study), *(f"--{name.replace('_', '-')}" for name in plain)]
+    words += [word for name in attributes or () for word in ("--attribute", name)]
     words += [word for folder in catalog or () for word in ("--catalog", str(folder))]
     words += [word for change in changes or () for word in ("--set", change)]
     words += [word for part in parts or () for word in ("--part", part)]

@@ -17,7 +17,7 @@ from functools import partial
 
 from solver.design import Design, Record
 from solver.explaining.hardware import HARDWARE, Attribute, with_attribute
-from solver.explaining.limits import Group, RowLimit, row_limits, tier_groups
+from solver.explaining.limits import Group, RowLimit, row_limits, tier_groups, used_groups
 from solver.explaining.promises import Promise, promises_of
 from solver.explaining.workbench import Gain, Range, Workbench
 from solver.highs import OPTIMAL
@@ -62,7 +62,8 @@ def questions(
     asked |= {promise.id: partial(_promise_record, bench, promise) for promise in near}
     asked |= {promise.id: partial(_unvalued, promise) for promise in far}
     asked |= {limit.id: partial(_row_record, bench, limit, used.get(limit.id)) for limit in row_limits(bench)}
-    return asked | {group.id: partial(_group_record, bench, group) for group in tier_groups(bench)}
+    groups = [*tier_groups(bench), *used_groups(bench)]
+    return asked | {group.id: partial(_group_record, bench, group) for group in groups}
 
 
 def ranked(bench: Workbench, design: Design, found: Sequence[Record]) -> list[Record]:
@@ -142,8 +143,8 @@ def _step(step: float, share: float, gain: Gain) -> Record:
 
 
 def _group_record(bench: Workbench, group: Group) -> Record:
-    """What nodes offer of a tier: the worth of one percent more of it everywhere."""
-    offered = sum(group.rows.values()) * group.scale
+    """What nodes offer of a tier, a link, a rack or the network: the worth of one percent more of it everywhere."""
+    offered = 1.0 if group.relative else sum(group.rows.values()) * group.scale
     record = _record(group.id, group.name, group.unit, offered, None)
     worth = sum(dual_of(bench, row) * units for row, units in group.rows.items())
     record["marginal"] = worth / offered if offered else 0.0

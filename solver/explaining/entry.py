@@ -15,7 +15,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,9 @@ from solver.explaining.slopes import Slopes, bought_columns, housed_pieces
 from solver.explaining.workbench import WHOLE_COLUMNS, Range, Workbench
 from solver.highs import OPTIMAL, Clock, Outcome, Program
 from solver.market import Market, open_market, ordered
+from solver.parts import MemoryDevice
 from solver.physics.cost import memory_usd_per_byte
+from solver.populations import usd_per_byte
 from solver.pricing import headroom
 from solver.restriction import PRESENT
 from solver.scenario import Scenario
@@ -41,8 +43,11 @@ ORDER_FRAC = 0.02
 TOLERANCE = 0.005
 """Relative width of a price range at which its search ends."""
 SEARCH_TIME_S = 60.0
-ENTERS, LEAVES, NEVER, ANY, UNDECIDED, NO_USE = (
+OPEN_BAYS = ("nvme", "hdd", "cxl")
+"""Places of which the menu fills one tier with the cheapest byte; host memory is chosen by size."""
+ENTERS, LEAVES, NEVER, ANY, UNDECIDED, NO_USE, OFF_MENU = (
     "enters below", "leaves above", "never at any price", "stays at any price", "not decided", "no use in this study",
+    "not the cheapest of its tier",
 )  # fmt: skip
 
 
@@ -138,18 +143,52 @@ def questions(bench: Workbench, design: Design, parts: Iterable[str] | None = No
     """Return what computes the record of each part, by id; parameters as in `entry_prices`."""
     wanted = None if parts is None else set(parts)
     bought = {line["part"] for line in design.bill_of_materials}
-    slopes = Slopes(bench)
+    slopes, menu = Slopes(bench), parts_of(bench)
+    asked = {part.id: _Question(bench, slopes, part, inside=part.id in bought).answer for part in menu}
+    asked |= {d.id: partial(_off_menu, bench, d, bought) for d in bench.scenario.devices if d.id not in asked}
+    return {part: answer for part, answer in asked.items() if wanted is None or part in wanted}
+
+
+def _off_menu(bench: Workbench, device: MemoryDevice, bought: set[str]) -> Record:
+    """A device that another of its tier keeps off the menu: from which price on it would be the cheaper byte."""
+    usd = _devices_usd(bench, [(device.id, 1)])
+    part = Part(device.id, "memory", device.name, device.vendor, usd, {}, 1)
+    record = blank(part, inside=False, order=1) | {"answer": OFF_MENU}
+    on_menu = {d for p in bench.data.pools for d, _ in p.config.bought}
+    rivals = [d for d in bench.scenario.devices if d.id in on_menu and (d.tier, d.bay) == (device.tier, device.bay)]
+    if not rivals or device.bay not in OPEN_BAYS:
+        return record
+    rival = min(rivals, key=lambda d: (d.id not in bought, d.id))
+    record["in_place_of"] = rival.id
+    record["relaxed_usd"] = usd_per_byte(bench.scenario, rival) * device.capacity_bytes / _landed(bench, device)
+    return record
+
+
+def _landed(bench: Workbench, device: MemoryDevice) -> float:
+    """Dollars paid for one dollar of a device's price: discounts and tax."""
+    return bench.scenario.landed_usd(1.0, device.vendor)
+
+
+def blank(part: Part, *, inside: bool, order: int) -> Record:
+    """Return the record of a part of which nothing is known yet."""
     return {
-        part.id: _Question(bench, slopes, part, inside=part.id in bought).answer
-        for part in parts_of(bench)
-        if wanted is None or part.id in wanted
-    }
+        "part": part.id, "kind": part.kind, "name": part.name, "vendor": part.vendor, "in_build": inside,
+        "answer": UNDECIDED, "price_now_usd": part.price_usd, "relaxed_usd": None, "low_usd": None,
+        "high_usd": None, "order": order, "quantity": None, "fewer_watts_frac": None, "in_place_of": "",
+        "proved": True,
+    }  # fmt: skip
 
 
 def ranked(found: Iterable[Record]) -> list[Record]:
     """Return the records of parts: those in the build first, then by how near their price is."""
     return sorted(
-        found, key=lambda r: (not r["in_build"], r["kind"], -(r["relaxed_usd"] or 0.0) / max(r["price_now_usd"], 1e-9))
+        found,
+        key=lambda r: (
+            not r["in_build"],
+            r["answer"] == OFF_MENU,
+            r["kind"],
+            -(r["relaxed_usd"] or 0.0) / max(r["price_now_usd"], 1e-9),
+        ),
     )
 
 
@@ -169,7 +208,7 @@ class _Question:
         pieces = bought_columns(bench, part.pieces)
         own = own_columns(bench, pieces)
         without, relaxed = self._without(pieces)
-        record = self._record()
+        record = blank(part, inside=self.inside, order=self._order(part.price_usd))
         small = len(bench.program.upper) <= WHOLE_COLUMNS and math.isfinite(without.value)
         if relaxed.status != OPTIMAL:
             return record | {"answer": ANY if self.inside else UNDECIDED}
@@ -200,15 +239,6 @@ class _Question:
     def _at_work(self) -> FloatArray:
         """Pieces in one node of each column of nodes at work: where money is free, more may be bought than works."""
         return housed_pieces(self.bench, self.part.pieces)
-
-    def _record(self) -> Record:
-        part = self.part
-        return {
-            "part": part.id, "kind": part.kind, "name": part.name, "vendor": part.vendor, "in_build": self.inside,
-            "answer": UNDECIDED, "price_now_usd": part.price_usd, "relaxed_usd": None, "low_usd": None,
-            "high_usd": None, "order": self._order(part.price_usd), "quantity": None, "fewer_watts_frac": None,
-            "proved": True,
-        }  # fmt: skip
 
     def _without(self, pieces: FloatArray) -> tuple[Range, Outcome]:
         """Range of the best build without the part, and its relaxation."""

@@ -72,6 +72,8 @@ class Group:
         Row of the program -> model units that the nodes of the relaxation offer in it.
     scale : float
         Units in one model unit.
+    relative : bool
+        True where what the rows hold has no common unit: then it is one whole, and more of it a share of that.
     """
 
     id: str
@@ -79,6 +81,7 @@ class Group:
     unit: str
     rows: dict[int, float]
     scale: float
+    relative: bool = False
 
 
 TIER_ROWS = {
@@ -110,4 +113,56 @@ def tier_groups(bench: Workbench) -> list[Group]:
             name = f"memory.{stock.tier}.{kind}"
             group = groups.setdefault(name, Group(name, f"{stock.tier}: {label}", unit, {}, TB))
             group.rows[at[id(rows[place.id])]] = each / TB * nodes.get(place.pool.id, 0.0)
+    return list(groups.values())
+
+
+USED_ROWS = {
+    "links.host": ("read_over_own_link", "links from accelerators to host memory"),
+    "links.own": ("stay_on_own_node", "a replica's share of its node's memory and its bandwidth"),
+    "racks.room": ("fit_in_racks", "room and power in racks"),
+    "network.ports": ("wire_ports", "what a port carries"),
+    "network.fabric": ("stay_within_fabric", "ports that one fabric joins"),
+}
+"""Kind of limit -> its row and its name: what the left sides use, all of it a share larger."""
+SLOTS = ("dimm", "socamm", "nvme", "hdd", "cxl")
+"""Places in nodes that devices stand in: one more holds, moves and endures more."""
+
+
+def used_groups(bench: Workbench) -> list[Group]:
+    """Links, racks, ports and slots: limits without a side of their own.
+
+    A row ``use <= offer`` without a constant is tight where it has a dual, so that what is used is what is offered: a
+    share more of it gains that share of the dual times the use.
+    """
+    found = [_used(bench, identity, row, name) for identity, (row, name) in USED_ROWS.items()]
+    return [group for group in found if group is not None] + _slots(bench)
+
+
+def _used(bench: Workbench, identity: str, row: str, name: str) -> Group | None:
+    """One kind of row, with what its positive side holds in the relaxation."""
+    program, values = bench.program, bench.relaxed.values
+    if values is None:
+        return None
+    held: dict[int, float] = {}
+    for k, each in enumerate(program.rows):
+        if each is None or each.constraint.parent_component().local_name != row:
+            continue
+        entries = slice(program.start[k], program.start[k + 1])
+        terms = program.value[entries] * values[program.index[entries]]
+        held[k] = float(terms[terms > 0.0].sum())
+    return Group(identity, name, "share", held, 1.0, relative=True) if held else None
+
+
+def _slots(bench: Workbench) -> list[Group]:
+    """Places for devices by kind: a share more of them is that much more of all that their devices give."""
+    bays = {d.id: d.bay for d in bench.scenario.devices}
+    tiers = {place.stock.tier: bays.get(place.stock.device_id, "") for place in bench.data.places}
+    groups: dict[str, Group] = {}
+    for group in tier_groups(bench):
+        bay = tiers.get(group.id.split(".")[1], "")
+        if bay in SLOTS:
+            name = f"slots.{bay}"
+            groups.setdefault(name, Group(name, f"{bay} slots with their devices", "share", {}, 1.0, relative=True))
+            for row, units in group.rows.items():
+                groups[name].rows[row] = groups[name].rows.get(row, 0.0) + units
     return list(groups.values())

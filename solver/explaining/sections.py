@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from solver.explaining import bottlenecks, entry
+from solver.explaining import attributes, bottlenecks, entry
 from solver.explaining.architectures import architectures
 from solver.explaining.ladder import DEPTH, STEP, ladder
 from solver.explaining.levers import levers
@@ -73,6 +73,11 @@ register(Section(
     "entry_prices", "prices at which parts enter or leave",
     lambda s: entry.questions(s.bench, s.design, s.options.get("parts")),
     lambda _, found: entry.ranked(found),
+))  # fmt: skip
+register(Section(
+    "attributes", "figures at which parts enter or leave",
+    lambda s: attributes.questions(s.bench, s.design, s.options.get("parts") or (), s.options.get("attributes") or ()),
+    lambda _, found: list(found),
 ))  # fmt: skip
 register(whole(
     "ladder", "what binds next",

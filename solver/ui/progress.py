@@ -16,7 +16,7 @@ from solver.ui.widgets import plain
 from solver.whatif.store import STOPPING, WAITING, Run
 from solver.words import figure, percent
 
-POLL_S, LATER_S = 0.5, 2.0
+POLL_S, LATER_S = 0.4, 2.0
 """Seconds between looks, before and after there is a build to show."""
 
 

@@ -140,7 +140,7 @@ def explain(job: Job) -> Result:
     study, catalog = resident.study, resident.catalog
     report = scaled(job, study, catalog)
     clock = Clock(study.solver.time_limit_s, study.solver.threads, report, job.should_stop)
-    check_asked(sections, catalog, options.get("parts"))
+    check_asked(sections, catalog, options)
     design = job.before() or resident.solve(None, report, job.should_stop, quick=False)
     if job.should_stop():
         return _plain(design)

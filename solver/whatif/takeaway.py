@@ -79,6 +79,9 @@ def command(request: Request) -> list[str]:
     words += ["--catalog", FOLDER] if request.overlay else []
     if request.kind == "explain":
         words += [f"--{str(name).replace('_', '-')}" for name in options.get("sections", [])]
+        words += [word for part in options.get("parts") or () for word in ("--part", str(part))]
+        words += [word for name in ("depth", "step") if name in options for word in (f"--{name}", str(options[name]))]
+        words += ["--every-promise"] if options.get("promised", 0) is None else []
     elif request.kind == "pareto":
         words += [word for key in ("x", "y", "points") if options.get(key) for word in (f"--{key}", str(options[key]))]
         words += ["--json", "front.json"]

@@ -93,6 +93,8 @@ def test_the_archive_gives_the_run_again(tmp_path: Path, monkeypatch: pytest.Mon
     [
         (run("explain", sections=["ladder", "entry_prices"]),
          "tierwatt explain study.toml --ladder --entry-prices --json design.json"),
+(run("explain", sections=["entry_prices"], parts=["mi300x_8"], depth=2, promised=None),
+         "tierwatt explain study.toml --entry-prices --part mi300x_8 --depth 2 --every-promise --json design.json"),
         (run("pareto", x="capex", points=5), "tierwatt pareto study.toml --x capex --points 5 --json front.json"),
         (run("quote", part="mi300x_8", price_usd=5e4, quantity=3),
          "tierwatt check-quote study.toml --part mi300x_8 --price 50000.0 --quantity 3"),

@@ -109,7 +109,7 @@ def price_rows(records: Sequence[Mapping[str, Any]], *, inside: bool) -> list[Re
     for record in records:
         if bool(record["in_build"]) == inside:
             now, low, relaxed = record["price_now_usd"], record["low_usd"], record["relaxed_usd"]
-            turns = record["answer"].startswith(("enters", "leaves"))
+            turns = record["answer"].startswith(("enters", "leaves")) or bool(record.get("in_place_of"))
             at = (low if low is not None else relaxed) if turns else None
             watts = record["fewer_watts_frac"]
             rows.append(

@@ -22,8 +22,9 @@ from driven import serving, settled  # noqa: E402
 
 from solver.explain import SECTIONS  # noqa: E402
 from solver.study import Study, load_study  # noqa: E402
-from solver.whatif.explanations import ask_changed, ask_front, ask_quote, ask_sections, ask_sweep  # noqa: E402
+from solver.whatif.explanations import ask_changed, ask_front, ask_quote, ask_sections, ask_sweep, study_of  # noqa: E402
 from solver.whatif.kinds import RUNNERS, Job  # noqa: E402
+from solver.whatif.offers import offered  # noqa: E402
 from solver.whatif.store import DONE, Request, Run, Store  # noqa: E402
 from solver.whatif.warm import Warm  # noqa: E402
 
@@ -69,19 +70,18 @@ def seeded(folder: Path, file: Path) -> dict[str, Run]:
     runs["sweep"] = solved(
         store, warm, ask_sweep(first, "site.power_mw", [power * k for k in (0.5, 0.75, 1.0, 1.25, 1.5)]), "range"
     )
-    runs["quote"] = solved(store, warm, _offer(store, first), "quote")
+    runs["quote"] = solved(store, warm, _offer(store, warm, first), "quote")
     runs["explained"] = solved(store, warm, ask_sections(first, list(SECTIONS)), "explained")
     return runs
 
 
-def _offer(store: Store, run: Run) -> Request:
+def _offer(store: Store, warm: Warm, run: Run) -> Request:
     """Ask whether a quarter of the dearest platform of a build is worth a tenth less than the catalog asks."""
     design = store.design(run.id)
     assert design is not None
     line = max((b for b in design.bill_of_materials if b["kind"] == "platform"), key=lambda b: float(b["capex_usd"]))
-    return ask_quote(
-        run, str(line["part"]), round(0.9 * float(line["list_usd"]), -3), max(1, int(line["quantity"]) // 4)
-    )
+    asks = next(row["usd"] for row in offered(study_of(run), warm.catalog(run.request)) if row["part"] == line["part"])
+    return ask_quote(run, str(line["part"]), round(0.9 * asks, -3), max(1, int(line["quantity"]) // 4))
 
 
 def _asked(study: Study) -> Request:
@@ -117,10 +117,15 @@ def pictures(address: str, runs: dict[str, Run], out: Path) -> None:
                 device_scale_factor=1,
             )
             page = context.new_page()
+            page.set_default_timeout(120e3)
             page.goto(f"{address}/{path}{'' if path.endswith('?') else '&'}w={WORKSPACE}")
             settled(page)
             if tab:
-                page.get_by_text(tab, exact=True).first.click()
+                words = page.get_by_text(tab, exact=True).first
+                if not words.is_visible():  # on a busy machine a page may be settled before it has begun
+                    page.reload()
+                    words.wait_for(timeout=60e3)
+                words.click()
                 settled(page)
             _tall(page)
             page.screenshot(path=out / f"{name}.png")

@@ -46,12 +46,23 @@ class Relaxation:
             self._basis = self._highs.getBasis()
         return outcome
 
-    def change(self, program: Program, cost: FloatArray, offset: float) -> None:
-        """Take another program with the same rows and columns (other coefficients, sides, bounds or costs)."""
+    def change(self, program: Program, cost: FloatArray, offset: float, *, warm: bool = True) -> None:
+        """Take another program with the same rows and columns (other coefficients, sides, bounds or costs).
+
+        Parameters
+        ----------
+        program, cost, offset
+            As of the class.
+        warm : bool
+            False begins without the last basis: presolve, which a basis does without, is worth more where the program
+            is large and the change moves much of the point.
+        """
         basis = self._basis or self._highs.getBasis()
         self.program = program
         self._highs = load(program, cost, offset, program.upper, integer=False, clock=self.clock)
-        if basis.valid:
+        if not warm:
+            self._basis = None
+        elif basis.valid:
             self._highs.setBasis(basis)
             self._highs.setOptionValue("simplex_strategy", PRIMAL)
             self._basis = basis

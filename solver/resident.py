@@ -162,7 +162,7 @@ class Resident:
         if same_structure(old.data, wide) and _counts_only_service(old):
             program, model, objective, relaxation = repriced(old, wide), old.model, old.objective, old.relaxation
             relaxation.clock = clock
-            relaxation.change(program, program.costs[0], float(program.offsets[0]))
+            relaxation.change(program, program.costs[0], float(program.offsets[0]), warm=False)
         else:
             model, program, objective = compiled(wide)
             relaxation = Relaxation(program, program.costs[0], float(program.offsets[0]), clock)

@@ -219,6 +219,8 @@ def measure(unit: str) -> Measure:
             raise CellError(f"unknown unit {unit!r}")
         for place, word in enumerate(words):
             scale, names = _atom(word, leads=place + 1 < len(words))
+            if not scale:
+                raise CellError(f"unknown unit {unit!r}")
             factor *= scale**sign
             for name, power in names:
                 powers[name] = powers.get(name, 0) + sign * power

@@ -373,6 +373,8 @@ def _drop_slivers(
     ):
         before = upper[at[index]].copy()
         upper[at[index]] = 0.0
+        if not values[at[index]].any():
+            continue  # the point does without it already
         without = solve_lp(program, cost, offset, clock, upper=upper)
         if without.values is None or solved.objective.sense * (value_at(program, without.values, solved) - target) < 0:
             upper[at[index]] = before

@@ -46,6 +46,8 @@ COUNTS_SHARE = 0.3
 """Share of the allowed gap that the search over its counts may leave."""
 COUNTS_TIMES_S = (0.6, 5.0)
 """Seconds for it, and for the second try where the first was too short: a full solve takes ten times as long."""
+QUICK_ROUNDS = 8
+"""How often queues that turn out too wide are narrowed: a round takes a second, a full solve ten times as long."""
 FAR = 0.02
 """A quick answer further than this from its bound is not given: the change asks for other parts."""
 
@@ -189,7 +191,7 @@ class Resident:
             if polished is None:
                 return None
             polished, solved, candidates = with_queues_that_stand(
-                polished, solved, candidates, self.make, clock, far, limit_s
+                polished, solved, candidates, self.make, clock, far, limit_s, QUICK_ROUNDS
             )
         except (RuntimeError, FewReplicasError):
             return None

@@ -32,6 +32,7 @@ def with_queues_that_stand(
     clock: Clock,
     gap: float | None = None,
     time_limit_s: float = SETTLE_TIME_S,
+    rounds: int = ROUNDS,
 ) -> tuple[Polished, Solved, CandidateSet]:
     """Return a design of much the same kinds whose queues stand, within the gap of the same bound.
 
@@ -48,6 +49,8 @@ def with_queues_that_stand(
         Relative distance to the bound that is near enough; that of the study unless given.
     time_limit_s : float
         For each search over counts.
+    rounds : int
+        How often queues that turn out too wide are narrowed.
 
     Raises
     ------
@@ -56,7 +59,7 @@ def with_queues_that_stand(
     """
     study, few = solved.data.scenario.study, thin_queues(polished)
     allowed = study.solver.gap if gap is None else gap
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         if not few:
             break
         whole, candidates = make(narrowed(solved.data.scenario, few))

@@ -31,7 +31,7 @@ from tiny import tiny
 from solver.catalog import Catalog, load_catalog
 from solver.clashing import why
 from solver.clashing.joint import joint_relaxation
-from solver.clashing.limits import TRIED, named_limits, with_values_of
+from solver.clashing.limits import TRIED, Limit, named_limits, with_values_of
 from solver.clashing.programs import Case, nodes, program_of
 from solver.clashing.relax import Relaxation, single_relaxations
 from solver.clashing.subset import DELETION, IIS, clashing, subset_of_rows
@@ -460,3 +460,9 @@ def test_an_explanation_that_ran_out_of_time_says_what_is_known() -> None:
     found = told_limits(case)
     assert "(not every one was tried)" in found.lines[0] and not found.finished
     assert [single.enough_alone for single in found.singles] == [None] * 2
+
+
+@pytest.mark.parametrize(("bound", "told"), [(0.03, True), (0.014, False), (None, False)])
+def test_a_bound_within_what_is_allowed_says_nothing(bound: float | None, told: bool) -> None:
+    limit = Limit("site.power_mw", "power", "MW", 0.02, "resource", "power")
+    assert Relaxation(limit, None, None, bound).rules_out_what_is_asked == told

@@ -48,6 +48,11 @@ class Relaxation:
     needed: float | None = None
     bound: float | None = None
 
+    @property
+    def rules_out_what_is_asked(self) -> bool:
+        """True where the bound alone shows that what the study allows is not enough."""
+        return self.bound is not None and (self.bound - self.limit.allowed) * self.limit.looser > 0.0
+
     def record(self) -> Record:
         """Return it as plain data."""
         limit = self.limit

@@ -189,7 +189,7 @@ def _lines(told: Told, limits: Sequence[Limit], *, named: bool) -> list[str]:
     if told.clashing and names and not named:
         lines.append(clash_line(names, limits, known=told.clashing.whole))
     alone = [s for s in told.singles if s.enough_alone and s.needed != s.limit.allowed]
-    open_ones = [s for s in told.singles if s.enough_alone is None and s.bound is not None]
+    open_ones = [s for s in told.singles if s.enough_alone is None and s.rules_out_what_is_asked]
     lines += [single_line(s) for s in (*alone, *open_ones)]
     short = [s.limit.id for s in told.singles if s.enough_alone is False and s.limit.id in names]
     if short:

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Sequence
+from pathlib import Path
 from typing import IO, Any
 
 from pyomo.common.gc_manager import PauseGC
@@ -23,6 +24,8 @@ from solver.explaining.subject import Subject
 from solver.highs import Clock
 from solver.solve import columns_of, known_of
 
+PACKAGES = Path(__file__).resolve().parents[2]
+"""Where the other process finds this package, wherever it is started."""
 Key = tuple[str, str]
 """Section and question."""
 WORTH_S = 6.0
@@ -83,9 +86,11 @@ class _Mate:
 
     def __init__(self, subject: Subject, listed: _List) -> None:
         self._listed = listed
+        found = os.pathsep.join(filter(None, (str(PACKAGES), os.environ.get("PYTHONPATH"))))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "solver.explaining.crew"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+            [sys.executable, "-m", "solver.explaining.crew"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": found}, start_new_session=True,  # an interrupt is for whoever asks
+        )  # fmt: skip
         self._thread = threading.Thread(target=self._serve, args=(subject,), daemon=True)
         self._thread.start()
 

@@ -25,10 +25,10 @@ def comparisons(design: Design) -> list[str]:
         return [*lines, *block("runner-up", "not computed")]
     if runner.get("objective_value") is None:
         return [*lines, *block("runner-up", f"none found without {runner.get('without', 'the chief platform')}")]
-    distance = runner.get("distance_frac", runner.get("gain_frac"))
+    distance = _distance(design, float(runner["objective_value"]))
     chief = ", ".join(runner.get("platforms") or []) or runner.get("chief platform", "")
     text = f"without {runner['without']} {figure(runner['objective_value'])} {unit}"
-    text += f", {percent(float(distance))} behind" if distance is not None else ""
+    text += f", {percent(distance)} behind" if distance is not None else ""
     return [*lines, *block("runner-up", text + (f" ({chief})" if chief else ""), most=2)]
 
 
@@ -53,6 +53,13 @@ def own_build(record: Record, unit: str) -> str:
     ]  # fmt: skip
     text += "; breaks " + ", ".join(broken) if broken else ""
     return text + (f" ({', '.join(record['lifted'])} lifted here)" if record["lifted"] else "")
+
+
+def _distance(design: Design, value: float) -> float | None:
+    """How far a build falls short of the design, as a share of the design's value."""
+    best = design.value_in_parts
+    sense = -1.0 if design.objective.get("sense") == "min" else 1.0
+    return None if not best else max(0.0, sense * (best - value) / abs(best))
 
 
 def _gain(share: float) -> str:

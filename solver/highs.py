@@ -87,6 +87,11 @@ class Program:
     rows: list[Any]
     model: Any = None
 
+    @property
+    def row_numbers(self) -> dict[int, int]:
+        """Number of each row by the id of its constraint; rows that were added to the program have none."""
+        return {id(row.constraint): k for k, row in enumerate(self.rows) if row is not None}
+
     def columns(self, component: Any) -> NDArray[np.intp]:
         """Column numbers of a Pyomo variable component's data."""
         wanted = {id(data) for data in component.values()}

@@ -45,7 +45,7 @@ def repriced(ready: Ready, data: ModelData) -> Program:
     data : ModelData
     """
     program, block, scenario = ready.program, ready.model.period[0], data.scenario
-    rows = {id(row.constraint): k for k, row in enumerate(program.rows)}
+    rows = program.row_numbers
     at = {id(variable): k for k, variable in enumerate(program.variables)}
     upper = program.row_upper.copy()
     parts = np.split(np.arange(len(program.index)), program.start[1:-1])

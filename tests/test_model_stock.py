@@ -84,6 +84,7 @@ def test_one_stock_serves_all_caps() -> None:
     data = model_data(
         scenario({"supply.platform.node": 1}, [workload(demand=18.0)]), columns, [housing(full), housing(capped)]
     )
+    assert optimum(data) == pytest.approx(1000.0)
     proves(data, "use_what_is_owned", 1000.0, 1800.0)
 
 

@@ -89,13 +89,9 @@ def explain(
                 asked, loaded, sections, on_progress=report, should_stop=should_stop, depth=depth, step=step,
                 parts=parts, attributes=attributes, promised=None if every_promise else PROMISED,
             )  # fmt: skip
-    plain = [name for name in sections if name != "attributes"]
-    words = ["tierwatt", "explain", str(study), *(f"--{name.replace('_', '-')}" for name in plain)]
-    words += [word for name in attributes or () for word in ("--attribute", name)]
-    words += [word for folder in catalog or () for word in ("--catalog", str(folder))]
-    words += [word for change in changes or () for word in ("--set", change)]
-    words += [word for part in parts or () for word in ("--part", part)]
-    words += ["--every-promise"] * every_promise + ["--depth", str(depth), "--step", str(step)]
+    words = _words(
+        study, sections, attributes, catalog, changes, parts, every_promise=every_promise, depth=depth, step=step
+    )
     export.write_all(design, json_file, xlsx_file, html_file, shlex.join(words))
     from solver.answers import render_explained
     from solver.design import INFEASIBLE
@@ -106,6 +102,29 @@ def explain(
         return NO_DESIGN if design.status == INFEASIBLE else STOPPED
     say(render_explained(design))
     return SOLVED if set(sections) <= set(design.explained) else STOPPED
+
+
+def _words(
+    study: Path,
+    sections: list[str],
+    attributes: list[str] | None,
+    catalog: list[Path] | None,
+    changes: list[str] | None,
+    parts: list[str] | None,
+    *,
+    every_promise: bool,
+    depth: int,
+    step: float,
+) -> list[str]:
+    """The whole command, as a page states it."""
+    plain = [name for name in sections if name != "attributes"]
+    words = ["tierwatt", "explain", str(study), *(f"--{name.replace('_', '-')}" for name in plain)]
+    words += [word for name in attributes or () for word in ("--attribute", name)]
+    words += [word for folder in catalog or () for word in ("--catalog", str(folder))]
+    words += [word for change in changes or () for word in ("--set", change)]
+    words += [word for part in parts or () for word in ("--part", part)]
+    words += ["--every-promise"] * every_promise + ["--depth", str(depth), "--step", str(step)]
+    return words
 
 
 def _number(

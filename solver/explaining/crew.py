@@ -14,6 +14,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -122,8 +123,9 @@ class _Mate:
         self._process.wait()
         self._thread.join()
         for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
+            with suppress(OSError):  # a pipe to a process that died cannot take what was left for it
+                if pipe is not None:
+                    pipe.close()
 
 
 def answers_to(subject: Subject, sections: Sequence[str]) -> dict[str, Any]:

@@ -322,7 +322,7 @@ class _Question:
         block = self.bench.ready.model.period[0]
         if "power" not in block.within_limit:
             return None
-        at = {id(r.constraint): k for k, r in enumerate(self.bench.program.rows)}
+        at = self.bench.program.row_numbers
         program, row = self.bench.program, at[id(block.within_limit["power"])]
         entries = slice(program.start[row], program.start[row + 1])
         taken = float(program.value[entries] @ use.point[program.index[entries]])

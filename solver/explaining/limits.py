@@ -39,7 +39,7 @@ def row_limits(bench: Workbench) -> list[RowLimit]:
     """Limits of the site and of supply."""
     scenario, model = bench.scenario, bench.ready.model
     block = model.period[0]
-    at = {id(row.constraint): k for k, row in enumerate(bench.program.rows)}
+    at = bench.program.row_numbers
     found = []
     for name in block.within_limit:
         resource = RESOURCES[name]
@@ -98,7 +98,7 @@ def tier_groups(bench: Workbench) -> list[Group]:
     block, values = bench.ready.model.period[0], bench.relaxed.values
     if values is None:
         return []
-    at = {id(row.constraint): k for k, row in enumerate(bench.program.rows)}
+    at = bench.program.row_numbers
     nodes = {pool: float(values[where].sum()) for pool, where in bench.ready.layout.housed.items()}
     groups: dict[str, Group] = {}
     for place in bench.data.places:

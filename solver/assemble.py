@@ -57,6 +57,7 @@ def assemble(
     value, bound = _value(polished.model) * unit, solved.bound * unit
     load = load_records(data, block)
     whole = whole_record(solved, polished, value / unit)
+    bill = bill_of_materials(data, polished.model)
     pools = [pool_record(scenario, data, pool, block, load) for pool in data.pools]
     design = Design(
         status=status,
@@ -77,13 +78,13 @@ def assemble(
         study=scenario.study.to_dict(),
         catalog=used_rows(data),
         assumptions=assumption_records(scenario),
-        bill_of_materials=bill_of_materials(data, polished.model),
+        bill_of_materials=bill,
         pools=[p for p in pools if p["quantity"] > 0],
         load=load,
         placement=placement_records(data, block, load),
         network=network_record(data, block),
         whole=whole,
-        limits=limit_records(data, polished.model, load),
+        limits=limit_records(data, polished.model, load, bill),
         dropped=dropped_records(candidates.dropped),
         filtered=[{"part": f.part, "reason": f.reason} for f in scenario.filtered],
         solver={

@@ -15,6 +15,7 @@ from solver.model.data import ModelData
 from solver.parts import MemoryDevice, NetworkPart, Platform, Rack
 from solver.resources import optic_drawn_w, switch_drawn_w, switch_w
 from solver.scenario import Scenario
+from solver.shares import power_grade, price_grade
 from solver.units import SECONDS_PER_WEEK
 
 KINDS = ("platform", "storage", "memory", "rack", "network")
@@ -124,8 +125,8 @@ def _add(lines: dict[str, Record], scenario: Scenario, line: Line, *, owned: boo
             "provisioned_w": 0.0,
             "drawn_w": 0.0,
             "lead_time_weeks": None if owned or part.lead_time_s is None else part.lead_time_s / SECONDS_PER_WEEK,
-            "confidence_price": getattr(part, "confidence_price", part.confidence),
-            "confidence_power": getattr(part, "confidence_power", part.confidence),
+            "confidence_price": price_grade(part),
+            "confidence_power": power_grade(part),
             "source": part.source,
         },
     )

@@ -16,6 +16,7 @@ from solver.model.objectives import revenue_per_request, seconds_of_load, tokens
 from solver.physics.calibration import Calibration
 from solver.resources import SECONDS_PER_YEAR
 from solver.scenario import Scenario
+from solver.shares import SHARES
 
 Figure = Callable[[Design, Scenario], float]
 
@@ -347,12 +348,7 @@ def co2_kg_per_s(design: Design, scenario: Scenario) -> float:
 @kpi("estimated_capex_share", "Dollars resting on estimates", "share", "capex of parts whose price is an estimate")
 def estimated_capex_share(design: Design, scenario: Scenario) -> float:
     """Share of the capital outlay whose prices are estimates."""
-    total = capex_usd(design, scenario)
-    return (
-        sum(b["capex_usd"] for b in design.bill_of_materials if b["confidence_price"] == "estimate") / total
-        if total
-        else 0.0
-    )
+    return SHARES["estimated_capex_share"].of_bill(design.bill_of_materials)
 
 
 @kpi(
@@ -363,9 +359,7 @@ def estimated_capex_share(design: Design, scenario: Scenario) -> float:
 )
 def estimated_power_share(design: Design, scenario: Scenario) -> float:
     """Share of the provisioned watts whose figures are estimates."""
-    total = sum(b["provisioned_w"] for b in design.bill_of_materials)
-    rough = sum(b["provisioned_w"] for b in design.bill_of_materials if b["confidence_power"] == "estimate")
-    return rough / total if total else 0.0
+    return SHARES["estimated_power_share"].of_bill(design.bill_of_materials)
 
 
 @kpi(

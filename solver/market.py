@@ -1,6 +1,7 @@
 """One compiled program for every price of a part.
 
-Prices enter the model linearly and only with what is bought, so two compilations give the matrix at any price.
+Prices enter the model linearly and only with what is bought, or with what of it works where a share of the outlay is
+limited, so two compilations give the matrix at any price.
 """
 
 from __future__ import annotations
@@ -97,9 +98,9 @@ class Market:
 
     @property
     def money_rows(self) -> dict[int, float]:
-        """Rows in which the price stands, with their change for each dollar that is spent."""
+        """Rows that take money, with their change for each dollar that is spent."""
         rows = np.repeat(np.arange(len(self.program.row_lower)), np.diff(self.program.start))
-        priced = np.flatnonzero(self.slope)
+        priced = np.flatnonzero((self.slope != 0.0) & (self.bought[self.program.index] > 0.0))
         return {int(rows[k]): float(self.slope[k] / self.bought[self.program.index[k]]) for k in priced}
 
     @property
@@ -142,21 +143,23 @@ def open_market(data: ModelData, pieces: Mapping[str, int], price_usd: float) ->
     if not same or names != [v.name for v in dearer.variables]:
         raise RuntimeError("the program has another shape at another price")
     pool = {h.id: h.pool.config.id for h in data.housings}
-    bought, at_work = np.zeros(len(names)), np.zeros(len(names))
+    bought, at_work, beyond = np.zeros(len(names)), np.zeros(len(names)), np.zeros(len(names))
     for k, variable in enumerate(program.variables):
         component = variable.parent_component().local_name
         if component == "bought":
             bought[k] = pieces.get(variable.index()[0], 0)
         elif component == "housed":
             at_work[k] = pieces.get(pool[variable.index()], 0)
+        elif component == "beyond":
+            beyond[k] = pieces.get(variable.index(), 0)
     slope = (dearer.value - program.value) / STEP_USD
     cost_slope = (dearer.costs - program.costs) / STEP_USD
-    there = bought > 0
+    there = bought + at_work + beyond > 0
     return Market(
         objective,
         program,
         np.where(there[program.index], slope, 0.0),
-        np.where(there, cost_slope, 0.0),
+        np.where(bought > 0, cost_slope, 0.0),
         bought,
         at_work,
     ), model

@@ -26,6 +26,7 @@ from solver.physics.calibration import Calibration
 from solver.resources import RESOURCES, Resource
 from solver.scenario import Scenario, resolve
 from solver.settling import Make, optimise_at_widths
+from solver.shares import SHARES, Split, limited_shares
 from solver.units import si_name
 
 TOLERANCE = 1e-9
@@ -201,7 +202,20 @@ def _broken(data: ModelData) -> tuple[list[Record], dict[str, float]]:
     if few is not None and len(devices) > few:
         breaks.append(_excess("build.max_device_kinds", len(devices), few, "devices"))
         lifted["build.max_device_kinds"] = len(devices)
-    return breaks + _slivers(data), lifted
+    return breaks + _estimates(data) + _slivers(data), lifted
+
+
+def _estimates(data: ModelData) -> list[Record]:
+    """Shares of the build's nodes that rest on estimates beyond what the study allows; the comparison lets them be."""
+    counts, found = data.given_nodes or {}, []
+    for name, limit in limited_shares(data.scenario).items():
+        share, whole = SHARES[name], Split()
+        for config in _configs(data):
+            whole += share.per_node(data.scenario, config).times(counts[config.id])
+        resting = whole.estimated / max(whole.estimated + whole.sound, 1e-30)
+        if resting > limit * (1 + TOLERANCE):
+            found.append(_excess(share.path, resting, limit, "share"))
+    return found
 
 
 def _slivers(data: ModelData) -> list[Record]:

@@ -11,10 +11,13 @@ from solver.design import Record
 from solver.holdings import held
 from solver.model.data import ModelData
 from solver.resources import RESOURCES
+from solver.shares import SHARES, limited_shares
 from solver.workload import Workload
 
 
-def limit_records(data: ModelData, model: pyo.ConcreteModel, load: list[Record]) -> list[Record]:
+def limit_records(
+    data: ModelData, model: pyo.ConcreteModel, load: list[Record], bill: list[Record]
+) -> list[Record]:
     """Every limit and promise with what is used of it."""
     scenario, block = data.scenario, model.period[0]
     records = []
@@ -33,6 +36,10 @@ def limit_records(data: ModelData, model: pyo.ConcreteModel, load: list[Record])
         bought[device_id] += sum(held(model.loose[device_id, v]) for v in model.PERIODS)
     for kind, table in (("platform", scenario.study.supply.platform), ("memory", scenario.study.supply.memory)):
         records += [_limit(f"supply.{kind}.{p}", s.quantity, round(bought[p]), "pieces") for p, s in table.items()]
+    records += [
+        _limit(SHARES[name].path, limit, SHARES[name].of_bill(bill), "share")
+        for name, limit in limited_shares(scenario).items()
+    ]
     for work in data.workloads:
         mine = [item for item in load if item["class"] == work.id]
         for name, promise in (("ttft", work.ttft_s), ("tpot", work.tpot_s)):

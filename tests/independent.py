@@ -21,7 +21,7 @@ from independent_builds import (
     provisioned_it_w,
     standing_it_w,
 )
-from independent_network import Plan, Taken, plans, ports_of_node, taken, without
+from independent_network import Plan, Taken, graded, plans, ports_of_node, taken, without
 from scipy.optimize import linprog
 
 from solver.model.data import Column, ModelData, Place, Pool
@@ -428,7 +428,7 @@ def _under_plan(data: ModelData, plan: Plan) -> Best:
     rest = without(data, net)
     if rest is None:
         return Best(None, 0, 0)
-    found = builds(rest)
+    found = builds(rest, graded(data, plan))
     values: list[float] = []
     programs = 0
     written: dict[tuple[int, ...] | None, tuple[Rows, FloatArray, FloatArray, FloatArray]] = {}

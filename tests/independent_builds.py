@@ -122,8 +122,51 @@ def most_nodes(data: ModelData, h: Housing) -> int:
     return max(0, math.floor(min(bounds) + SLACK))
 
 
-def builds(data: ModelData) -> Builds:
-    """Try every build against the rows that hold only whole numbers."""
+@dataclass(frozen=True)
+class Network:
+    """Dollars and watts of a network that are estimates, and those that a node of each housing needs that are none."""
+
+    rough_usd: float
+    rough_w: float
+    good_usd: FloatArray
+    good_w: FloatArray
+
+
+def of_node(s: Scenario, config: Configuration, *, watts: bool) -> tuple[float, float]:
+    """Dollars or watts of a node that are estimates, and that are none; devices are split as their list prices are."""
+    worth = {True: 0.0, False: 0.0}
+    for name, n in config.bought:
+        d = next(d for d in s.devices if d.id == name)
+        left = 1.0 - s.study.site.discount_percent.get(d.vendor, 0.0) / 100.0
+        usd = taxed(s, s.prices[d.price_series, "2026Q3"] * d.capacity_bytes / 1e9 * left)
+        worth[(d.confidence if watts else d.confidence_price) == "estimate"] += n * (d.max_w or 0.0 if watts else usd)
+    paid = sum(worth.values())
+    whole, apart = (config.provisioned_w, paid) if watts else (config.price_usd, config.devices_usd)
+    parts = {grade: apart * usd / paid if paid else 0.0 for grade, usd in worth.items()}
+    grade = config.platform.confidence_power if watts else config.platform.confidence_price
+    parts[grade == "estimate"] += whole - (apart if paid else 0.0)
+    return parts[True], parts[False]
+
+
+def _graded_work(
+    data: ModelData, housed: IntArray, units: list[Configuration], of_unit: IntArray, net: Network, *, watts: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Estimates among nodes at work, and what is none: of owned kinds what is bought, of racks the part that is filled."""
+    s = data.scenario
+    rough, good = np.zeros(len(housed)), housed @ (net.good_w if watts else net.good_usd)
+    for u, config in enumerate(units):
+        nodes = housed @ of_unit[:, u]
+        estimated, sound = of_node(s, config, watts=watts)
+        rough += nodes * estimated if watts else 0.0
+        good += (nodes if watts else np.maximum(nodes - s.fleet.get(config.id, 0), 0)) * sound
+    for k, h in enumerate(data.housings):
+        if not watts and not h.own and h.rack.confidence_price != "estimate":
+            good += housed[:, k] / h.fit * taxed(s, h.rack.price_central_usd)
+    return rough, good
+
+
+def builds(data: ModelData, net: Network) -> Builds:
+    """Try every build against the rows that hold only whole numbers, beside a network."""
     s, site = data.scenario, data.scenario.site
     units = list({p.config.id: p.config for p in data.pools}.values())
     apart = [k for k, h in enumerate(data.housings) if not h.own]
@@ -197,6 +240,17 @@ def builds(data: ModelData) -> Builds:
         )
     floor = racks @ np.asarray([data.housings[a].rack.floor_m2 for a in apart]) if kinds else np.zeros(len(bought))
     fits &= at_most((housed @ own_floor)[:, None] + floor[None, :], site.floor_m2)
+
+    estimates = [d.confidence_price == "estimate" for d in s.devices]
+    stock = bought @ np.asarray([of_node(s, u, watts=False)[0] for u in units]) + loose @ (loose_usd * estimates)
+    if kinds:
+        stock = stock + kinds_bought @ (rack_dollars * [q.confidence_price == "estimate" for q in kinds])
+    asked = s.study.build
+    for watts, limit in ((False, asked.max_estimated_capex_share), (True, asked.max_estimated_power_share)):
+        if limit is not None:
+            rough, good = _graded_work(data, housed, units, of_unit, net, watts=watts)
+            rough = rough[:, None] + (net.rough_w if watts else net.rough_usd + stock[None, :])
+            fits &= (1.0 - limit) * rough <= limit * good[:, None] + SLACK * 1e3
 
     per_year = bought @ np.asarray([node_per_year(s, u) for u in units])
     memory_years = s.finance.memory_life_years or s.finance.it_life_years

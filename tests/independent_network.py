@@ -10,7 +10,8 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-from independent_builds import taxed, yearly
+import numpy as np
+from independent_builds import Network, taxed, yearly
 
 from solver.model.data import ModelData
 from solver.parts import NetworkPart
@@ -87,6 +88,23 @@ def taken(s: Scenario, plan: Plan) -> Taken:
         drawn_w=mean * cooling.pue_central,
         water_l_per_s=peak * cooling.wue_l_per_j,
     )
+
+
+def graded(data: ModelData, plan: Plan) -> Network:
+    """Return what of a network is an estimate, and what is none of the switches and optics for the nodes' own ports."""
+    s = data.scenario
+    rough_usd, port_usd = 0.0, 0.0
+    for part, n, each_port in ((s.switch, plan.switches, 1.0 / (s.switch.ports or 1)), (s.optic, plan.optics, 1.0)):
+        left = 1.0 - s.study.site.discount_percent.get(part.vendor, 0.0) / 100.0
+        usd = taxed(s, (part.price_central_usd or 0.0) * left)
+        if part.confidence_price == "estimate":
+            rough_usd += in_lots(part, n) * usd
+        else:
+            port_usd += each_port * usd
+    peak, rough = s.switch.power_max_w or 0.0, s.switch.confidence == "estimate"
+    ports = np.asarray([ports_of_node(data, h.pool.config.platform.id) for h in data.housings])
+    port_w = 0.0 if rough else peak / (s.switch.ports or 1)
+    return Network(rough_usd, plan.switches * peak * rough, ports * port_usd, ports * port_w)
 
 
 def without(data: ModelData, net: Taken) -> ModelData | None:

@@ -75,9 +75,10 @@ def spilled(catalog: Catalog) -> Plain:
 
 @pytest.fixture(scope="module")
 def stated(catalog: Catalog) -> Plain:
-    """The cheapest build for stated rates."""
+    """The cheapest build for stated rates, of which some may rest on estimates."""
     asked = {"objective": {"name": "tco"}, "demand": {"mode": "fixed", "floor_frac": 0.9}}
-    return built(catalog, {"mi350x_8", "gb200_nvl72"}, workload=MIXED, **asked)
+    build = {**BUILD, "max_estimated_capex_share": 0.97, "max_estimated_power_share": 0.95}
+    return built(catalog, {"mi350x_8", "gb200_nvl72"}, workload=MIXED, build=build, **asked)
 
 
 @pytest.fixture(scope="module")
@@ -332,6 +333,28 @@ def water_over(d: Plain) -> None:
 @plant("site", "limit site.co2_kg_per_s")
 def carbon_over(d: Plain) -> None:
     d["study"]["site"]["co2_kg_per_s"] = 1e-4
+
+
+@plant("site", "limit build.max_estimated_capex_share")
+def too_many_dollars_on_estimates(d: Plain) -> None:
+    d["study"]["build"]["max_estimated_capex_share"] = 0.01
+
+
+@plant("site", "limit build.max_estimated_power_share")
+def too_many_watts_on_estimates(d: Plain) -> None:
+    d["study"]["build"]["max_estimated_power_share"] = 0.01
+
+
+@plant("stated", "limit build.max_estimated_capex_share: used")
+def fewer_dollars_on_estimates_than_there_are(d: Plain) -> None:
+    limit = next(limit for limit in d["limits"] if limit["id"] == "build.max_estimated_capex_share")
+    limit["used"] -= 0.01
+    limit["slack"] += 0.01
+
+
+@plant("stated", "limit build.max_estimated_power_share: missing")
+def share_of_watts_not_stated(d: Plain) -> None:
+    d["limits"] = [limit for limit in d["limits"] if limit["id"] != "build.max_estimated_power_share"]
 
 
 @plant("site", "supply of gb200_nvl72")

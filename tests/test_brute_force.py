@@ -109,7 +109,8 @@ ROWS = {
         "write_new", "write_moved", "read_moved", "read_on_own_nodes", "write_tier", "wear_tier", "push_over_ports",
         "attach_hosts", "fit_appliance", "read_appliance", "write_appliance",
         "order_whole_lots", "order_enough", "order_only_if_placed", "keep_spares", "spread_over_vendors",
-        "build_no_slivers", "buy_only_chosen", "choose_few_devices",
+        "build_no_slivers", "buy_only_chosen", "choose_few_devices", "rest_on_few_estimates", "work_beyond_owned",
+        "buy_beyond_owned",
     ],
 }  # fmt: skip
 

@@ -43,6 +43,7 @@ from solver.model.data import ModelData, Pool
 from solver.report import render
 from solver.scenario import Scenario
 from solver.search import Found
+from solver.shares import SHARES, Share
 from solver.solve import prepare, solve
 from solver.study import Study, load_study
 
@@ -114,6 +115,22 @@ def test_the_limit_that_clashes_is_named_with_what_is_needed(name: str) -> None:
     assert all(not s.enough_alone for k, s in others.items() if k != key)
     assert any(line.startswith(f"{key}: ") and "needed" in line for line in found.lines)
     assert found.finished and all("time ended" not in line for line in found.lines)
+
+
+@pytest.mark.parametrize("share", SHARES.values(), ids=SHARES)
+def test_a_share_of_estimates_that_is_too_small_is_named(share: Share) -> None:
+    """3 kW for 24 requests/s: two nodes of estimates at 10 and one that is none at 4, two thirds, where 0.4 is asked."""
+    good = dataclasses.replace(platform("sound"), confidence_price="press", confidence_power="press")
+    columns = [(candidate(rate=10.0, at=platform("rough")), None), (candidate(rate=4.0, at=good), None)]
+    houses = [housing(Pool(configuration(part), 1.0)) for part in (platform("rough"), good)]
+    of = scenario(SERVED | {"site.power_mw": 0.003, share.path: 0.4}, [workload(demand=24.0)])
+    found = told(model_data(of, columns, houses))
+    assert found.clashing is not None and {share.path, "demand.floor_frac", "site.power_mw"} == set(found.clashing.ids)
+    single = next(s for s in found.singles if s.limit.id == share.path)
+    assert single.enough_alone and single.needed == pytest.approx(2.0 / 3.0, rel=5e-3) and single.needed >= 2.0 / 3.0
+    assert single.bound is not None and single.bound <= 2.0 / 3.0
+    line = next(line for line in found.lines if line.startswith(f"{share.path}: "))
+    assert "needed" in line and "0.4 allowed" in line
 
 
 def test_two_limits_that_clash_are_moved_together() -> None:

@@ -41,6 +41,8 @@ from solver.model.objectives import OBJECTIVES
 from solver.model.polish import add_polish
 from solver.optimise import add_objective
 from solver.resources import RESOURCES
+from solver.shares import SHARES
+from solver.study import BuildSpec
 
 TESTS = Path(__file__).parent
 SOURCES = [*(TESTS.parent / "solver" / "model").glob("*.py"), TESTS.parent / "solver" / "optimise.py"]
@@ -59,6 +61,7 @@ def everything(mode: str) -> ModelData:
     """Return an instance that needs every part: tiers in nodes and in storage, both kinds of rack, every limit."""
     node, store = platform("node", accelerators=2), platform("store", accelerators=0)
     node = dataclasses.replace(node, order_multiple=2, order_minimum=2)
+    owned = dataclasses.replace(platform("owned", accelerators=2), confidence_price="press")
     plain = Pool(configuration(node), 1.0)
     with_memory = Pool(configuration(node, "ddr", tiers=[tier("ddr")], bought=[("ddr_device", 4)]), 1.0)
     storage = Pool(configuration(store, "drives", tiers=[tier("flash", pooled=True, endurance_bytes_per_s=1e9)]), 1.0)
@@ -70,16 +73,18 @@ def everything(mode: str) -> ModelData:
         (candidate(role="prefill", hit_from="ddr", load_bytes=1e9), with_memory),
         (candidate(role="prefill", hit_from="pooled_flash", load_bytes=1e9), None),
         (candidate(role="prefill", hit_from="cxl", load_bytes=1e9), attached),
+        (candidate(role="mixed", at=owned), None),
     ]
     changes: dict[str, Any] = {r.limit_path: 1.0 for r in RESOURCES.values() if r.limit_path}
     changes |= {
         "demand.mode": mode, "demand.floor_frac": 0.5, "objective.name": "tokens_per_used_mw",
         "supply.platform.node": 3, "supply.memory.ddr_device": 8, "build.whole_replicas": True,
         "build.max_platforms": 1, "build.n_plus_one": True, "build.max_share_per_vendor": 0.5, "build.max_candidates_per_class_role": 1,
-        "build.min_platform_mw_frac": 0.5, "build.max_device_kinds": 1,
+        "build.min_platform_mw_frac": 0.5, "build.max_device_kinds": 1, "fleet": [{"platform": "owned", "quantity": 1}],
     }  # fmt: skip
     houses = [housing(plain, within=rack(), fit=2, own=False), housing(with_memory), housing(storage)]
-    houses += [housing(attached), housing(appliance())]
+    houses += [housing(attached), housing(appliance()), housing(Pool(configuration(owned), 1.0))]
+    changes |= {share.path: 0.5 for share in SHARES.values()}
     curve = retention((0.3, 1e4), (0.2, 2e4))
     of = scenario(changes, [workload(reuse=0.8)], devices=[memory_device("ddr_device", order_multiple=8)])
     return model_data(of, columns, houses, {"chat": curve})
@@ -181,6 +186,12 @@ def test_every_row_states_its_formula_and_what_its_dual_is_worth(name: str) -> N
 def test_every_resource_says_what_it_is(resource: Any) -> None:
     assert resource.id and resource.name and resource.unit and resource.scale > 0
     assert resource.id == next(key for key, value in RESOURCES.items() if value is resource)
+
+
+@pytest.mark.parametrize("share", SHARES.values(), ids=SHARES)
+def test_every_share_is_a_key_figure_and_a_key_of_the_study(share: Any) -> None:
+    assert share.id == next(key for key, value in SHARES.items() if value is share) and share.id in KPIS
+    assert share.name and share.unit and share.scale > 0 and share.option in BuildSpec.model_fields
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES.values(), ids=OBJECTIVES)

@@ -16,7 +16,7 @@ RANKS = [
     {"workload", "study", "settings", "builds"},
     {"physics"}, {"points"}, {"estimators"}, {"evaluation"}, {"performance"}, {"fitting"}, {"calibrate"},
     {"servable", "delivery", "finance"}, {"purchasable", "resolver"}, {"classes"}, {"scenario"}, {"populations"}, {"configurations"}, {"candidate"}, {"menu", "pruning"}, {"enumeration"}, {"candidates"},
-    {"model.data"}, {"resources"}, {"model"}, {"highs"}, {"compression", "relaxation"}, {"choosing", "restriction"},
+    {"model.data"}, {"resources"}, {"shares"}, {"model"}, {"highs"}, {"compression", "relaxation"}, {"choosing", "restriction"},
     {"search"}, {"optimise"}, {"widths"}, {"settling"}, {"reducing", "repricing"}, {"fewest"}, {"polishing"}, {"thinning"},
     {"design"}, {"nearby"}, {"whole", "bands"}, {"embed", "kpis", "holdings"}, {"bill", "servings", "slacks"}, {"assemble"},
     {"auditing"}, {"audit"}, {"baselines"}, {"own_build"}, {"clashing"}, {"solve"}, {"resident", "market", "quoted"}, {"pricing"}, {"quote"},
@@ -70,7 +70,7 @@ def test_core_needs_no_charts_or_pages(path: Path) -> None:
 def test_audit_knows_neither_model_nor_candidates() -> None:
     """What checks a design may not share code with what made it."""
     forbidden = {
-        "candidates", "candidate", "menu", "pruning", "enumeration", "configurations", "populations", "resources", "model", "highs",
+        "candidates", "candidate", "menu", "pruning", "enumeration", "configurations", "populations", "resources", "shares", "model", "highs",
         "compression", "relaxation", "choosing", "restriction", "search", "optimise", "settling", "reducing", "fewest", "polishing", "thinning", "assemble",
         "holdings", "bill", "servings", "slacks", "bands", "kpis", "scenario", "resolver", "classes", "servable", "purchasable",
     }  # fmt: skip

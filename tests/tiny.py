@@ -36,7 +36,7 @@ from solver.configurations import Configuration, TierStock
 from solver.model.data import Housing, ModelData, Pool
 from solver.parts import MemoryDevice, Platform, Rack
 from solver.physics.reuse import Retention
-from solver.scenario import Finance
+from solver.scenario import Finance, Scenario
 from solver.workload import Workload
 
 Ordered = TypeVar("Ordered", Platform, Rack)
@@ -51,6 +51,7 @@ class Draw:
     buyer: np.random.Generator
     reads: np.random.Generator
     shares: np.random.Generator
+    trust: np.random.Generator
     whole: bool
     objective: str
     wired: bool = False
@@ -87,7 +88,7 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
         Whole replicas; the instance is then smaller still.
     """
     key = [seed, *objective.encode()]
-    draw = Draw(*(np.random.default_rng(k) for k in (key, *([*key, n] for n in (1, 2, 3, 4)))), whole, objective)
+    draw = Draw(*(np.random.default_rng(k) for k in (key, *([*key, n] for n in (1, 2, 3, 4, 5)))), whole, objective)
     draw.wired = not whole and draw.chance(0.2)
     works = [_class(draw, name) for name in ("a", "b")[: 1 if whole or draw.chance(0.4) else 2]]
     platforms = [_terms(draw, platform(n, accelerators=_accelerators(draw), **_ports(draw))) for n in ("p", "q")]
@@ -107,6 +108,7 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
     _demand(draw, objective)
     _orders(draw)
     _wishes(draw)
+    grades = _trust(draw)
     if draw.changes["demand.mode"] == "mix":
         works = [dataclasses.replace(work, unmet_usd_per_request=None) for work in works]
     finance = Finance(*(draw.between(*b) for b in ((0.0, 0.1), (3.0, 6.0), (8.0, 15.0), (0.0, 0.08), (0.0, 1.0))))
@@ -124,6 +126,7 @@ def tiny(seed: int, objective: str, *, power: str = "provisioned", whole: bool =
         switch_terms=_lots(draw),
         optic_terms=_lots(draw),
     )
+    of = _with_grades(of, grades)
     return model_data(of, draw.columns, draw.housings, draw.kept)
 
 
@@ -359,6 +362,42 @@ def _wishes(draw: Draw) -> None:
         draw.changes["build.max_device_kinds"] = int(draw.buyer.integers(0, 2))
     if draw.changes["site.power_mw"] is not None and draw.buyer.random() < 0.3:
         draw.changes["build.min_platform_mw_frac"] = float(draw.buyer.uniform(0.1, 1.0))
+
+
+def _trust(draw: Draw) -> tuple[str, str, str]:
+    """Draw which prices and watts are estimates and how much may rest on them; return the grades of the network."""
+    for name in ("max_estimated_capex_share", "max_estimated_power_share"):
+        if draw.trust.random() < 0.25:
+            draw.changes[f"build.{name}"] = float(draw.trust.uniform(0.1, 0.9))
+    known: dict[tuple[str, str], Any] = {}
+
+    def graded(part: Any) -> Any:
+        fields = {f.name for f in dataclasses.fields(part)} & {"confidence", "confidence_price", "confidence_power"}
+        grades = {name: "press" if draw.trust.random() < 0.5 else "estimate" for name in sorted(fields)}
+        return known.setdefault((type(part).__name__, part.id), dataclasses.replace(part, **grades))
+
+    pools = {p.id: Pool(dataclasses.replace(p.config, platform=graded(p.config.platform)), p.cap) for p in draw.pools}
+    draw.pools = [pools[p.id] for p in draw.pools]
+    draw.housings = [
+        dataclasses.replace(h, pool=pools[h.pool.id], rack=h.rack if h.own else graded(h.rack)) for h in draw.housings
+    ]
+    draw.columns = [(c, None if p is None else pools[p.id]) for c, p in draw.columns]
+    switch, optic, watts = ("press" if draw.trust.random() < 0.5 else "estimate" for _ in range(3))
+    return switch, optic, watts
+
+
+def _with_grades(of: Scenario, grades: tuple[str, str, str]) -> Scenario:
+    """Return a scenario whose network and devices have grades: the first device is no estimate, the second is one."""
+    switch, optic, watts = grades
+    return dataclasses.replace(
+        of,
+        switch=dataclasses.replace(of.switch, confidence_price=switch, confidence=watts),
+        optic=dataclasses.replace(of.optic, confidence_price=optic),
+        devices=tuple(
+            dataclasses.replace(d, confidence_price=grade, confidence=grade, max_w=5.0)
+            for d, grade in zip(of.devices, ("press", "estimate"), strict=True)
+        ),
+    )
 
 
 def _lots(draw: Draw) -> tuple[int, int]:

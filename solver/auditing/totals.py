@@ -90,6 +90,8 @@ class Sums:
     floor_m2: float
     water_l_per_s: float
     co2_kg_per_s: float
+    estimated_capex_share: float
+    estimated_power_share: float
 
 
 def add_up(facts: Facts, nodes: dict[str, Node], entries: list[Entry]) -> Sums:
@@ -103,10 +105,12 @@ def add_up(facts: Facts, nodes: dict[str, Node], entries: list[Entry]) -> Sums:
     drawn = standing + working
     it_w = net.it_w + sum(n.quantity * n.it_w for n in nodes.values())
     yearly = (standing + money.load_factor * working) * SECONDS_PER_YEAR * money.electricity_usd_per_j
-    capex = 0.0
+    capex = rated_w = rough_usd = rough_w = 0.0
     for line in wanted_lines(facts, nodes).values():
-        usd = line.quantity * line.unit_usd
-        capex += usd
+        usd, watts = line.quantity * line.unit_usd, line.in_use * line.unit_w
+        capex, rated_w = capex + usd, rated_w + watts
+        rough_usd += usd if line.confidence_price == "estimate" else 0.0
+        rough_w += watts if line.confidence_power == "estimate" else 0.0
         yearly += usd * money.yearly(line.kind)
     stands = [(n, s) for n in nodes.values() for s in n.stands]
     return Sums(
@@ -130,6 +134,8 @@ def add_up(facts: Facts, nodes: dict[str, Node], entries: list[Entry]) -> Sums:
         floor_m2=sum(s.racks * s.rack.floor_m2 for _, s in stands),
         water_l_per_s=net.water_l_per_s + sum(s.nodes * n.it_w * s.cooling.wue_l_per_j for n, s in stands),
         co2_kg_per_s=drawn * money.carbon_kg_per_j,
+        estimated_capex_share=rough_usd / capex if capex else 0.0,
+        estimated_power_share=rough_w / rated_w if rated_w else 0.0,
     )  # fmt: skip
 
 
@@ -143,7 +149,7 @@ def counted_tokens(facts: Facts, work: Workload) -> float:
 
 
 def check_limits(facts: Facts, sums: Sums, checks: Checks) -> None:
-    """Check the site's limits."""
+    """Check the site's limits, and how much may rest on estimates."""
     site, usable = facts.site, facts.study.site.usable_power_frac
     contracted = None if site["power_mw"] is None else site["power_mw"] * 1e6 * usable
     limits = {
@@ -152,6 +158,11 @@ def check_limits(facts: Facts, sums: Sums, checks: Checks) -> None:
         "site.floor_m2": (site["floor_m2"], sums.floor_m2, "m2"),
         "site.water_l_per_s": (site["water_l_per_s"], sums.water_l_per_s, "L/s"),
         "site.co2_kg_per_s": (site["co2_kg_per_s"], sums.co2_kg_per_s, "kg/s"),
+    }
+    build = facts.study.build
+    limits |= {
+        "build.max_estimated_capex_share": (build.max_estimated_capex_share, sums.estimated_capex_share, "share"),
+        "build.max_estimated_power_share": (build.max_estimated_power_share, sums.estimated_power_share, "share"),
     }
     stated = {record["id"]: record for record in facts.design.limits}
     for name, (limit, used, unit) in limits.items():
@@ -204,10 +215,6 @@ def check_kpis(facts: Facts, sums: Sums, nodes: dict[str, Node], entries: list[E
     """Check every key figure that can be recomputed, and the tokens by model."""
     power_mw = facts.site["power_mw"]
     tokens, year = sums.tokens, SECONDS_PER_YEAR * facts.money.load_factor
-    lines = wanted_lines(facts, nodes).values()
-    watts = sum(b.in_use * b.unit_w for b in lines)
-    rough_usd = sum(b.quantity * b.unit_usd for b in lines if b.confidence_price == "estimate")
-    rough_w = sum(b.in_use * b.unit_w for b in lines if b.confidence_power == "estimate")
     near = [e for e in entries if e.role != "prefill" and e.evidence == "measured"]
     measured = sum(e.record["requests_per_s"] * e.work.osl for e in near)
     true = {
@@ -232,8 +239,8 @@ def check_kpis(facts: Facts, sums: Sums, nodes: dict[str, Node], entries: list[E
         "floor_m2": sums.floor_m2,
         "water_l_per_s": sums.water_l_per_s,
         "co2_kg_per_s": sums.co2_kg_per_s,
-        "estimated_capex_share": rough_usd / sums.capex_usd if sums.capex_usd else 0.0,
-        "estimated_power_share": rough_w / watts if watts else 0.0,
+        "estimated_capex_share": sums.estimated_capex_share,
+        "estimated_power_share": sums.estimated_power_share,
         "measured_tokens_share": measured / sums.output_tokens if sums.output_tokens else 0.0,
         **_regimes(entries),
     }

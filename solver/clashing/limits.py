@@ -12,6 +12,7 @@ from solver.model.data import ModelData
 from solver.model.practical import counted_platforms, vendor_board_w
 from solver.resources import RESOURCES
 from solver.scenario import Scenario
+from solver.shares import SHARES, limited_shares
 from solver.study import Study
 from solver.units import si_name
 
@@ -145,6 +146,10 @@ def _of_build(data: ModelData) -> list[Limit]:
             Limit("build.max_share_per_vendor", "share of one vendor in the watts of accelerators", "",
                   build.max_share_per_vendor, TRIED, "max_share_per_vendor", most=1.0)
         )  # fmt: skip
+    found += [
+        Limit(SHARES[name].path, SHARES[name].name, "", allowed, TRIED, SHARES[name].option, most=1.0)
+        for name, allowed in limited_shares(data.scenario).items()
+    ]
     if build.min_platform_mw_frac is not None:
         found.append(
             Limit("build.min_platform_mw_frac", "least share of a platform in the contracted power", "",

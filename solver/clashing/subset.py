@@ -13,6 +13,7 @@ from solver.clashing.limits import DEVICE, FLOOR, PLATFORM, RESOURCE, Limit
 from solver.clashing.programs import ANY, PHYSICS, Case, least, nodes, program_of, relaxed_point
 from solver.clashing.relax import without
 from solver.highs import DUAL, INFEASIBLE, OPTIMAL, Program, load
+from solver.shares import SHARES
 
 IIS, DELETION = "lp iis", "deletion"
 IRREDUCIBLE = 4 + 2
@@ -120,12 +121,15 @@ def subset_of_rows(case: Case, limits: Sequence[Limit]) -> tuple[str, ...]:
         (c.parent_component().local_name, c.index()) for c in (program.rows[k].constraint for k in iis.row_index_)
     }
     bounds = {program.variables[k].parent_component().local_name for k in iis.col_index_}
+    shares = {share.path: share.id for share in SHARES.values()}
     names = [name for name, held in PHYSICS.items() if any(row in rows for row in held)]
     for limit in limits:
         if limit.kind == FLOOR:
             there = "keep_floor" in rows or ("scale" in bounds and _binds_below(program, iis))
         elif limit.kind in ROWS:
             there = (ROWS[limit.kind], limit.about) in indexed
+        elif limit.id in shares:
+            there = ("rest_on_few_estimates", shares[limit.id]) in indexed
         else:
             there = SHARED[limit.id] in rows
         names += [limit.id] if there else []

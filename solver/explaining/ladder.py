@@ -14,7 +14,7 @@ from solver.catalog import Catalog
 from solver.design import Design, Record
 from solver.explaining.bottlenecks import dual_of, objective_scale
 from solver.explaining.hardware import HARDWARE, with_attribute
-from solver.explaining.limits import TIER_ROWS, row_limits, tier_groups
+from solver.explaining.limits import TIER_ROWS, row_limits, share_limits, tier_groups
 from solver.explaining.workbench import Gain, Range, Workbench
 from solver.resources import RESOURCES
 from solver.restriction import PRESENT
@@ -106,15 +106,17 @@ def _tightest(bench: Workbench, step: float) -> _Rung | None:
 def _rows(bench: Workbench, step: float) -> list[_Rung]:
     """Limits of the site and of supply."""
     study, scale, found = bench.scenario.study, objective_scale(bench), []
-    for limit in row_limits(bench):
+    shares = share_limits(bench)
+    for limit in [*row_limits(bench), *shares]:
         worth = 0.01 * dual_of(bench, limit.row) * limit.value / limit.scale / scale
-        more = limit.value * (1.0 + step)
+        more = min(limit.value * (1.0 + step), 1.0 if limit in shares else math.inf)
         if limit.whole:
             more = float(math.ceil(more))
             path, value = f"{limit.id}.quantity", int(more)
         else:
             path, value = _key(study, limit.id), 0
-        changed = study.with_changes({path: value if limit.whole else _in_study(study, path, limit.value, step)})
+        given = value if limit.whole else more if limit in shares else _in_study(study, path, limit.value, step)
+        changed = study.with_changes({path: given})
         found.append(_Rung(limit.id, limit.name, worth, limit.value, more, limit.unit, changed, bench.scenario.catalog))
     return found
 

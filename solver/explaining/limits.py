@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from solver.explaining.workbench import Workbench
 from solver.model.memory import TB
+from solver.model.shares import share_terms
 from solver.resources import RESOURCES
+from solver.shares import SHARES, limited_shares
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,21 @@ def row_limits(bench: Workbench) -> list[RowLimit]:
                 label = f"supply of {names.get(part, part)}"
                 value = float(table[part].quantity)
                 found.append(RowLimit(f"supply.{kind}.{part}", label, "pieces", row, 1.0, value, whole=True))
+    return found
+
+
+def share_limits(bench: Workbench) -> list[RowLimit]:
+    """Shares that may rest on estimates: one more of a share moves its row by all that it counts in the relaxation."""
+    block, values, found = bench.ready.model.period[0], bench.relaxed.values, list[RowLimit]()
+    if values is None:
+        return found
+    at = {id(variable): float(values[k]) for k, variable in enumerate(bench.program.variables)}
+    for name, limit in limited_shares(bench.scenario).items():
+        share, terms = SHARES[name], share_terms(block, bench.data, SHARES[name])
+        counted = sum(amount * at.get(id(var), 0.0) for var, amount in (*terms.estimated, *terms.sound))
+        row = bench.program.row_numbers.get(id(block.rest_on_few_estimates[name]))
+        if row is not None and counted > 0.0 and limit < 1.0:
+            found.append(RowLimit(share.path, share.name, "share", row, 1.0 / counted, limit))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Promises of the classes, and how much of their prompts may be reused: what filters or shapes candidates."""
+"""What a step changes more of than the side of a row: promises and reuse shape candidates, shares coefficients."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 
 from solver.design import Record
 from solver.scenario import Scenario
+from solver.shares import SHARES, limited_shares
 
 
 @dataclass(frozen=True)
 class Promise:
-    """A value of one class that the study may change.
+    """A value of one class, or a share that rests on estimates, that the study may change.
 
     Attributes
     ----------
@@ -51,7 +52,7 @@ class Promise:
 def promises_of(
     scenario: Scenario, used: Mapping[str, Record], most: int | None
 ) -> tuple[list[Promise], list[Promise]]:
-    """Return the promises to be valued, those nearest to binding first, and the others.
+    """Return the promises and shares to be valued, those nearest to binding first, and the others.
 
     Parameters
     ----------
@@ -61,7 +62,11 @@ def promises_of(
     most : int, optional
         How many to value.
     """
-    found = []
+    found = [
+        Promise(share.path, share.name, "share", share.path, limit, used[share.path]["used"], most=1.0)
+        for share, limit in ((SHARES[name], limit) for name, limit in limited_shares(scenario).items() if limit < 1.0)
+        if share.path in used
+    ]
     for work in scenario.workloads:
         for name, value, title in (("ttft", work.ttft_s, "TTFT"), ("tpot", work.tpot_s, "TPOT")):
             if value is None:

@@ -16,12 +16,13 @@ from solver.model.orders import add_loose, add_orders
 from solver.model.parking import add_parking
 from solver.model.practical import add_practical
 from solver.model.racks import add_racks
+from solver.model.shares import add_shares
 from solver.model.stock import add_assignment, add_stock
 from solver.model.tiers import add_tiers
 
 PARTS = (
     add_demand, add_racks, add_compute, add_memory, add_parking, add_tiers, add_appliances, add_network,
-    add_assignment, add_limits, add_kinds, add_practical,
+    add_assignment, add_limits, add_kinds, add_practical, add_shares,
 )  # fmt: skip
 """Each adds its variables and rows to one period; a later part may use what an earlier one added."""
 

@@ -11,6 +11,7 @@ from solver.charts.html import HEADLINES
 from solver.design import Design
 from solver.kpis import KPIS
 from solver.resources import RESOURCES
+from solver.shares import SHARES
 from solver.words import amount, figure, percent
 
 Record = dict[str, Any]
@@ -252,7 +253,8 @@ def limit_name(design: Design, limit: str) -> str:
         kind, _, part = rest.partition(".")
         row = design.catalog["rows"].get("platforms" if kind == "platform" else kind, {}).get(part, {})
         return f"supply of {row.get('name', part)}"
-    return rest.replace("_", " ") if head != "memory" else rest
+    shares = {share.path: share.name for share in SHARES.values()}
+    return shares.get(limit, rest.replace("_", " ") if head != "memory" else rest)
 
 
 def _valued(design: Design) -> list[Record]:

@@ -15,9 +15,7 @@ from solver.shares import SHARES, limited_shares
 from solver.workload import Workload
 
 
-def limit_records(
-    data: ModelData, model: pyo.ConcreteModel, load: list[Record], bill: list[Record]
-) -> list[Record]:
+def limit_records(data: ModelData, model: pyo.ConcreteModel, load: list[Record], bill: list[Record]) -> list[Record]:
     """Every limit and promise with what is used of it."""
     scenario, block = data.scenario, model.period[0]
     records = []

@@ -178,8 +178,8 @@ class BuildSpec(Spec):
     """Practical limits and the menu from which candidates are made.
 
     `menu`: see `solver.configurations`. `draft_tokens`: depths of speculation. `spares_days`: how long a failed node is
-    away. `replica_nodes`: whole nodes that a replica of a mixture of experts may span at most. `max_estimated_*_share`: how
-    much of the capital outlay and of the provisioned watts may rest on estimates.
+    away. `replica_nodes`: whole nodes that a replica of a mixture of experts may span at most. `max_estimated_*_share`:
+    how much of the capital outlay and of the provisioned watts may rest on estimates.
     """
 
     power_caps: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)] = [1.0, 0.85, 0.7]

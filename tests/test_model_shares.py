@@ -123,7 +123,9 @@ def wired(of: Scenario, grade: str) -> ModelData:
     """Return nodes with one card each, in a scenario whose network has a grade."""
     parts = [platform("rough", nic_count=1, nic_bytes_per_s=20e9), sound(nic_count=1, nic_bytes_per_s=20e9)]
     columns = [(candidate(rate=rate, at=part), None) for rate, part in zip((10.0, 4.0), parts, strict=True)]
-    switch, optic = (dataclasses.replace(part, confidence_price=grade, confidence=grade) for part in (of.switch, of.optic))
+    switch, optic = (
+        dataclasses.replace(part, confidence_price=grade, confidence=grade) for part in (of.switch, of.optic)
+    )
     network = dataclasses.replace(of, switch=switch, optic=optic)
     return model_data(network, columns, [housing(Pool(configuration(part), 1.0)) for part in parts])
 

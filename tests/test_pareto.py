@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from test_model_shares import two
 
 from solver import fronts
 from solver.catalog import Catalog, load_catalog
@@ -18,7 +19,10 @@ from solver.design import Record
 from solver.errors import InputError
 from solver.explaining.axes import axis
 from solver.explaining.pareto import pareto
+from solver.highs import Clock
+from solver.optimise import relaxed_model
 from solver.scenario import resolve
+from solver.shares import SHARES
 from solver.solve import solve
 from solver.study import Study, study_from_dict
 
@@ -51,14 +55,26 @@ def front(x: str, points: int = 5, y: str | None = None, **options: Any) -> Reco
     return pareto(study(), catalog(), x, y, points, **options)
 
 
-@pytest.mark.parametrize("x", ["capex", "power", "co2"])
+@cache
+def choice() -> Study:
+    """The same for two kinds of server, one of which rests on estimates, prices and watts."""
+    both = (*KEPT, "mi300x_8")
+    return study().with_changes({"exclude": [row.id for row in catalog().rows("platforms") if row.id not in both]})
+
+
+@cache
+def trusted(x: str) -> Record:
+    return pareto(choice(), catalog(), x, points=5)
+
+
+@pytest.mark.parametrize("x", ["capex", "power", "co2", *SHARES])
 def test_points_agree_with_solves_of_their_own(x: str) -> None:
     """Proves each point: the study with the point's changes, solved cold, is neither better nor worse by more than gaps."""
-    found = front(x)
-    along = axis(x, resolve(study(), catalog()))
+    found, of = (trusted(x), choice()) if x in SHARES else (front(x), study())
+    along = axis(x, resolve(of, catalog()))
     assert len(found["points"]) >= 4
     for point in found["points"]:
-        alone = solve(study().with_changes(point["changes"]), catalog())
+        alone = solve(of.with_changes(point["changes"]), catalog())
         assert alone.objective["value"] <= point["y_bound"] * (1 + 1e-9)
         assert point["y"] <= alone.objective["bound"] * (1 + 1e-9)
         assert point["gap"] <= GAP * (1 + 1e-6)
@@ -67,9 +83,9 @@ def test_points_agree_with_solves_of_their_own(x: str) -> None:
             assert along.value(alone, 0.0) <= point["limit"] * (1 + 1e-6)
 
 
-@pytest.mark.parametrize("x", ["capex", "power", "co2", "tpot"])
+@pytest.mark.parametrize("x", ["capex", "power", "co2", "tpot", *SHARES])
 def test_no_point_is_dominated_and_none_equal(x: str) -> None:
-    points = front(x)["points"]
+    points = (trusted(x) if x in SHARES else front(x))["points"]
     for one, next_one in zip(points, points[1:], strict=False):
         assert next_one["x"] > one["x"]
         assert next_one["y"] > one["y"] * (1 + GAP / 2)
@@ -86,6 +102,41 @@ def test_limits_are_evenly_spaced_between_the_anchors() -> None:
     for point in found["points"]:
         if point["limit"] is not None:
             assert point["limit"] - 1.01 * server <= point["x"]
+
+
+@pytest.mark.parametrize("x", SHARES)
+def test_limits_of_a_share_are_evenly_spaced(x: str) -> None:
+    """The loose anchor is no more than what the best build has, the strict one leaves room for next to no estimates."""
+    found = trusted(x)
+    low, high = found["ends"]
+    limits = sorted([*(p["limit"] for p in found["points"] if p["limit"] is not None), *found["infeasible"]])
+    places = [(limit - low) / (high - low) * 4.0 for limit in limits]
+    assert places == pytest.approx(np.round(places), abs=1e-6) and len(limits) >= 3
+    best = solve(choice(), catalog())
+    assert 0.0 <= low < 0.1 < 0.5 < high <= best.kpis[x]["value"] * (1 + 1e-9)
+    assert found["points"][0]["x"] < 0.35 and found["points"][-1]["y"] <= best.objective["bound"]
+
+
+def test_the_least_share_of_a_relaxation() -> None:
+    """Proves Use.least by hand: 6 kW that must serve 40 requests/s, 10 of a node of estimates, 4 of another.
+
+    10 x + 4 y = 40 with x + y = 6 is x = 8 / 3, a share of 4 / 9; in 4 kW all four are estimates.
+    """
+    for megawatts, least in ((0.006, 4.0 / 9.0), (0.004, 1.0)):
+        changes = {"site.power_mw": megawatts, "demand.floor_frac": 0.4, "build.max_estimated_capex_share": 1.0}
+        data, clock = two(changes), Clock(60.0, threads=1)
+        use = axis("estimated_capex_share", data.scenario).use
+        assert use is not None
+        ready = relaxed_model(data, clock)
+        assert use(ready).least(ready.program, clock) == pytest.approx(least, rel=1e-6)
+
+
+def test_a_share_that_is_limited_already_stays_so() -> None:
+    """Proves that the front of a study with a limit of its own ends there."""
+    found = pareto(
+        choice().with_changes({"build.max_estimated_capex_share": 0.4}), catalog(), "estimated_capex_share", points=2
+    )
+    assert found["ends"][1] <= 0.4 and all(p["x"] <= 0.4 * (1 + 1e-6) for p in found["points"])
 
 
 def test_a_front_known_by_hand() -> None:

@@ -2,7 +2,8 @@
 
 One figure is the objective, the other is held below limits that are evenly spaced between two anchors. The loose
 anchor is the least of the limited figure at which the linear relaxation still allows the best objective, so that no
-limit is wasted where nothing binds; the strict anchor is the least that the relaxation can do with at all. Of points
+limit is wasted where nothing binds; the strict anchor is the least that the relaxation can do with at all, or of a
+share, which an empty build has none of, the least at which it does a hundredth of the best. Of points
 that agree within the gap only the one that uses least is kept, so that no point is dominated (Mavrotas 2009 adds a
 small slack to the objective for this; here the merging does it, since the solves have a gap anyway). Each point is a
 design that was audited, with the changes of the study that give it again.
@@ -23,20 +24,19 @@ from solver.catalog import Catalog
 from solver.design import OPTIMAL, Design, Record
 from solver.errors import InputError, Problem
 from solver.explaining.axes import Axis, Changes, axis
-from solver.highs import OPTIMAL as LP_OPTIMAL
-from solver.highs import Clock, solve_lp
+from solver.highs import Clock, Program
 from solver.market import with_row
-from solver.model.limits import use_terms
 from solver.model.objectives import find_objective
 from solver.optimise import Ready
 from solver.resident import Resident
-from solver.resources import RESOURCES
 from solver.scenario import resolve
 from solver.study import Study
 
 POINTS = 8
 TIME_S = 60.0
 """Seconds for each point at most."""
+SOMETHING = 0.01
+"""Share of the best objective that counts as a build."""
 ROUNDING = 1e-7
 """Share of a limit by which it is eased, so that what is exactly as large is within it."""
 
@@ -186,7 +186,7 @@ class _Walk:
 
     def solve(self, limit: float | None) -> Design | None:
         """Solve at a limit, and keep what is found."""
-        changes = {} if limit is None else self.along.changes(limit * (1.0 + ROUNDING))
+        changes = self.along.free if limit is None else self.along.changes(limit * (1.0 + ROUNDING))
         design = self.warm.solve(changes, self.report, self.should_stop)
         if design.has_build and design.status != OPTIMAL and not self.stopped:
             design = self.warm.solve(changes, self.report, self.should_stop, quick=False)
@@ -213,25 +213,26 @@ class _Walk:
 
 
 def _anchors(along: Axis, ready: Ready, design: Design, sense: int) -> tuple[float, float]:
-    """The least of a resource that the relaxation can do with, and the least at which it allows the best objective."""
-    resource = RESOURCES[along.resource]
-    program, scenario = ready.program, ready.data.scenario
-    at = {id(variable): k for k, variable in enumerate(program.variables)}
-    cost = np.zeros(len(program.upper))
-    for variable, amount in use_terms(ready.model.period[0], ready.data, resource):
-        if id(variable) in at:
-            cost[at[id(variable)]] += amount * resource.scale
-    fixed = resource.fixed(scenario)
-    value = design.value_in_parts / ready.objective.per_unit(scenario) * (1.0 - sense * scenario.study.solver.gap)
+    """The least of a figure that the relaxation can do with, and the least at which it allows the best objective."""
+    assert along.use is not None
+    scenario = ready.data.scenario
+    use, solver = along.use(ready), scenario.study.solver
+    clock = Clock(solver.time_limit_s, solver.threads)
+    value = design.value_in_parts / ready.objective.per_unit(scenario)
+    most = float(along.value(design, math.inf))
+    high = use.least(_as_good_as(ready, value * (1.0 - sense * solver.gap), sense), clock)
+    high = most if high is None else high
+    nothing = use.over is not None and sense > 0 and scenario.study.demand.floor_frac == 0.0
+    low = use.least(_as_good_as(ready, SOMETHING * value, sense) if nothing else ready.program, clock)
+    low = use.fixed if low is None else low
+    return max(low, 0.0), min(max(high, low), most)
+
+
+def _as_good_as(ready: Ready, value: float, sense: int) -> Program:
+    """Return the program whose objective, in model units, is no worse than a value."""
+    program = ready.program
     row, offset = program.costs[0], float(program.offsets[0])
     if len(program.costs) > 1:
         row, offset, value = row + value * program.costs[1], offset + value * float(program.offsets[1]), 0.0
     # The program minimises, so that a value to be maximised stands in it with the other sign.
-    good = with_row(program, row, -np.inf, -sense * value - offset)
-    clock = Clock(scenario.study.solver.time_limit_s, scenario.study.solver.threads)
-    most = float(along.value(design, math.inf))
-    found = solve_lp(good, cost, fixed, clock)
-    high = found.objective if found.status == LP_OPTIMAL else most
-    least = solve_lp(program, cost, fixed, clock)
-    low = least.objective if least.status == LP_OPTIMAL else fixed
-    return max(low, 0.0), min(max(high, low), most)
+    return with_row(program, row, -np.inf, -sense * value - offset)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from textwrap import wrap
 from typing import Any
 
 from solver.design import Design, Record
@@ -11,6 +12,7 @@ from solver.words import amount, block, figure, percent, table
 
 NAME, PART = 34, 24
 """Characters of a limit's and of a part's name."""
+WIDTH = 96
 MOST_ROWS = 16
 MOST_PARTS = 40
 
@@ -158,13 +160,19 @@ def architectures(record: Record) -> str:
 
 
 def tornado(record: Record) -> str:
-    """Each number at its low and high end, the widest swing first."""
-    rows = [
-        (n["name"][:50], _or_none(n["value_at_low"]), _or_none(n["value_at_high"]), percent(n["swing_frac"] or 0.0))
-        for n in record["numbers"]
-    ]
-    head = ("number", "at its low end", "at its high end", "swing")
-    return f"Uncertain numbers, {record['unit']}\n" + table(head, rows, (False, True, True, True))
+    """Each number at its low and high end, the widest swing first: the best build there, and the one that stands."""
+    rows, broken = [], []
+    for n in record["numbers"]:
+        row = [n["name"][:30]]
+        for end in ("low", "high"):
+            words, same = n.get(f"same_words_at_{end}"), n.get(f"same_at_{end}")
+            row += [_or_none(n[f"value_at_{end}"]), "no" if same is None else figure(same)]
+            broken += [f"{n['name']} at its {end} end: {words}"] if words else []
+        rows.append((*row, percent(n["swing_frac"] or 0.0)))
+    head = ("number", "low: best", "this build", "high: best", "this build", "swing")
+    text = f"Uncertain numbers, {record['unit']}\n" + table(head, rows, (False, *[True] * 5))
+    lines = [line for words in broken for line in wrap(words, WIDTH, initial_indent="  ", subsequent_indent="    ")]
+    return "\n".join([text, *(["Where this build does not stand:", *lines] if lines else [])])
 
 
 def _or_none(value: float | None) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 
 from solver.baselines import BASELINE_TIME_S, with_gain
 from solver.builds import Build
@@ -28,6 +29,7 @@ from solver.scenario import Scenario, resolve
 from solver.settling import Make, optimise_at_widths
 from solver.shares import SHARES, Split, limited_shares
 from solver.units import si_name
+from solver.words import amount
 
 TOLERANCE = 1e-9
 
@@ -58,10 +60,10 @@ def own_build(build: Build, scenario: Scenario, clock: Clock) -> Record:
         If the build names what the catalog does not have, what has no price, or what does not fit its node.
     """
     counts, configs = _configurations(build, scenario)
-    make = _columns_of(counts, list(configs.values()), Calibration.from_catalog(scenario.catalog))
-    within = _of_platforms(scenario, configs)
+    make = columns_of_nodes(counts, list(configs.values()), Calibration.from_catalog(scenario.catalog))
+    within = with_platforms(scenario, configs.values())
     data, _ = make(within)
-    breaks, lifted = _broken(data)
+    breaks, lifted = broken(data)
     record: Record = {
         "name": build.name,
         "kind": "own build",
@@ -77,16 +79,25 @@ def own_build(build: Build, scenario: Scenario, clock: Clock) -> Record:
     }
     if lifted:
         study = scenario.study.with_changes(lifted)
-        within = _of_platforms(resolve(study, scenario.catalog), configs)
+        within = with_platforms(resolve(study, scenario.catalog), configs.values())
     record["unserved"] = [{"class": name, "roles": roles} for name, roles in data.missing_roles.items()]
     demand = scenario.study.demand
     if data.missing_roles and (demand.mode == "mix" or demand.floor_frac > 0):
         return record
-    return record | _solved(within, make, clock)
+    return record | solved_nodes(within, make, clock)
 
 
-def _columns_of(counts: dict[str, int], menu: list[Configuration], fit: Calibration) -> Make:
-    """Return what makes the columns of the given nodes."""
+def columns_of_nodes(counts: dict[str, int], menu: Sequence[Configuration], fit: Calibration) -> Make:
+    """Return what makes the columns of a scenario whose nodes are given.
+
+    Parameters
+    ----------
+    counts : dict
+        Configuration id -> nodes that are bought.
+    menu : sequence of Configuration
+        Of these, and of what is owned besides.
+    fit : Calibration
+    """
     known: dict[str, CandidateSet] = {}
 
     def make(within: Scenario) -> tuple[ModelData, CandidateSet]:
@@ -153,9 +164,9 @@ def _configurations(build: Build, scenario: Scenario) -> tuple[dict[str, int], d
     return dict(counts), configs
 
 
-def _of_platforms(scenario: Scenario, configs: dict[str, Configuration]) -> Scenario:
-    """Return the scenario with the build's platforms in place of those that may be bought."""
-    platforms = {c.platform.id: c.platform for c in configs.values()}
+def with_platforms(scenario: Scenario, configs: Iterable[Configuration]) -> Scenario:
+    """Return the scenario with a build's platforms in place of those that may be bought."""
+    platforms = {c.platform.id: c.platform for c in configs}
     return dataclasses.replace(
         scenario,
         platforms=tuple(platforms.values()),
@@ -167,8 +178,8 @@ def _of_platforms(scenario: Scenario, configs: dict[str, Configuration]) -> Scen
     )
 
 
-def _broken(data: ModelData) -> tuple[list[Record], dict[str, float]]:
-    """What the build breaks with all its nodes at work, and new values for the limits that buying it breaks."""
+def broken(data: ModelData) -> tuple[list[Record], dict[str, float]]:
+    """Return what a build breaks with all its nodes at work, and new values for the limits that buying it breaks."""
     scenario, counts = data.scenario, data.given_nodes or {}
     parts: Counter[str] = Counter()
     reasons = {f.part: f.reason for f in scenario.filtered}
@@ -273,12 +284,35 @@ def _fabric(data: ModelData, resource: Resource, ports: float) -> float:
     return switches * resource.per_switch(data.scenario) + optics * resource.per_optic(data.scenario)
 
 
+def break_words(breaks: Iterable[Record]) -> list[str]:
+    """Return what a build breaks, a line each."""
+    return [
+        f"{b['limit']}: {b['reason']}" if "reason" in b
+        else f"{b['limit']} by {amount(b['excess'], b['unit'])} ({amount(b['needed'], b['unit'])} in all)"
+        for b in breaks
+    ]  # fmt: skip
+
+
 def _excess(limit: str, needed: float, allowed: float, unit: str) -> Record:
     return {"limit": limit, "needed": needed, "allowed": allowed, "excess": needed - allowed, "unit": unit}
 
 
-def _solved(scenario: Scenario, make: Make, clock: Clock) -> Record:
-    """Objective of the given nodes; where the limits leave too little for the demand, the share they serve."""
+def solved_nodes(scenario: Scenario, make: Make, clock: Clock) -> Record:
+    """Return the objective of given nodes; where the limits leave too little for the demand, the share they serve.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    make : callable
+        As `columns_of_nodes` returns it.
+    clock : Clock
+
+    Returns
+    -------
+    dict
+        ``objective_value``, ``bound`` and ``gap``; or ``served_frac``; or ``stopped_by``; nothing where a class that
+        must be served has no columns.
+    """
     inner = Clock(min(BASELINE_TIME_S, clock.left_s), clock.threads, None, clock.should_stop)
     found = optimise_at_widths(scenario, make, inner)
     if found is None:

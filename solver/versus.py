@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from solver.design import Design, Record
+from solver.own_build import break_words
 from solver.words import amount, block, figure, percent, table
 
 
@@ -46,11 +47,7 @@ def own_build(record: Record, unit: str) -> str:
         distance = float(record["distance_frac"])
         text = f"{_gain(float(record['gain_frac']))} {name} ({figure(value)} {unit}, "
         text += f"{percent(abs(distance))} {'behind' if distance >= 0 else 'ahead'})"
-    broken = [
-        f"{b['limit']}: {b['reason']}" if "reason" in b
-        else f"{b['limit']} by {amount(b['excess'], b['unit'])} ({amount(b['needed'], b['unit'])} in all)"
-        for b in record["breaks"]
-    ]  # fmt: skip
+    broken = break_words(record["breaks"])
     text += "; breaks " + ", ".join(broken) if broken else ""
     return text + (f" ({', '.join(record['lifted'])} lifted here)" if record["lifted"] else "")
 

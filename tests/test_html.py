@@ -40,7 +40,8 @@ SECTIONS: dict[str, Any] = {
                "points": [{"x": 1.0, "y": 2.0, "y_bound": 3.0}, {"x": 2.0, "y": 3.0, "y_bound": 4.0}]},
     "tornado": {"unit": "x", "value": 10.0, "numbers": [
         {"path": "site.budget_usd", "name": "budget", "low": 1.0, "high": 2.0, "value_at_low": 9.0, "value_at_high": 11.0,
-         "swing_frac": 0.2}]},
+         "swing_frac": 0.2, "same_at_low": 8.5, "same_at_high": None, "same_words_at_low": "",
+         "same_words_at_high": "it costs <more>"}]},
     "clashes": [],
 }  # fmt: skip
 

@@ -15,6 +15,8 @@ KINDS = {"platform": "#3a78b4", "storage": "#7d5a9c", "memory": "#5a9367", "rack
 """Kinds of lines of a bill."""
 PLAIN, LOSS, GAIN = "#7a828c", "#a9646b", "#4d8f64"
 """What has no colour of its own; what is lost; what is won."""
+PAPER = "#ffffff"
+"""Inside of marks, so that they show on any bar."""
 _PALETTE = (
     "#2f8f8b", "#7d5a9c", "#8f7433", "#b3485d", "#5f7480", "#a35f93", "#6b8e23", "#996250", "#4a6a8a", "#b58a3c",
 )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from solver.brief import KINDS as KIND_WORDS
 from solver.charts import flows as found
-from solver.charts.colours import GAIN, KINDS, LOSS, PLAIN, ROLES, faded, tier_colour, vendor_colours
+from solver.charts.colours import GAIN, KINDS, LOSS, PAPER, PLAIN, ROLES, faded, tier_colour, vendor_colours
 from solver.design import Design, Record
 from solver.words import amount, figure, percent, si
 
@@ -215,7 +215,11 @@ def _axis(section: Record, axis: str) -> str:
 
 
 def tornado(section: Record) -> Figure | None:
-    """Return the objective at the low and the high end of each uncertain number, the widest swing first."""
+    """Return the objective at both ends of each uncertain number, the widest swing first.
+
+    Bars are the best build there, marks the build as it is: diamonds where it stands, crosses at the end of the bar
+    where it does not.
+    """
     from plotly.graph_objects import Bar, Figure
 
     numbers = [n for n in section.get("numbers") or [] if None not in (n.get("value_at_low"), n.get("value_at_high"))]
@@ -233,10 +237,33 @@ def tornado(section: Record) -> Figure | None:
                 hoverinfo="text",
             )
         )  # fmt: skip
+    _mark_same_build(made, widest, names)
     made.update_layout(barmode="overlay")
     made.add_vline(x=base, line={"color": PLAIN, "width": 1})
     made.update_xaxes(title=str(section["unit"]))
     return laid(made, max(LEAST_PX, ROW_PX * len(widest) + 110), legend=True)
+
+
+def _mark_same_build(made: Figure, numbers: Sequence[Record], names: Sequence[str]) -> None:
+    """Mark what the design's own build is worth at both ends, and where it breaks a limit."""
+    from plotly.graph_objects import Scatter
+
+    ends = [(n, name, end) for n, name in zip(numbers, names, strict=True) for end in ("low", "high")]
+    stands = [(n[f"same_at_{end}"], name, "") for n, name, end in ends if n.get(f"same_at_{end}") is not None]
+    breaks = [(n[f"value_at_{end}"], name, words) for n, name, end in ends if (words := n.get(f"same_words_at_{end}"))]
+    for points, symbol, title in (
+        (stands, "diamond", "this build there"),
+        (breaks, "x", "this build does not stand there"),
+    ):
+        if points:
+            made.add_trace(
+                Scatter(
+                    x=[float(x) for x, _, _ in points], y=[name for _, name, _ in points], mode="markers", name=title,
+                    marker={"symbol": symbol, "size": 10, "color": PAPER, "line": {"width": 2, "color": PLAIN}},
+                    hovertext=[escape(words or f"{title}: {figure(float(x))}") for x, _, words in points],
+                    hoverinfo="text",
+                )
+            )  # fmt: skip
 
 
 def explained(design: Design) -> dict[str, Figure]:

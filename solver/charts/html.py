@@ -29,7 +29,7 @@ CAPTIONS = {
     "attributes": ("Figures at which parts enter or leave the build", "each part's own, everything else as it is"),
     "entry_prices": ("Prices at which parts enter or leave the build", "solved for, everything else as it is"),
     "pareto": ("What one figure costs of another", "best builds, and what no build goes beyond"),
-    "tornado": ("What uncertain numbers do to the result", "each at its low and its high end, the build solved anew"),
+    "tornado": ("What uncertain numbers do to the result", "each at both ends: the best build there, and this one"),
     "clashes": ("What clashes", "limits and promises that no build keeps together"),
 }  # fmt: skip
 """Title and subtitle of the sections that a design may have been asked for."""

@@ -9,14 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from solver.catalog import Catalog
 from solver.design import Design, Record
 from solver.explaining import cuts
-from solver.explaining.bench import Bench, bench_of
+from solver.explaining.bench import Bench
 from solver.explaining.shop import Cut
-from solver.highs import Clock
 from solver.model.data import ModelData
-from solver.study import Study
 
 RUNNERS_UP = 3
 """Builds without the chief platform, without the first two, and so on."""
@@ -41,26 +38,15 @@ ARCHITECTURES: dict[str, Callable[[ModelData], Sites]] = {
 """Kind of site -> its sites, from the parts of the study; one entry here is one more kind."""
 
 
-def architectures(
-    design: Design,
-    study: Study,
-    catalog: Catalog,
-    clock: Clock,
-    *,
-    bench: Bench | None = None,
-    time_limit_s: float = TIME_S,
-) -> Record:
+def architectures(bench: Bench, design: Design, *, time_limit_s: float = TIME_S) -> Record:
     """Return the best build of each architecture and the runner-up builds, the nearest to the design first.
 
     Parameters
     ----------
+    bench : Bench
+        Of the design's study; its clock is reported to, and asked for a stop.
     design : Design
         With a build.
-    study : Study
-    catalog : Catalog
-    clock : Clock
-    bench : Bench, optional
-        Of the same study, where it was made already.
     time_limit_s : float
         For all solves together; what is not solved by then is not listed, and `unsolved` names it.
 
@@ -70,7 +56,6 @@ def architectures(
         See docs/explaining.md.
     """
     begun = time.perf_counter()
-    bench = bench or bench_of(design, study, catalog, clock)
     asked = [
         ("architecture", kind, name, site)
         for kind, made in ARCHITECTURES.items()
@@ -80,10 +65,10 @@ def architectures(
     rows: dict[str, list[Record]] = {"architecture": [], "runner_up": []}
     unsolved = []
     for group, kind, name, site in asked:
-        if clock.stop() or time.perf_counter() > begun + time_limit_s:
+        if bench.clock.stop() or time.perf_counter() > begun + time_limit_s:
             unsolved.append(name)
             continue
-        clock.report(f"architectures: {name}", None, None, None)
+        bench.clock.report(f"architectures: {name}", None, None, None)
         rows[group].append(_record(design, bench, kind, name, site))
     return {
         "unit": design.objective["unit"],

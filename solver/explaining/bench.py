@@ -19,20 +19,16 @@ from pyomo.common.gc_manager import PauseGC
 
 from solver.baselines import BASELINE_GAP, BASELINE_TIME_S, subset
 from solver.candidates import CandidateSet
-from solver.catalog import Catalog
 from solver.compression import Compressed
-from solver.design import Design
 from solver.explaining.shop import BoolArray, Cut, Shop
 from solver.highs import OPTIMAL, Clock, Outcome, solve_lp
 from solver.model.data import ModelData
 from solver.optimise import Solved, best, linearised, platform_choice, value_at, with_fixed_integers
 from solver.relaxation import Relaxation
 from solver.restriction import promising
-from solver.scenario import Scenario, resolve
+from solver.scenario import Scenario
 from solver.search import Choice, relative_gap
 from solver.settling import Make, near, optimise_at_widths
-from solver.solve import columns_of
-from solver.study import Study
 from solver.widths import Queue, narrowed, stand, too_wide
 
 NOT_THERE = 1e12
@@ -283,25 +279,3 @@ def _nodes(solved: Solved) -> dict[str, int]:
     for p in solved.data.pools:
         counts[p.config.platform.id] += float(values[solved.layout.housed[p.id]].sum())
     return {platform: round(n) for platform, n in sorted(counts.items()) if round(n)}
-
-
-def bench_of(
-    design: Design,
-    study: Study,
-    catalog: Catalog,
-    clock: Clock,
-    known: dict[str, CandidateSet] | None = None,
-) -> Bench:
-    """Return the bench of a study that has a design.
-
-    Parameters
-    ----------
-    design : Design
-    study : Study
-    catalog : Catalog
-    clock : Clock
-    known : dict, optional
-        Candidates by class that were made before, as a resident keeps them.
-    """
-    lowered = {(q["class"], q["role"]): int(q["width"]) for q in design.solver.get("lowered_widths", [])}
-    return Bench(resolve(study, catalog), columns_of({} if known is None else known), clock, lowered)

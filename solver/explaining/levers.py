@@ -19,15 +19,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from solver.catalog import Catalog
 from solver.design import Design, Record
 from solver.explaining import cuts
-from solver.explaining.bench import Answer, Bench, bench_of
+from solver.explaining.bench import Answer, Bench
 from solver.explaining.shop import Cut
-from solver.highs import Clock
 from solver.model.data import ModelData
 from solver.search import relative_gap
-from solver.study import Study
 
 Levers = frozenset[str]
 MOST = 5
@@ -105,27 +102,15 @@ def subsets(levers: Levers) -> list[Levers]:
     return [frozenset(c) for size in range(len(levers) + 1) for c in itertools.combinations(sorted(levers), size)]
 
 
-def levers(
-    design: Design,
-    study: Study,
-    catalog: Catalog,
-    clock: Clock,
-    *,
-    bench: Bench | None = None,
-    time_limit_s: float = TIME_S,
-) -> Record:
+def levers(bench: Bench, design: Design, *, time_limit_s: float = TIME_S) -> Record:
     """Return what each freedom of a design contributes.
 
     Parameters
     ----------
+    bench : Bench
+        Of the design's study; its clock is reported to, and asked for a stop.
     design : Design
         With a build.
-    study : Study
-    catalog : Catalog
-    clock : Clock
-        Its progress is reported to, its stop asked for.
-    bench : Bench, optional
-        Of the same study, where it was made already.
     time_limit_s : float
         For all solves together.
 
@@ -135,7 +120,6 @@ def levers(
         See docs/explaining.md.
     """
     begun = time.perf_counter()
-    bench = bench or bench_of(design, study, catalog, clock)
     present = [lever for lever in LEVERS.values() if _is_there(bench, lever)]
     chosen, left_on = _chosen(bench, present)
     game = _Game(bench, {lever.id: lever.without(bench.data) for lever in chosen}, design, begun + time_limit_s)

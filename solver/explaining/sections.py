@@ -85,13 +85,10 @@ register(whole(
 ))  # fmt: skip
 register(whole(
     "levers", "what each freedom contributes",
-    lambda s: levers(s.design, s.study, s.catalog, s.clock, bench=s.cutting),
+    lambda s: levers(s.cutting, s.design),
 ))  # fmt: skip
 register(whole(
     "architectures", "the best build of each kind of site",
-    lambda s: architectures(s.design, s.study, s.catalog, s.clock, bench=s.cutting),
+    lambda s: architectures(s.cutting, s.design),
 ))  # fmt: skip
-register(whole(
-    "tornado", "uncertain numbers at both ends",
-    lambda s: tornado(s.design, s.study, s.catalog, s.clock),
-))  # fmt: skip
+register(whole("tornado", "uncertain numbers at both ends", tornado))

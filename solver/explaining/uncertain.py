@@ -53,6 +53,8 @@ class Number:
         Rows of the catalog with another value.
     changes : callable(value) -> dict
         Changes of the study with another value.
+    priced : bool
+        True for the price of a part: it moves dollars and nothing else.
     """
 
     path: str
@@ -64,6 +66,7 @@ class Number:
     estimate: float
     overlay: Callable[[float], Tables] | None = None
     changes: Callable[[float], dict[str, Any]] = field(default=lambda _: {})
+    priced: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,7 @@ def _price(basis: Basis, table: str, part_id: str) -> Number | None:
         float(value if high is None else high),
         0.0,
         lambda usd: {table: [{"id": part_id, "price_central_usd": usd}]},
+        priced=True,
     )
 
 
@@ -181,6 +185,7 @@ def _memory_price(basis: Basis, device_id: str) -> Number | None:
         price * float(high) / float(central),
         0.0,
         lambda usd: {"memory_prices": [{"id": key, "price_usd_per_gb": usd}]},
+        priced=True,
     )
 
 

@@ -154,12 +154,14 @@ def build_words(nodes: Mapping[str, Any]) -> str:
 
 
 def uncertain_rows(section: Mapping[str, Any]) -> list[Record]:
-    """Return uncertain numbers, the widest swing first: as they are, their ends, the values there, ``swing_frac``."""
+    """Return uncertain numbers, the widest swing first: as they are, their ends, values there, ``breaks``."""
     return [
         {
             "path": row["path"], "name": row["name"], "unit": row["unit"], "now": row["number"], "low": row["low"],
             "high": row["high"], "value_at_low": row["value_at_low"], "value_at_high": row["value_at_high"],
-            "swing_frac": row["swing_frac"],
+            "swing_frac": row["swing_frac"], "same_at_low": row.get("same_at_low"),
+            "same_at_high": row.get("same_at_high"),
+            "breaks": "; ".join(filter(None, (row.get("same_words_at_low"), row.get("same_words_at_high")))),
         }
         for row in section.get("numbers") or []
     ]  # fmt: skip

@@ -77,7 +77,9 @@ TORNADO: dict[str, Any] = {
     "numbers": [
         {"path": "platforms.p.price_central_usd", "name": "price of p", "unit": "USD", "number": 190e3, "low": 150e3,
          "high": 260e3, "value_at_low": 205241.0, "value_at_high": 188180.0, "bound_at_low": 207311.0, "bound_at_high": 189747.0,
-         "swing_frac": 0.084, "least_swing_frac": 0.076, "most_swing_frac": 0.094, "estimate_frac": 0.16},
+         "swing_frac": 0.084, "least_swing_frac": 0.076, "most_swing_frac": 0.094, "estimate_frac": 0.16,
+         "same_at_low": 203820.0, "same_at_high": None, "same_bound_at_low": 205771.0, "same_bound_at_high": None,
+         "same_words_at_low": "", "same_words_at_high": "it costs 9.10 MUSD, 9.00 MUSD are allowed", "same_swing_frac": None},
     ]}  # fmt: skip
 SECTIONS: dict[str, Any] = {
     "bottlenecks": BOTTLENECKS, "ladder": LADDER, "entry_prices": PRICES, "levers": LEVERS, "architectures": SITES,

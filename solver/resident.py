@@ -22,7 +22,7 @@ from solver.candidates import CandidateSet
 from solver.catalog import Catalog
 from solver.design import Design
 from solver.errors import AuditError
-from solver.highs import OPTIMAL, STOPPED, Clock, Outcome, Program
+from solver.highs import OPTIMAL, STOPPED, Clock
 from solver.holdings import held
 from solver.model.data import ModelData
 from solver.model.objectives import find_objective
@@ -46,9 +46,6 @@ COUNTS_SHARE = 0.3
 """Share of the allowed gap that the search over its counts may leave."""
 COUNTS_TIMES_S = (0.6, 5.0)
 """Seconds for it, and for the second try where the first was too short: a full solve takes ten times as long."""
-WARM_TIME_S = 0.6
-"""Seconds that the relaxation may take from the last basis: after a small change it takes less, after a large one two
-to five times as long as with presolve, which a basis does without."""
 QUICK_ROUNDS = 8
 """How often queues that turn out too wide are narrowed: a round takes a second, a full solve ten times as long."""
 FAR = 0.02
@@ -166,11 +163,12 @@ class Resident:
         old = warm.ready
         if same_structure(old.data, wide) and _counts_only_service(old):
             program, model, objective, relaxation = repriced(old, wide), old.model, old.objective, old.relaxation
-            relaxed = _relaxed(relaxation, program, clock)
+            relaxation.clock = clock
+            relaxation.change(program, program.costs[0], float(program.offsets[0]))
         else:
             model, program, objective = compiled(wide)
             relaxation = Relaxation(program, program.costs[0], float(program.offsets[0]), clock)
-            relaxed = relaxation.solve()
+        relaxed = relaxation.solve()
         seconds["model_s"] = time.perf_counter() - begun
         begun = time.perf_counter()
         if relaxed.status != OPTIMAL or relaxed.values is None:
@@ -209,19 +207,6 @@ class Resident:
         self._warm = _Warm(ready, used_columns | self._base[0], used_pools | self._base[1])
         clock.report("done", design.objective["value"], design.objective["bound"], design.objective["gap"])
         return design
-
-
-def _relaxed(relaxation: Relaxation, program: Program, clock: Clock) -> Outcome:
-    """The relaxation of a changed program: from the last basis where that takes a moment, else anew with presolve."""
-    cost, offset = program.costs[0], float(program.offsets[0])
-    relaxation.clock = Clock(min(WARM_TIME_S, clock.left_s), clock.threads, None, clock.should_stop)
-    relaxation.change(program, cost, offset)
-    relaxed = relaxation.solve()
-    relaxation.clock = clock
-    if relaxed.status == STOPPED and not clock.stop():
-        relaxation.change(program, cost, offset, warm=False)
-        relaxed = relaxation.solve()
-    return relaxed
 
 
 def _settled(near: ModelData, solved: Solved, target: float, clock: Clock, far: float) -> tuple[Polished | None, float]:

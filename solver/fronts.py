@@ -50,6 +50,8 @@ def front(record: Record) -> str:
 def _along(value: float, unit: str) -> str:
     if unit == "1":
         return f"{value:.4g}"
+    if unit == "share":
+        return f"{100.0 * value:.1f}%"
     return amount(value, unit) if math.isfinite(value) else "no limit"
 
 

@@ -27,7 +27,7 @@ class Draw:
     """Draws of one study."""
 
     def __init__(self, seed: int) -> None:
-        self.seed, self.rng = seed, np.random.default_rng([seed, 20])
+        self.seed, self.rng, self.trust = seed, np.random.default_rng([seed, 20]), np.random.default_rng([seed, 21])
 
     def chance(self, probability: float) -> bool:
         """Return True with a probability."""
@@ -152,6 +152,9 @@ def _build(draw: Draw) -> dict[str, Any]:
         build["port_shares"] = draw.pick([[1.0], [0.25, 1.0]])
     if draw.chance(0.1):
         build["max_share_per_vendor"] = draw.between(0.55, 0.9)
+    for name in ("max_estimated_capex_share", "max_estimated_power_share"):
+        if draw.trust.random() < 0.15:
+            build[name] = float(draw.trust.uniform(0.1, 0.9))
     return build
 
 

@@ -18,8 +18,9 @@ def pareto(
         str,
         typer.Option(
             metavar="FIGURE",
-            help="What is limited: capex, power, floor, water, co2, workload.CLASS.tpot_s or .ttft_s, or tpot or ttft "
-            "for the promises of all classes as a multiple of what they are.",
+            help="What is limited: capex, power, floor, water, co2, estimated_capex_share or estimated_power_share, "
+            "workload.CLASS.tpot_s or .ttft_s, or tpot or ttft for the promises of all classes as a multiple of what "
+            "they are.",
         ),
     ],
     y: Annotated[str | None, typer.Option(metavar="NAME", help="Objective [default: the study's].")] = None,

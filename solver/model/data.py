@@ -354,7 +354,7 @@ def _retention(scenario: Scenario, workload: Workload) -> Retention:
 
 
 def _housings(scenario: Scenario, pool: Pool) -> list[Housing]:
-    """Racks that take a pool's nodes: its own rack, else those no other beats in watts, dollars and floor."""
+    """Racks that take a pool's nodes: its own rack, else those no other beats in watts, dollars, floor and trust."""
     platform, watts = pool.config.platform, pool.config.capped_w(pool.cap)
     use = "servers" if platform.accelerators else "storage"
     found: list[Housing] = []
@@ -373,7 +373,8 @@ def _beats(a: Housing, b: Housing) -> bool:
     """True where rack option `a` is no worse in anything and better in something."""
 
     def cost(h: Housing) -> tuple[float, ...]:
-        return (h.pue_peak, h.pue_mean, h.rack.price_central_usd / h.fit, h.rack.floor_m2 / h.fit, h.wue_l_per_j)
+        usd, floor_m2 = h.rack.price_central_usd / h.fit, h.rack.floor_m2 / h.fit
+        return (h.pue_peak, h.pue_mean, usd, floor_m2, h.wue_l_per_j, float(h.rack.confidence_price == "estimate"))
 
     pairs = list(zip(cost(a), cost(b), strict=True))
     return all(x <= y for x, y in pairs) and any(x < y for x, y in pairs)

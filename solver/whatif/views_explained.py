@@ -7,13 +7,14 @@ from typing import Any
 
 from solver.design import Design
 from solver.model.objectives import OBJECTIVES
+from solver.shares import SHARES
 from solver.whatif.changes import share_text
 from solver.words import amount, figure, percent
 
 Record = dict[str, Any]
 WATTS_PER_MW = 1e6
 POWER = "site.power_mw"
-AXES = ("capex", "power", "tpot", "ttft", "floor", "water", "co2")
+AXES = ("capex", "power", "tpot", "ttft", "floor", "water", "co2", *SHARES)
 """What a front may be drawn against, the most asked for first; promises of single classes follow."""
 
 

@@ -97,6 +97,12 @@ class Ready:
         """Where the variables stand in the program."""
         return Layout.of(self.data, self.model, self.program)
 
+    def changed(self, data: ModelData, program: Program, relaxed: Outcome) -> Ready:
+        """Return the same model with other coefficients and sides, and where its variables stand in the program."""
+        other = dataclasses.replace(self, data=data, program=program, relaxed=relaxed)
+        other.__dict__["layout"] = self.layout
+        return other
+
 
 def compiled(data: ModelData) -> tuple[pyo.ConcreteModel, Program, Objective]:
     """Build the model of the study's objective and compile it."""

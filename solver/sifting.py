@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from solver.highs import OPTIMAL, Clock, Outcome, Program, load, run_lp, status_of
-from solver.restriction import PRESENT
 
 FloatArray = NDArray[np.float64]
 SIFTED_FROM = 5000
@@ -67,8 +66,9 @@ def _worth_a_look(
     prices[: len(like.duals)] = like.duals
     reduced = cost - matrix.T @ prices
     turnover = np.abs(cost) + abs(matrix).T @ np.abs(prices)
-    kept: NDArray[np.bool_] = (reduced <= NEARLY_WORTH * turnover) | (like.values > PRESENT) | (program.lower != 0.0)
-    return kept & ((upper > 0.0) | (program.lower != 0.0))
+    stands = program.lower != 0.0
+    worth: NDArray[np.bool_] = (upper > 0.0) & ((reduced <= NEARLY_WORTH * turnover) | (like.values > 0.0))
+    return np.asarray(worth | stands)
 
 
 def _whole(

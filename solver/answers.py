@@ -163,7 +163,7 @@ def tornado(record: Record) -> str:
     """Each number at its low and high end, the widest swing first: the best build there, and the one that stands."""
     rows, broken = [], []
     for n in record["numbers"]:
-        row = [n["name"][:30]]
+        row = [n["name"][:40]]
         for end in ("low", "high"):
             words, same = n.get(f"same_words_at_{end}"), n.get(f"same_at_{end}")
             row += [_or_none(n[f"value_at_{end}"]), "no" if same is None else figure(same)]

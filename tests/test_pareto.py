@@ -14,6 +14,7 @@ from test_model_shares import two
 
 from solver import fronts
 from solver.catalog import Catalog, load_catalog
+from solver.charts import figures
 from solver.cli import main
 from solver.design import Record
 from solver.errors import InputError
@@ -115,6 +116,11 @@ def test_limits_of_a_share_are_evenly_spaced(x: str) -> None:
     best = solve(choice(), catalog())
     assert 0.0 <= low < 0.1 < 0.5 < high <= best.kpis[x]["value"] * (1 + 1e-9)
     assert found["points"][0]["x"] < 0.35 and found["points"][-1]["y"] <= best.objective["bound"]
+    shown, drawn = fronts.front(found), figures.pareto(found)
+    assert (
+        drawn is not None and drawn.layout.xaxis.tickformat == ".0%" and "[share]" not in drawn.layout.xaxis.title.text
+    )
+    assert f"{100.0 * found['points'][0]['x']:.1f}%" in shown and " share\n" not in shown
 
 
 def test_the_least_share_of_a_relaxation() -> None:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
 BARS = 14
 """Bars of a chart at most."""
+SHARE = "share"
+Y_TITLE = 36
+"""Characters of a line of a title that stands beside the chart."""
 ROW_PX, LEAST_PX = 30, 150
 """Height of a bar, and of a figure at least."""
 SMALL = 0.004
@@ -200,8 +203,8 @@ def pareto(section: Record) -> Figure | None:
     if all(b is not None for b in bound):
         made.add_trace(Scatter(x=x, y=[float(b) for b in bound if b is not None], mode="lines", name="no build beyond",
                                line={"color": PLAIN, "dash": "dot"}))  # fmt: skip
-    made.update_xaxes(title=_axis(section, "x"))
-    made.update_yaxes(title=_axis(section, "y"))
+    made.update_xaxes(title=_axis(section, "x"), tickformat=".0%" if section["x_unit"] == SHARE else None)
+    made.update_yaxes(title="<br>".join(textwrap.wrap(_axis(section, "y"), Y_TITLE)))
     return laid(made, 360, legend=True)
 
 
@@ -211,7 +214,8 @@ def _axis(section: Record, axis: str) -> str:
 
     key = str(section[axis])
     name = section.get(f"{axis}_name") or (KPIS[key].name if key in KPIS else key)
-    return escape(f"{name} [{section[f'{axis}_unit']}]")
+    unit = section[f"{axis}_unit"]
+    return escape(str(name) if unit == SHARE else f"{name} [{unit}]")
 
 
 def tornado(section: Record) -> Figure | None:

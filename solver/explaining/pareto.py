@@ -37,6 +37,9 @@ TIME_S = 60.0
 """Seconds for each point at most."""
 SOMETHING = 0.01
 """Share of the best objective that counts as a build."""
+WHOLE = 0.02
+"""How far above the least of a share its strict anchor lies, on the way to the loose one: whole switches and racks need
+more than parts of them, and at the least itself there would hardly ever be a build."""
 ROUNDING = 1e-7
 """Share of a limit by which it is eased, so that what is exactly as large is within it."""
 
@@ -225,7 +228,8 @@ def _anchors(along: Axis, ready: Ready, design: Design, sense: int) -> tuple[flo
     nothing = use.over is not None and sense > 0 and scenario.study.demand.floor_frac == 0.0
     low = use.least(_as_good_as(ready, SOMETHING * value, sense) if nothing else ready.program, clock)
     low = use.fixed if low is None else low
-    return max(low, 0.0), min(max(high, low), most)
+    low, high = max(low, 0.0), min(max(high, low), most)
+    return low + (WHOLE * (high - low) if use.over is not None else 0.0), high
 
 
 def _as_good_as(ready: Ready, value: float, sense: int) -> Program:

@@ -143,7 +143,7 @@ def _gain(record: Record) -> str:
 def binding(limits: Iterable[Record]) -> list[Record]:
     """Return the limits of which less than one per cent is left, site and supply first."""
     tight = [limit for limit in limits if float(limit["slack"]) <= NEAR_FRAC * abs(float(limit["value"]))]
-    order = ("site", "supply", "promise", "memory")
+    order = ("site", "build", "supply", "promise", "memory")
     return sorted(tight, key=lambda limit: order.index(str(limit["id"]).split(".")[0]))
 
 

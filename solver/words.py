@@ -48,7 +48,8 @@ def many(count: int) -> str:
 
 
 def figure(value: float) -> str:
-    """Return a figure with at least five digits, none behind the point that do not count."""
+    """Return a figure with at least five digits, none behind the point that do not count; nothing has no sign."""
+    value += 0.0
     return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:,.5g}"
 
 

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from test_model_shares import CAPEX, POWER, two
 
+from solver import brief
 from solver.baselines import add_baselines
 from solver.builds import Build, Nodes
 from solver.catalog import Catalog, load_catalog
+from solver.charts.html import page
 from solver.design import Design
 from solver.errors import InputError
 from solver.explain import explain
@@ -21,10 +23,12 @@ from solver.market import open_market
 from solver.model.data import Pool
 from solver.optimise import compiled
 from solver.own_build import own_build
+from solver.report import render
 from solver.scenario import resolve
 from solver.shares import SHARES
 from solver.solve import columns_of, solve
 from solver.study import Study, study_from_dict
+from solver.whatif import views
 
 ROUGH, SOUND = "mi300x_8", "hgx_h100_8"
 """Platforms of the catalog whose price and power are estimates, and are none."""
@@ -83,6 +87,16 @@ def test_key_figures_are_within_their_limits(changes: dict[str, Any], sections: 
             assert record["value"] == limit and record["slack"] == limit - record["used"]
             near.append(record["used"] / limit)
     assert max(near) > (0.75 if "build.n_plus_one" in changes else 0.85), "spares of sound parts dilute nothing"
+
+
+def test_a_share_that_binds_is_shown_wherever_limits_are() -> None:
+    """Proves report, brief, spreadsheet and page of a design that a share holds back: each names it."""
+    design = solve(study({POWER: 0.3}), catalog(), baselines=True)
+    assert f"{POWER} (" in render(design) and f"{POWER} (" in brief.brief(design)
+    assert any(POWER in str(row) for row in views.limit_rows(design)) and POWER in page(design)
+    name = SHARES["estimated_power_share"].name
+    assert views.limit_name(design, POWER) == name
+    assert " -0 " not in render(design)
 
 
 def test_a_limit_above_what_the_best_build_has_changes_nothing() -> None:

@@ -107,14 +107,14 @@ def test_limits_are_evenly_spaced_between_the_anchors() -> None:
 
 @pytest.mark.parametrize("x", SHARES)
 def test_limits_of_a_share_are_evenly_spaced(x: str) -> None:
-    """The loose anchor is no more than what the best build has, the strict one leaves room for next to no estimates."""
+    """The loose anchor is no more than what the best build has; a step below the strict one there are next to none."""
     found = trusted(x)
     low, high = found["ends"]
     limits = sorted([*(p["limit"] for p in found["points"] if p["limit"] is not None), *found["infeasible"]])
     places = [(limit - low) / (high - low) * 4.0 for limit in limits]
     assert places == pytest.approx(np.round(places), abs=1e-6) and len(limits) >= 3
     best = solve(choice(), catalog())
-    assert 0.0 <= low < 0.1 < 0.5 < high <= best.kpis[x]["value"] * (1 + 1e-9)
+    assert 0.0 <= low - (high - low) / 4.0 < 0.1 < 0.5 < high <= best.kpis[x]["value"] * (1 + 1e-9)
     assert found["points"][0]["x"] < 0.35 and found["points"][-1]["y"] <= best.objective["bound"]
     shown, drawn = fronts.front(found), figures.pareto(found)
     assert (

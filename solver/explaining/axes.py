@@ -85,6 +85,8 @@ class Axis:
         How it stands in a program, where the study's model holds it.
     free : dict
         Changes of the study under which the model holds it and nothing is limited that was not.
+    above : bool
+        True where hardly any build is at the least that the relaxation allows, so that limits begin a step above it.
     ends : (float, float) or None
         Where it is varied; None where that follows from the study's best design.
     """
@@ -96,6 +98,7 @@ class Axis:
     value: Callable[[Design, float], float]
     use: Callable[[Ready], Use] | None = None
     free: Changes = field(default_factory=dict)
+    above: bool = False
     ends: tuple[float, float] | None = None
 
 
@@ -179,7 +182,9 @@ def _share(share: Share, scenario: Scenario) -> Axis:
 
     free = {share.path: 1.0} if share.limit(scenario) is None else {}
     name = share.name[:1].upper() + share.name[1:]
-    return Axis(share.id, name, "share", lambda limit: {share.path: min(limit, 1.0)}, _figure(share.id), use, free)
+    return Axis(
+        share.id, name, "share", lambda limit: {share.path: min(limit, 1.0)}, _figure(share.id), use, free, True
+    )
 
 
 def _promised(scenario: Scenario) -> Mapping[str, float]:

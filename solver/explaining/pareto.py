@@ -37,9 +37,6 @@ TIME_S = 60.0
 """Seconds for each point at most."""
 SOMETHING = 0.01
 """Share of the best objective that counts as a build."""
-WHOLE = 0.02
-"""How far above the least of a share its strict anchor lies, on the way to the loose one: whole switches and racks need
-more than parts of them, and at the least itself there would hardly ever be a build."""
 ROUNDING = 1e-7
 """Share of a limit by which it is eased, so that what is exactly as large is within it."""
 
@@ -184,7 +181,8 @@ class _Walk:
             ready = self.warm.ready
             if design is None or not design.has_build or ready is None:
                 return []
-            ends = _anchors(self.along, ready, design, self.sense)
+            low, high = _anchors(self.along, ready, design, self.sense)
+            ends = (low + (high - low) / points if self.along.above else low, high)
         return [float(v) for v in np.linspace(*ends, points) if v > 0.0]
 
     def solve(self, limit: float | None) -> Design | None:
@@ -228,8 +226,7 @@ def _anchors(along: Axis, ready: Ready, design: Design, sense: int) -> tuple[flo
     nothing = use.over is not None and sense > 0 and scenario.study.demand.floor_frac == 0.0
     low = use.least(_as_good_as(ready, SOMETHING * value, sense) if nothing else ready.program, clock)
     low = use.fixed if low is None else low
-    low, high = max(low, 0.0), min(max(high, low), most)
-    return low + (WHOLE * (high - low) if use.over is not None else 0.0), high
+    return max(low, 0.0), min(max(high, low), most)
 
 
 def _as_good_as(ready: Ready, value: float, sense: int) -> Program:

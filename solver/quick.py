@@ -19,9 +19,8 @@ from solver.highs import OPTIMAL, STOPPED, Clock
 from solver.model.data import PLACE, ModelData
 from solver.model.objectives import find_objective
 from solver.model.polish import used_data
-from solver.optimise import Ready, Solved, compiled, unserved_classes
+from solver.optimise import Ready, Solved, compiled, first_relaxation, unserved_classes
 from solver.polishing import Polished, settle
-from solver.relaxation import Relaxation
 from solver.repricing import repriced, same_structure
 from solver.restriction import PRESENT
 from solver.search import Found, relative_gap
@@ -131,7 +130,7 @@ def _relaxed(old: Ready, wide: ModelData, clock: Clock) -> Ready:
         relaxation.change(program, program.costs[0], float(program.offsets[0]))
         return old.changed(wide, program, relaxation.solve())
     model, program, objective = compiled(wide)
-    relaxation = Relaxation(program, program.costs[0], float(program.offsets[0]), clock)
+    relaxation = first_relaxation(wide, model, program, clock)
     return Ready(wide, model, program, objective, relaxation, relaxation.solve(), 0.0, 0.0)
 
 

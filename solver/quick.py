@@ -19,9 +19,8 @@ from solver.highs import OPTIMAL, STOPPED, Clock
 from solver.model.data import PLACE, ModelData
 from solver.model.objectives import find_objective
 from solver.model.polish import used_data
-from solver.optimise import Ready, Solved, compiled, unserved_classes
+from solver.optimise import Ready, Solved, compiled, first_relaxation, unserved_classes
 from solver.polishing import Polished, settle
-from solver.relaxation import Relaxation
 from solver.repricing import repriced, same_structure
 from solver.restriction import PRESENT
 from solver.search import Found, relative_gap
@@ -56,6 +55,8 @@ class Warm:
     ----------
     ready : Ready
         Its model at the widest queues, with its relaxation.
+    first : Ready
+        The same of the last full solve: many a change is followed by one of something else.
     columns, pools : set
         Identities of columns and ids of pools that it or the last full solve uses.
     polished : Polished
@@ -67,6 +68,7 @@ class Warm:
     """
 
     ready: Ready
+    first: Ready
     columns: set[tuple[object, ...]]
     pools: set[str]
     polished: Polished
@@ -105,7 +107,7 @@ def quick_answer(warm: Warm, wide: ModelData, clock: Clock, seconds: dict[str, f
         Is told how long each step took.
     """
     begun = time.perf_counter()
-    ready = _relaxed(warm.ready, wide, clock)
+    ready = _relaxed((warm.ready, warm.first), wide, clock)
     seconds["model_s"] = time.perf_counter() - begun
     if ready.relaxed.status != OPTIMAL or ready.relaxed.values is None:
         return None
@@ -123,15 +125,16 @@ def quick_answer(warm: Warm, wide: ModelData, clock: Clock, seconds: dict[str, f
     return answer
 
 
-def _relaxed(old: Ready, wide: ModelData, clock: Clock) -> Ready:
-    """The relaxation of the changed study; where only limits and prices changed, in the program there is."""
-    if same_structure(old.data, wide) and _counts_only_service(old):
-        program, relaxation = repriced(old, wide), old.relaxation
-        relaxation.clock = clock
-        relaxation.change(program, program.costs[0], float(program.offsets[0]))
-        return old.changed(wide, program, relaxation.solve())
+def _relaxed(before: tuple[Ready, ...], wide: ModelData, clock: Clock) -> Ready:
+    """The relaxation of the changed study; where only limits and prices changed since, in a program that there is."""
+    for old in before:
+        if same_structure(old.data, wide) and _counts_only_service(old):
+            program, relaxation = repriced(old, wide), old.relaxation
+            relaxation.clock = clock
+            relaxation.change(program, program.costs[0], float(program.offsets[0]))
+            return old.changed(wide, program, relaxation.solve())
     model, program, objective = compiled(wide)
-    relaxation = Relaxation(program, program.costs[0], float(program.offsets[0]), clock)
+    relaxation = first_relaxation(wide, model, program, clock)
     return Ready(wide, model, program, objective, relaxation, relaxation.solve(), 0.0, 0.0)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.highs import DUAL, PRIMAL, Clock, Outcome, Program, load, run_lp
-from solver.sifting import sifted_basis
+from solver.sifting import SIFTED_FROM, prices_of_part, sifted_basis
 
 FloatArray = NDArray[np.float64]
 
@@ -21,14 +21,23 @@ class Relaxation:
     cost : (N,) array
     offset : float
     clock : Clock
+    part : (N,) array, optional
+        Upper bounds that leave some columns, whose optimum is not far from that of all: where a large one begins.
     """
 
-    def __init__(self, program: Program, cost: FloatArray, offset: float, clock: Clock) -> None:
+    def __init__(
+        self, program: Program, cost: FloatArray, offset: float, clock: Clock, part: FloatArray | None = None
+    ) -> None:
         self.program, self.clock = program, clock
         self._highs = load(program, cost, offset, program.upper, integer=False, clock=clock)
         self._all = np.arange(len(cost), dtype=np.int32)
         self._basis: highspy.HighsBasis | None = None
         self._last: Outcome | None = None
+        if part is not None and len(cost) >= SIFTED_FROM:
+            like = prices_of_part(program, cost, offset, part, clock)
+            basis = None if like is None else sifted_basis(program, cost, program.upper, like, clock)
+            if basis is not None:
+                self._highs.setBasis(basis)
 
     def solve(self, upper: FloatArray | None = None, lower: FloatArray | None = None) -> Outcome:
         """Solve under other bounds (an upper bound of 0 takes a column out), warm after the first call.

@@ -121,7 +121,7 @@ class Resident:
         assert settled.first is not None
         self._base = _used(polished)
         widths = polished.data.scenario.widths
-        self._warm = Warm(settled.first, *self._base, polished, self._known, self._near, widths)
+        self._warm = Warm(settled.first, settled.first, *self._base, polished, self._known, self._near, widths)
 
     def _quick(
         self, wide: ModelData, candidates: CandidateSet, clock: Clock, seconds: dict[str, float]

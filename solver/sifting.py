@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from solver.compression import compressed
 from solver.highs import OPTIMAL, Clock, Outcome, Program, load, run_lp, status_of
 
 FloatArray = NDArray[np.float64]
@@ -55,6 +56,50 @@ def sifted_basis(
     if status_of(highs) != OPTIMAL:
         return None
     return _whole(highs.getBasis(), wanted, rows, len(cost), len(program.row_lower))
+
+
+def solve_lp_like(
+    program: Program, cost: FloatArray, offset: float, clock: Clock, like: Outcome, upper: FloatArray | None = None
+) -> Outcome:
+    """Solve a linear relaxation, a large one from where `sifted_basis` says.
+
+    Parameters
+    ----------
+    program, cost, offset, clock, upper
+        As in `solver.highs.solve_lp`.
+    like : Outcome
+        As in `sifted_basis`.
+    """
+    most = program.upper if upper is None else upper
+    highs = load(program, cost, offset, most, integer=False, clock=clock)
+    basis = sifted_basis(program, cost, most, like, clock)
+    if basis is not None:
+        highs.setBasis(basis)
+    return run_lp(highs)
+
+
+def prices_of_part(
+    program: Program, cost: FloatArray, offset: float, upper: FloatArray, clock: Clock
+) -> Outcome | None:
+    """Return the optimum over a part of a program, with duals of all its rows; None where there is none.
+
+    Parameters
+    ----------
+    program, cost, offset, clock
+        As in `solver.highs.solve_lp`.
+    upper : (N,) array
+        Upper bounds in place of the program's: 0 for columns that are not part of it.
+    """
+    part = compressed(program, cost, offset, upper)
+    if not len(part.kept):
+        return None
+    highs = load(part.program, part.cost, part.offset, part.program.upper, integer=False, clock=clock)
+    found = run_lp(highs)
+    if found.values is None:
+        return None
+    duals = np.zeros(len(program.row_lower))
+    duals[part.rows] = found.duals
+    return Outcome(OPTIMAL, part.whole(found.values), found.objective, found.bound, duals=duals)
 
 
 def _worth_a_look(

@@ -3,7 +3,7 @@
 One figure is the objective, the other is held below limits that are evenly spaced between two anchors. The loose
 anchor is the least of the limited figure at which the linear relaxation still allows the best objective, so that no
 limit is wasted where nothing binds; the strict anchor is the least that the relaxation can do with at all, or of a
-share, which an empty build has none of, the least at which it does a hundredth of the best. Of points
+share, which an empty build has none of, a step above the least at which it does a hundredth of the best. Of points
 that agree within the gap only the one that uses least is kept, so that no point is dominated (Mavrotas 2009 adds a
 small slack to the objective for this; here the merging does it, since the solves have a gap anyway). Each point is a
 design that was audited, with the changes of the study that give it again.

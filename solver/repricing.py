@@ -9,13 +9,17 @@ import numpy as np
 from solver.highs import Program
 from solver.model.data import ModelData
 from solver.model.limits import use_terms
+from solver.model.shares import graded_amounts
 from solver.optimise import Ready
 from solver.resources import RESOURCES
 from solver.scenario import Scenario
 
 
 def same_structure(old: ModelData, new: ModelData) -> bool:
-    """True where two studies differ in nothing but how much there is of what is limited, and what it costs."""
+    """True where two studies differ in nothing but how much there is of what is limited, and what it costs.
+
+    Where a share of the outlay is limited, what parts cost is part of the structure: `repriced` knows no such row.
+    """
 
     def shape(data: ModelData) -> tuple[object, ...]:
         s = data.scenario
@@ -27,6 +31,7 @@ def same_structure(old: ModelData, new: ModelData) -> bool:
             (set(s.study.supply.platform), set(s.study.supply.memory)),
             (s.fleet, s.workloads, s.study.demand, s.study.build, s.study.objective),
             data.pue_of_family,
+            graded_amounts(data),
         )
 
     columns = len(old.columns) == len(new.columns) and all(

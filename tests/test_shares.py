@@ -24,6 +24,7 @@ from solver.model.data import Pool
 from solver.optimise import compiled
 from solver.own_build import own_build
 from solver.report import render
+from solver.resident import Resident
 from solver.scenario import resolve
 from solver.shares import SHARES
 from solver.solve import columns_of, solve
@@ -161,6 +162,18 @@ def test_a_price_moves_what_dilutes(fleet: list[dict[str, Any]]) -> None:
     big = np.abs(wanted.value) < 100.0  # how many nodes money buys at most is counted once
     assert at.value[big] == pytest.approx(wanted.value[big], rel=1e-9)
     assert list(market.money_rows.values()) == [pytest.approx(1e-3)]
+
+
+@pytest.mark.parametrize(("part", "factor"), [(SOUND, 0.6), (SOUND, 1.6), (ROUGH, 1.8)])
+def test_a_warm_answer_to_another_price_keeps_its_bound(part: str, factor: float) -> None:
+    """Proves that a price in the row of a share is not left as it was: a cold solve is no better than the warm bound."""
+    limited, usd = study({CAPEX: 0.4}), catalog().row("platforms", part)["price_central_usd"] * factor
+    row = {"id": part, "price_central_usd": usd, "price_low_usd": None, "price_high_usd": None}
+    other, warm = catalog().overlay({"platforms": [row]}), Resident(limited, catalog())
+    warm.solve({})
+    warm.catalog = other
+    found, cold = warm.solve({}).objective, solve(limited, other).objective
+    assert cold["value"] <= found["bound"] * (1 + 1e-9) and found["value"] <= cold["bound"] * (1 + 1e-9)
 
 
 def test_a_share_that_binds_is_worth_something() -> None:

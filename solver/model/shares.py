@@ -95,6 +95,24 @@ def rest_on_few_estimates(block: pyo.Block, data: ModelData, share: Share, limit
     return rough <= good if terms.estimated and (terms.sound or limit < 1.0) else pyo.Constraint.Feasible
 
 
+def graded_amounts(data: ModelData) -> tuple[object, ...]:
+    """Return what the rows of limited shares count of every part; nothing where none is limited.
+
+    Parameters
+    ----------
+    data : ModelData
+    """
+    s, found = data.scenario, list[object]()
+    for name in limited_shares(s):
+        share = SHARES[name]
+        found += [share.per_node(s, p.config) for p in data.pools]
+        found += [share.per_rack(s, h.rack) for h in data.housings if not h.own]
+        found += [share.per_loose(s, device) for device in s.devices]
+        found += [share.per_loose(s, part) for part in (s.switch, s.optic)]
+        found += [share.per_switch(s), share.per_optic(s)]
+    return tuple(found)
+
+
 def share_terms(block: pyo.Block, data: ModelData, share: Share) -> ShareTerms:
     """Return what counts as estimated and what as sound, in model units.
 

@@ -77,6 +77,11 @@ class Resource:
     per_node: Callable[[Scenario, Housing], float] = _nothing
     per_replica: Callable[[Scenario, Candidate, float], float] = _nothing
 
+    @property
+    def works(self) -> bool:
+        """True where replicas at work consume of it."""
+        return self.per_replica is not _nothing
+
 
 RESOURCES: dict[str, Resource] = {}
 

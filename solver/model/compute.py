@@ -34,11 +34,12 @@ def add_compute(block: pyo.Block, data: ModelData) -> None:
         rule=lambda b, j: b.replicas[j] + (b.idle[j] if columns[j].keeps else 0.0),
         doc="replicas that stand, at work or not [1]",
     )
+    of_class = _by_class(data)
     block.prefilled = pyo.Expression(
-        block.CLASSES, rule=lambda b, w: _rate(b, columns, w, PREFILLS), doc="requests prefilled [1/s]"
+        block.CLASSES, rule=lambda b, w: _rate(b, of_class[w], PREFILLS), doc="requests prefilled [1/s]"
     )
     block.decoded = pyo.Expression(
-        block.CLASSES, rule=lambda b, w: _rate(b, columns, w, DECODES), doc="requests decoded [1/s]"
+        block.CLASSES, rule=lambda b, w: _rate(b, of_class[w], DECODES), doc="requests decoded [1/s]"
     )
     block.meet_prefill = pyo.Constraint(block.CLASSES, rule=meet_prefill, doc=meet_prefill.__doc__)
     block.meet_decode = pyo.Constraint(block.CLASSES, rule=meet_decode, doc=meet_decode.__doc__)
@@ -62,11 +63,17 @@ def add_compute(block: pyo.Block, data: ModelData) -> None:
     )
 
 
-def _rate(block: pyo.Block, columns: dict[int, Column], w: str, roles: tuple[str, ...]) -> object:
+def _by_class(data: ModelData) -> dict[str, list[Column]]:
+    """Columns of every class."""
+    found: dict[str, list[Column]] = {w.id: [] for w in data.workloads}
+    for column in data.columns:
+        found[column.candidate.workload].append(column)
+    return found
+
+
+def _rate(block: pyo.Block, columns: list[Column], roles: tuple[str, ...]) -> object:
     return pyo.quicksum(
-        c.candidate.requests_per_s * block.replicas[j]
-        for j, c in columns.items()
-        if c.candidate.workload == w and c.candidate.role in roles
+        c.candidate.requests_per_s * block.replicas[c.index] for c in columns if c.candidate.role in roles
     )
 
 

@@ -20,9 +20,8 @@ def add_limits(block: pyo.Block, data: ModelData) -> None:
     """
     limits = {r.id: r.limit(data.scenario) for r in RESOURCES.values()}
     capped = [r for r, value in limits.items() if value is not None]
-    block.use = pyo.Expression(
-        list(RESOURCES), rule=lambda b, r: use(b, data, RESOURCES[r]), doc="use of a resource [model units]"
-    )
+    block.used = pyo.Expression(pyo.Any, doc="use of a resource [model units]")
+    block.use = Use(block, data)
     block.within_limit = pyo.Constraint(
         capped,
         rule=lambda b, r: within_limit(b, r, float(limits[r] or 0.0) / RESOURCES[r].scale),
@@ -40,6 +39,25 @@ def add_limits(block: pyo.Block, data: ModelData) -> None:
         rule=lambda b, d: within_device_supply(b, data, d, supply.memory[d].quantity),
         doc=within_device_supply.__doc__,
     )
+
+
+class Use:
+    """Use of every resource [model units], summed up when it is asked for: few of them are capped or minimised.
+
+    Parameters
+    ----------
+    block : Block
+    data : ModelData
+    """
+
+    def __init__(self, block: pyo.Block, data: ModelData) -> None:
+        self._block, self._data = block, data
+
+    def __getitem__(self, resource: str) -> object:
+        used = self._block.used
+        if resource not in used:
+            used[resource] = use(self._block, self._data, RESOURCES[resource])
+        return used[resource]
 
 
 def use(block: pyo.Block, data: ModelData, resource: Resource) -> object:
@@ -63,7 +81,8 @@ def use_terms(block: pyo.Block, data: ModelData, resource: Resource) -> list[tup
     terms += [(block.leaves, resource.per_switch(s)), (block.spines, resource.per_switch(s))]
     terms += [(block.optics, resource.per_optic(s))]
     terms += [(block.housed[h.id], resource.per_node(s, h)) for h in data.housings]
-    terms += [(block.replicas[c.index], resource.per_replica(s, c.candidate, pue[c.family])) for c in data.columns]
+    if resource.works:
+        terms += [(block.replicas[c.index], resource.per_replica(s, c.candidate, pue[c.family])) for c in data.columns]
     return [(var, amount / resource.scale) for var, amount in terms if amount]
 
 

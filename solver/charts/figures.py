@@ -28,6 +28,8 @@ SMALL = 0.004
 """Flows below this share of the whole are drawn without a label."""
 TICK = 18
 """Characters of a line below a bar."""
+BROAD_TICK = 34
+"""Characters of a line beside a bar."""
 BROAD = 0.08
 """Nodes above this share of the whole have room for a label of two lines."""
 
@@ -171,9 +173,9 @@ def waterfall(section: Record) -> Figure | None:
     return laid(made, 380)
 
 
-def wrapped(name: str) -> str:
+def wrapped(name: str, width: int = TICK) -> str:
     """Return a name in short lines, so that it stands upright below its bar."""
-    return "<br>".join(escape(line) for line in textwrap.wrap(name, TICK)) or escape(name)
+    return "<br>".join(escape(line) for line in textwrap.wrap(name, width)) or escape(name)
 
 
 def architectures(section: Record, unit: str) -> Figure | None:
@@ -239,12 +241,33 @@ def tornado(section: Record) -> Figure | None:
     return laid(made, max(LEAST_PX, ROW_PX * len(widest) + 110), legend=True)
 
 
+def attributes(section: Sequence[Record]) -> Figure | None:
+    """Return by which share a part's own figure would have to change for it to enter or leave, the least first."""
+    from plotly.graph_objects import Bar, Figure
+
+    found = sorted((r for r in section if r.get("share") is not None), key=lambda r: abs(float(r["share"])))[:BARS]
+    if not found:
+        return None
+    made = Figure(
+        Bar(
+            y=[wrapped(f"{r['part']}: {r['name']}", BROAD_TICK) for r in found[::-1]],
+            x=[100.0 * float(r["share"]) for r in found[::-1]], orientation="h", textposition="auto",
+            text=[f"{float(r['share']):+.1%}" for r in found[::-1]],
+            marker={"color": [PLAIN if r["in_build"] else KINDS["platform"] for r in found[::-1]]},
+        )
+    )  # fmt: skip
+    made.update_xaxes(title="change of the figure, %")
+    return laid(made, max(LEAST_PX, ROW_PX * len(found) + 90))
+
+
 def explained(design: Design) -> dict[str, Figure]:
     """Return the figures of the explained sections that a design has, by section."""
     unit, sections = str(design.objective.get("unit", "")), design.explained
     made: dict[str, Figure | None] = {}
     if sections.get("bottlenecks"):
         made["bottlenecks"] = bottlenecks(sections["bottlenecks"], unit)
+    if sections.get("attributes"):
+        made["attributes"] = attributes(sections["attributes"])
     if sections.get("ladder"):
         made["ladder"] = ladder(sections["ladder"], unit)
     if sections.get("levers"):

@@ -79,9 +79,17 @@ TORNADO: dict[str, Any] = {
          "high": 260e3, "value_at_low": 205241.0, "value_at_high": 188180.0, "bound_at_low": 207311.0, "bound_at_high": 189747.0,
          "swing_frac": 0.084, "least_swing_frac": 0.076, "most_swing_frac": 0.094, "estimate_frac": 0.16},
     ]}  # fmt: skip
+ATTRIBUTES: list[dict[str, Any]] = [
+    {"part": "hgx_h200_8", "attribute": "power", "name": "watts", "in_build": False, "answer": "enters at", "factor": 0.75,
+     "share": -0.25, "confirmed": True, "order": 2, "quantity": 3, "gain_low": None, "gain_high": None,
+     "rows": {"platforms": "hgx_h200_8", "accelerators": "h200_sxm"}},
+    {"part": "mi300x_8", "attribute": "date", "name": "date", "in_build": True, "answer": "worth of having it", "factor": None,
+     "share": None, "confirmed": True, "order": None, "quantity": None, "gain_low": 15e3, "gain_high": 16e3,
+     "rows": {"platforms": "mi300x_8"}},
+]  # fmt: skip
 SECTIONS: dict[str, Any] = {
     "bottlenecks": BOTTLENECKS, "ladder": LADDER, "entry_prices": PRICES, "levers": LEVERS, "architectures": SITES,
-    "tornado": TORNADO,
+    "tornado": TORNADO, "attributes": ATTRIBUTES,
 }  # fmt: skip
 FRONT: dict[str, Any] = {
     "x": "capex", "y": "tokens_per_mw", "x_name": "Capital outlay", "y_name": "Tokens per second per contracted megawatt",

@@ -251,4 +251,4 @@ def test_a_verdict() -> None:
 def test_all_sections_are_those_of_the_solver() -> None:
     from solver.explain import SECTIONS as known
 
-    assert set(known) - {"attributes"} == set(SECTIONS)  # of single parts, from the command line
+    assert set(known) == set(SECTIONS)

@@ -14,7 +14,7 @@ from solver.ui.text import name_of, t
 from solver.ui.watching import failed, watch
 from solver.ui.widgets import Column, chart, empty, plain, table
 from solver.whatif import views_explained as views
-from solver.whatif.explanations import EXPLAIN, Known, ask_sections, related, sections_of
+from solver.whatif.explanations import EXPLAIN, ON_CHOICE, Known, ask_sections, related, sections_of
 from solver.whatif.explanations import name_of as run_name
 from solver.whatif.store import Run
 from solver.whatif.views import WORTH
@@ -59,7 +59,7 @@ def wanted(run: Run, section: str, sections: Sequence[str], title: str = "empty"
         left, right = st.columns(2)
         if left.button(t("explain.ask"), key=f"ask_{section}", type="primary", width="stretch"):
             state.submit(ask_sections(run, missing), run_name(run))
-        others = [name for name, k in known.items() if k.record is None]
+        others = [name for name, k in known.items() if k.record is None and name not in ON_CHOICE]
         if right.button(
             t("explain.ask_all"), key=f"ask_all_{section}", help=t("explain.ask_all_help"), width="stretch"
         ):

@@ -91,7 +91,7 @@ def attribute_rows(records: Sequence[Mapping[str, Any]], catalog: Catalog) -> li
         has it), ``share`` (of change), ``figures`` (each figure of the catalog from now to there, with its unit),
         ``confirmed`` (None where nothing is to be confirmed), ``order``, ``takes``, ``gain`` (a range).
     """
-    named = {**catalog.tables["platforms"], **catalog.tables["memory"]}
+    named: dict[str, Mapping[str, Any]] = {**catalog.tables["platforms"], **catalog.tables["memory"]}
     return [
         {
             "part": record["part"], "vendor": named.get(record["part"], {}).get("vendor", ""),

@@ -8,19 +8,21 @@ from typing import Any
 import streamlit as st
 
 from solver.charts import figures
+from solver.charts.labels import Say
 from solver.design import Design
+from solver.ui.phrases import phrase
 from solver.ui.text import name_of, t
 from solver.ui.widgets import Column, chart, kpi_cards, plain, table
 from solver.whatif import views
 from solver.whatif.store import Run
 from solver.words import amount, percent, quantity
 
-FLOWS: dict[str, Callable[[Design], Any]] = {
-    "power": figures.watts,
+FLOWS: dict[str, Callable[[Design, Say], Any]] = {
+    "power": lambda design, say: figures.watts(design, say=say),
     "capital": figures.capital,
     "yearly": figures.yearly,
     "stored": figures.stored,
-    "provisioned": lambda design: figures.watts(design, "provisioned"),
+    "provisioned": lambda design, say: figures.watts(design, "provisioned", say),
 }
 """What can be drawn as flows, in the order of the choice."""
 NEAR = 0.05
@@ -97,7 +99,7 @@ def _binds(design: Design) -> None:
         st.markdown(t("design.binds.mw_usd", gain=plain(worth["gain"]), usd=plain(worth["usd_per_year"])))
     rows = [row for row in views.limit_rows(design) if not row["id"].startswith("memory.")]
     for row in rows[:SHOWN]:
-        text = f"{row['name']}: {row['used']} / {row['limit']}" + (f" · {row['worth']}" if row["worth"] else "")
+        text = f"{phrase(row['name'])}: {row['used']} / {row['limit']}" + (f" · {row['worth']}" if row["worth"] else "")
         st.progress(min(max(float(row["share"]), 0.0), 1.0), plain(text))
     if not rows:
         st.caption(t("design.binds.none"))
@@ -110,7 +112,7 @@ def _limits(design: Design) -> None:
         return
     with st.expander(t("design.binds.all", count=len(rows))):
         table(rows, [
-            Column("name", t("design.binds.limit")), Column("used", t("design.binds.used")),
+            Column("name", t("design.binds.limit"), said=True), Column("used", t("design.binds.used")),
             Column("limit", t("design.binds.of")), Column("share", t("design.binds.share"), kind="percent"),
             Column("worth", t("design.binds.worth")),
         ], key="limits", alt=t("design.binds.title"))  # fmt: skip
@@ -124,7 +126,7 @@ def _flows(run: Run, design: Design) -> None:
         t("design.flows.title"), list(FLOWS), default="power", key="flow", required=True, persist_state="session",
         format_func=lambda name: t(f"design.flows.{name}"), label_visibility="collapsed", width="stretch",
     ) or "power"  # fmt: skip
-    drawn = FLOWS[chosen](design)
+    drawn = FLOWS[chosen](design, phrase)
     if drawn is None:
         st.caption(t("design.flows.none"))
     chart(drawn, f"flow_{run.id}_{chosen}", "", t(f"design.flows.{chosen}_hint"))
@@ -144,8 +146,9 @@ def _bill(design: Design) -> None:
         Column("capex", word["capex"], f"M{money}", "number", 1e6),
         Column("provisioned_w", word["provisioned"], "MW", "number", 1e6),
         Column("weeks", word["weeks"], "weeks", "number"),
-        Column("confidence", word["confidence"]), Column("confidence_power", word["confidence_power"]),
-        Column("drawn_w", word["drawn"], "MW", "number", 1e6), Column("kind", word["kind"]),
+        Column("confidence", word["confidence"], said=True),
+        Column("confidence_power", word["confidence_power"], said=True),
+        Column("drawn_w", word["drawn"], "MW", "number", 1e6), Column("kind", word["kind"], said=True),
         Column("source", word["source"]),
     ], key="bill", alt=t("design.build.bill"))  # fmt: skip
     share = float(design.kpis.get("estimated_capex_share", {}).get("value") or 0.0)
@@ -176,7 +179,7 @@ def _others(design: Design) -> None:
         st.caption(t("design.others.none"))
         return
     table(rows, [
-        Column("name", t("design.others.name")), Column("gain", t("design.others.gain"), kind="percent"),
+        Column("name", t("design.others.name"), said=True), Column("gain", t("design.others.gain"), kind="percent"),
         Column("value", t("design.others.value"), str(design.objective.get("unit", "")), "number"),
     ], key="others", alt=t("design.others.title"))  # fmt: skip
 
@@ -191,5 +194,6 @@ def _assumptions(design: Design) -> None:
         table(rows, [
             Column("path", t("design.assumptions.path")), Column("value", t("design.assumptions.value")),
             Column("default", t("design.assumptions.default")),
-            Column("confidence", t("design.assumptions.confidence")), Column("source", t("design.assumptions.source")),
+            Column("confidence", t("design.assumptions.confidence"), said=True),
+            Column("source", t("design.assumptions.source")),
         ], key="assumptions", alt=t("design.assumptions.title", count=len(rows), changed=changed))  # fmt: skip

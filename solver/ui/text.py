@@ -9,9 +9,12 @@ from pathlib import Path
 
 import streamlit as st
 
+from solver.ui.korean import with_particles
+
 FOLDER = Path(__file__).parent / "text"
 ENGLISH = "en"
-LANGUAGES = {ENGLISH: "English", "ko": "한국어"}
+KOREAN = "ko"
+LANGUAGES = {ENGLISH: "English", KOREAN: "한국어"}
 """Folder of a language -> how it calls itself."""
 KEY = "lang"
 """Of the language in the session and in the address."""
@@ -58,7 +61,10 @@ def look_up(key: str, language: str, **values: object) -> str:
         If English has no such key either.
     """
     words = words_of(language).get(key) or words_of(ENGLISH)[key]
-    return words.format(**values) if values else words
+    if not values:
+        return words
+    filled = words.format(**values)
+    return with_particles(filled) if language == KOREAN else filled
 
 
 def has(key: str) -> bool:

@@ -13,6 +13,7 @@ from solver.errors import InputError
 from solver.kpis import KPIS
 from solver.ui import state
 from solver.ui.choosing import open_changed, run_of_page
+from solver.ui.phrases import phrase
 from solver.ui.text import t
 from solver.ui.watching import failed, watch
 from solver.ui.widgets import Column, chart, empty, problems, table
@@ -130,20 +131,25 @@ def _outcome(run: Run, item: Mapping[str, Any], asked: list[Run], catalog: Catal
         _draw(run, item, result, catalog)
 
 
+def _named(kpi: str, unit: str) -> str:
+    """A key figure, or the objective, with its unit."""
+    return f"{phrase(KPIS[kpi].name) if kpi else t('compare.sweep.objective')} [{unit}]"
+
+
 def _draw(run: Run, item: Mapping[str, Any], result: Mapping[str, Any], catalog: Catalog) -> None:
     """Chart and table of a sweep; a click on a row opens that build."""
     known = [name for name in KPIS if any(name in (row.get("kpis") or {}) for row in result["sweep"])]
     kpi = st.selectbox(
         t("compare.sweep.figure"), ["", *known], key="sweep_kpi",
-        format_func=lambda name: t("compare.sweep.objective") if not name else f"{KPIS[name].name} [{KPIS[name].unit}]",
+        format_func=lambda name: _named(name, KPIS[name].unit) if name else t("compare.sweep.objective"),
     )  # fmt: skip
     rows = sweep_rows(result, kpi)
     unit = next((str(row["unit"]) for row in rows if row["unit"]), "")
-    name = KPIS[kpi].name if kpi else t("compare.sweep.objective")
+    name = phrase(KPIS[kpi].name) if kpi else t("compare.sweep.objective")
     chart(
-        swept(rows, title(item), f"{name} [{unit}]"),
+        swept(rows, title(item), _named(kpi, unit), phrase),
         "sweep_chart",
-        hint=KPIS[kpi].basis if kpi else t("compare.sweep.chart_hint"),
+        hint=phrase(KPIS[kpi].basis) if kpi else t("compare.sweep.chart_hint"),
     )
 
     def open_from() -> None:

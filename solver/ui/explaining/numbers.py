@@ -8,6 +8,7 @@ import streamlit as st
 
 from solver.design import Design
 from solver.errors import InputError
+from solver.ui.phrases import phrase
 from solver.ui.text import name_of, t
 from solver.ui.widgets import Column, problems, table
 from solver.whatif.shown import formula_of, numbers_of, subjects_of
@@ -20,7 +21,7 @@ def formula(run: Run, design: Design) -> None:
     st.subheader(t("explain.formula.title"))
     st.caption(t("explain.formula.about"))
     groups = numbers_of(design)
-    names = {row["id"]: f"{row['name']} [{row['unit']}]" for rows in groups.values() for row in rows}
+    names = {row["id"]: f"{phrase(row['name'])} [{row['unit']}]" for rows in groups.values() for row in rows}
     of = {row["id"]: group for group, rows in groups.items() for row in rows}
     first = str(design.objective.get("name"))
     left, right = st.columns(2)

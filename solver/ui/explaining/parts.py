@@ -12,6 +12,7 @@ from solver.design import Design
 from solver.errors import InputError
 from solver.model.objectives import OBJECTIVES
 from solver.ui import state
+from solver.ui.phrases import phrase
 from solver.ui.text import name_of, t
 from solver.ui.watching import failed, watch
 from solver.ui.widgets import Column, chart, empty, plain, problems, table
@@ -81,13 +82,13 @@ def _nothing_of(run: Run, offered: Mapping[str, Mapping[str, Any]], found: list[
         failed(run)
     elif without_use(run, found):
         names = ", ".join(str(offered.get(part, {}).get("name", part)) for part in run.request.options["parts"])
-        st.info(plain(run.message or t("explain.parts.no_use", part=names)))
+        st.info(plain(phrase(run.message) or t("explain.parts.no_use", part=names)))
 
 
 def _draw(design: Design, found: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
     """The changes as bars, then each answer with its figures."""
     named = [record | {"part": row["name"], "name": _figure(row)} for record, row in zip(found, rows, strict=True)]
-    chart(figures.attributes(named), "chart_parts", t("explain.parts.chart"), t("explain.parts.chart_hint"))
+    chart(figures.attributes(named, phrase), "chart_parts", t("explain.parts.chart"), t("explain.parts.chart_hint"))
     shown = [
         row | {"what": _figure(row), "answer": _answer(row), "confirmed": _confirmed(row["confirmed"])} for row in rows
     ]

@@ -90,8 +90,12 @@ def name_of(prefix: str, item: str, otherwise: str = "") -> str:
 
 
 def choose_language() -> None:
-    """Draw the choice of language; it stays in the address from page to page."""
-    st.selectbox(
-        t("common.language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, key=KEY, bind="query-params",
-        label_visibility="collapsed",
+    """Draw the choice of language; it stays in the address, by the name of its folder, from page to page."""
+    if st.session_state.get(KEY) not in LANGUAGES:
+        st.session_state[KEY] = language()
+    st.segmented_control(
+        t("common.language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, key=KEY, required=True,
+        label_visibility="collapsed", persist_state="session",
     )  # fmt: skip
+    if st.session_state[KEY] != st.query_params.get(KEY, ENGLISH):
+        st.query_params[KEY] = st.session_state[KEY]

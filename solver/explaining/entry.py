@@ -272,7 +272,9 @@ class _Question:
             lower = LOWER[1] * (price if number else usd)
             if number and like.status == OPTIMAL:  # else not even parts of nodes hold the order at this price
                 missed = found.value if found.values is not None else like.objective
-                lower = min(lower, price - (missed - enough) / (self.slopes.worth_usd(bench, pieces, like.duals) * order))
+                lower = min(
+                    lower, price - (missed - enough) / (self.slopes.worth_usd(bench, pieces, like.duals) * order)
+                )
             price = lower
             if not 0.0 < price < math.inf:
                 return

@@ -13,6 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from solver.ui import catalog_drafts, state
+from solver.ui.phrases import phrase
 from solver.ui.text import t
 from solver.ui.widgets import empty
 from solver.whatif.edits import Edits
@@ -65,7 +66,8 @@ def one_row(edits: Edits, table: str, row_id: str) -> None:
         )
         for name, heading in headings.items()
     }
-    frame = pd.DataFrame(grid.rows, columns=list(SHEET_COLUMNS), dtype="object")
+    said = [{**row, "label": phrase(row["label"])} for row in grid.rows]
+    frame = pd.DataFrame(said, columns=list(SHEET_COLUMNS), dtype="object")
     st.data_editor(
         frame, key=grid.key, num_rows="fixed", hide_index=True, column_config=config, row_height=ROW_HEIGHT,
         height=_height(len(frame)), placeholder="", alt=t("catalog.grid_alt", table=row_id), on_change=_heard,
@@ -94,9 +96,9 @@ def _column(field: Field, texts: Sequence[str], *, fixed: bool) -> Any:
     help_text = markdown(field.help)
     if field.kind == "choice":
         options = dict.fromkeys([*field.options, *filter(None, texts)])
-        return st.column_config.SelectboxColumn(field.heading, help=help_text, options=list(options))
+        return st.column_config.SelectboxColumn(phrase(field.heading), help=help_text, options=list(options))
     return st.column_config.TextColumn(
-        field.heading,
+        phrase(field.heading),
         help=help_text,
         disabled=fixed,
         pinned=fixed,

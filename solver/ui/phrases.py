@@ -36,7 +36,7 @@ def translated(text: str, to: str) -> str:
     """
     if to == ENGLISH or not text.strip():
         return text
-    found = _matched(text) or _matched(text[:1].upper() + text[1:])  # in the midst of a sentence names are small
+    found = _matched(text) or _matched(text[:1].swapcase() + text[1:])  # names begin small within a sentence
     if found is None:
         return text
     key, values = found

@@ -145,7 +145,7 @@ def _bill(design: Design) -> None:
         Column("quantity", word["quantity"], kind="money"), Column("unit_price", word["unit_price"], money, "money"),
         Column("capex", word["capex"], f"M{money}", "number", 1e6),
         Column("provisioned_w", word["provisioned"], "MW", "number", 1e6),
-        Column("weeks", word["weeks"], "weeks", "number"),
+        Column("weeks", word["weeks"], t("design.build.weeks_unit"), "number"),
         Column("confidence", word["confidence"], said=True),
         Column("confidence_power", word["confidence_power"], said=True),
         Column("drawn_w", word["drawn"], "MW", "number", 1e6), Column("kind", word["kind"], said=True),

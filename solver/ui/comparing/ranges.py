@@ -84,21 +84,26 @@ def _chosen(run: Run, catalog: Catalog) -> dict[str, Any]:
         row = second.selectbox(t("compare.sweep.row"), rows, key=f"sweep_row_{table_name}")
         cells = {item["path"]: item for item in cells_of(catalog, table_name, row)}
         path = third.selectbox(
-            t("compare.sweep.column"), list(cells), format_func=lambda name: title(cells[name]), key=f"sweep_cell_{row}"
+            t("compare.sweep.column"), list(cells), format_func=titles(cells).__getitem__, key=f"sweep_cell_{row}"
         )
         return cells[path]
     inputs = {item["path"]: item for item in sweepable(study_of(run), catalog)}
     path = st.selectbox(
-        t("compare.sweep.input"), list(inputs), format_func=lambda name: title(inputs[name]), key="sweep_path",
+        t("compare.sweep.input"), list(inputs), format_func=titles(inputs).__getitem__, key="sweep_path",
         persist_state="session", help=t("compare.sweep.input_help"),
     )  # fmt: skip
     return inputs[path]
 
 
+def titles(items: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Titles of inputs by path."""
+    return {path: title(item) for path, item in items.items()}
+
+
 def title(item: Mapping[str, Any]) -> str:
     """Section, name and unit of an input."""
     unit = f" [{item['unit']}]" if item["unit"] else ""
-    return f"{str(item['section']).removeprefix('workload.')} · {item['name']}{unit}"
+    return f"{str(item['section']).removeprefix('workload.')} · {phrase(item['name'])}{unit}"
 
 
 def _ask(run: Run, item: Mapping[str, Any], typed: str, catalog: Catalog) -> None:
@@ -139,10 +144,8 @@ def _named(kpi: str, unit: str) -> str:
 def _draw(run: Run, item: Mapping[str, Any], result: Mapping[str, Any], catalog: Catalog) -> None:
     """Chart and table of a sweep; a click on a row opens that build."""
     known = [name for name in KPIS if any(name in (row.get("kpis") or {}) for row in result["sweep"])]
-    kpi = st.selectbox(
-        t("compare.sweep.figure"), ["", *known], key="sweep_kpi",
-        format_func=lambda name: _named(name, KPIS[name].unit) if name else t("compare.sweep.objective"),
-    )  # fmt: skip
+    names = {"": t("compare.sweep.objective")} | {name: _named(name, KPIS[name].unit) for name in known}
+    kpi = st.selectbox(t("compare.sweep.figure"), list(names), key="sweep_kpi", format_func=names.__getitem__)
     rows = sweep_rows(result, kpi)
     unit = next((str(row["unit"]) for row in rows if row["unit"]), "")
     name = phrase(KPIS[kpi].name) if kpi else t("compare.sweep.objective")
@@ -171,7 +174,7 @@ def _draw(run: Run, item: Mapping[str, Any], result: Mapping[str, Any], catalog:
             for row in rows
         ],
         [
-            Column("value", str(item["name"]), str(item["unit"]), "number"),
+            Column("value", phrase(item["name"]), str(item["unit"]), "number"),
             Column("result", name, unit, "number"),
             Column("gap", t("compare.sweep.gap"), kind="percent"),
             Column("status", t("compare.sweep.status")),

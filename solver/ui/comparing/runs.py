@@ -12,7 +12,7 @@ from solver.design import Design
 from solver.errors import InputError
 from solver.ui import state
 from solver.ui.phrases import phrase
-from solver.ui.text import t
+from solver.ui.text import name_of, t
 from solver.ui.widgets import Column, chart, empty, plain, problems, table
 from solver.whatif.cells import cell_text
 from solver.whatif.changes import share_text
@@ -64,7 +64,12 @@ def _inputs(baseline: Run, others: Sequence[Run], names: Mapping[str, str]) -> N
                 key = (str(change["where"]), str(change["what"]))
                 row = rows.setdefault(
                     key,
-                    {"what": key[1], "where": key[0], "unit": change["unit"], baseline.id: _value(change["before"])},
+                    {
+                        "what": key[1],
+                        "where": _where(key[0]),
+                        "unit": change["unit"],
+                        baseline.id: _value(change["before"]),
+                    },
                 )
                 share = change["change_frac"]
                 row[run.id] = _value(change["after"]) + (f"  {share_text(share)}" if share is not None else "")
@@ -79,6 +84,11 @@ def _inputs(baseline: Run, others: Sequence[Run], names: Mapping[str, str]) -> N
     columns += [Column("unit", t("compare.beside.unit")), Column(baseline.id, names[baseline.id])]
     columns += [Column(run.id, names[run.id]) for run in others]
     table(found, columns, "compare_inputs", alt=t("compare.beside.inputs"))
+
+
+def _where(name: str) -> str:
+    """The study, or a table of the catalog."""
+    return t("compare.beside.study") if name == "study" else name_of("catalog.table", name)
 
 
 def _value(value: Any) -> str:

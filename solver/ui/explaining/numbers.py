@@ -24,8 +24,7 @@ def formula(run: Run, design: Design) -> None:
     names = {row["id"]: f"{phrase(row['name'])} [{row['unit']}]" for rows in groups.values() for row in rows}
     of = {row["id"]: group for group, rows in groups.items() for row in rows}
     first = str(design.objective.get("name"))
-    left, right = st.columns(2)
-    number = left.selectbox(
+    number = st.selectbox(
         t("explain.formula.number"), list(names), index=list(names).index(first) if first in names else 0,
         format_func=lambda name: f"{t(f'explain.formula.of_{of[name]}')} · {names[name]}", key="formula_number",
         persist_state="session",
@@ -33,7 +32,7 @@ def formula(run: Run, design: Design) -> None:
     subjects = subjects_of(design, number)
     subject = ""
     if subjects:
-        subject = right.selectbox(
+        subject = st.selectbox(
             t(f"explain.formula.which_{of[number]}"), list(subjects), format_func=subjects.__getitem__,
             key=f"formula_subject_{of[number]}",
         )  # fmt: skip

@@ -21,8 +21,8 @@ from solver.model.objectives import OBJECTIVES
 from solver.resources import RESOURCES
 from solver.ui.korean import with_particles
 from solver.ui.phrases import translated
+from solver.whatif.memory import out_of_memory
 from solver.whatif.pool import why_died
-from solver.whatif.worker import out_of_memory
 
 HANGUL = re.compile("[가-힣]")
 POWER = Limit("site.power_mw", "provisioned power at the utility meter", "MW", 0.5, RESOURCE, "power")

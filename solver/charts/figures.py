@@ -202,8 +202,8 @@ def pareto(section: Record, say: Say = english) -> Figure | None:
     if all(b is not None for b in bound):
         made.add_trace(Scatter(x=x, y=[float(b) for b in bound if b is not None], mode="lines",
                                name=say("no build beyond"), line={"color": PLAIN, "dash": "dot"}))  # fmt: skip
-    made.update_xaxes(title=_axis(section, "x", say))
-    made.update_yaxes(title=_axis(section, "y", say))
+    made.update_xaxes(title=escape(_axis(section, "x", say)))
+    made.update_yaxes(title=wrapped(_axis(section, "y", say), BROAD_TICK))
     return laid(made, 360, legend=True)
 
 
@@ -213,7 +213,7 @@ def _axis(section: Record, axis: str, say: Say) -> str:
 
     key = str(section[axis])
     name = section.get(f"{axis}_name") or (KPIS[key].name if key in KPIS else key)
-    return escape(f"{say(str(name))} [{section[f'{axis}_unit']}]")
+    return f"{say(str(name))} [{section[f'{axis}_unit']}]"
 
 
 def tornado(section: Record, say: Say = english) -> Figure | None:

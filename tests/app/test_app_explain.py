@@ -67,7 +67,7 @@ def test_stop_stops(desk: Desk) -> None:
      ("parts", ["Change at which a part enters or leaves"]),
      ("build", ["From a plain build to this design", "The best build of each kind of site"]),
      ("tradeoffs", ["Click a point"]),
-     ("uncertain", ["Not tried, because little depends on them: calibration.hostrequests.value"]),
+     ("uncertain", ["calibration.hostrequests.value"]),
      ("formula", ["tokens_per_mw = tokens_per_s / power_mw"])],
 )  # fmt: skip
 def test_every_section_is_drawn(desk: Desk, tab: str, expected: list[str]) -> None:
@@ -162,7 +162,7 @@ def test_figures_of_a_part_are_asked_for(desk: Desk) -> None:
     app = desk.open("explain", run, explain_section="parts")
     app.selectbox(key="parts_part").set_value("hgx_h200_8").run()
     assert app.button_group(key="parts_which_hgx_h200_8").options == [
-        "watts", "memory bandwidth", "accelerator memory", "FLOPs", "having it by the study's date",
+        "watts", "memory bandwidth", "accelerator memory", "FLOPs", "on time",
     ]  # fmt: skip
     app.button_group(key="parts_which_hgx_h200_8").set_value(["power", "compute"]).run()
     app.button(key="ask_parts").click().run()
@@ -202,7 +202,7 @@ def test_answers_about_several_parts_stand_together_the_newest_of_each(desk: Des
     desk.put(ask_attributes(run, "mi300x_8", ["date"]), {"design": dataclasses.asdict(other)})
     (frame,) = (table.value for table in desk.open("explain", run, explain_section="parts").dataframe)
     assert sorted(zip(frame["what"], frame["share"].fillna(0.0), strict=True)) == [
-        ("having it by the study's date", 0.0), ("watts", -0.25),
+        ("on time", 0.0), ("watts", -0.25),
     ]  # fmt: skip
 
 

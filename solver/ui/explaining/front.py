@@ -80,7 +80,7 @@ def _front(run: Run, front: Mapping[str, Any]) -> None:
             row = rows[picked[0]]
             open_changed(run, row["changes"], amount(float(row["x"]), str(front["x_unit"])))
 
-    words = {"x": phrase(front["x_name"]), "y": phrase(front["y_name"])}
+    words = {"x": name_of("explain.axis", str(front["x"]), phrase(front["x_name"])), "y": phrase(front["y_name"])}
     figure = figures.pareto(dict(front), phrase)
     chart(figure, CHART, hint=t("explain.tradeoffs.chart_hint"), on_click=lambda: open_from(CHART))
     table(

@@ -49,7 +49,7 @@ def parts(run: Run, design: Design) -> None:
 def _form(run: Run, design: Design, offered: Mapping[str, Mapping[str, Any]], *, busy: bool) -> None:
     """Part and figures, and the button that asks."""
     bought = {str(line["part"]) for line in design.bill_of_materials}
-    left, middle, right = st.columns([3, 4, 1.2], vertical_alignment="bottom")
+    left, middle, right = st.columns([3, 5, 1.4], vertical_alignment="bottom")
     part = left.selectbox(
         t("explain.parts.part"), list(offered), format_func=lambda name: _called(offered[name], bought),
         key="parts_part", help=t("explain.parts.part_help"), persist_state="session",
@@ -87,6 +87,8 @@ def _nothing_of(run: Run, offered: Mapping[str, Mapping[str, Any]], found: list[
 
 def _draw(design: Design, found: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
     """The changes as bars, then each answer with its figures."""
+    pairs = sorted(zip(found, rows, strict=True), key=lambda pair: pair[1]["share"] is None)  # figures that turn first
+    found, rows = [record for record, _ in pairs], [row for _, row in pairs]
     named = [record | {"part": row["name"], "name": _figure(row)} for record, row in zip(found, rows, strict=True)]
     chart(figures.attributes(named, phrase), "chart_parts", t("explain.parts.chart"), t("explain.parts.chart_hint"))
     shown = [
@@ -97,14 +99,13 @@ def _draw(design: Design, found: list[dict[str, Any]], rows: list[dict[str, Any]
         Column("what", t("explain.parts.figure")),
         Column("answer", t("explain.parts.answer")),
         Column("share", t("explain.parts.share"), kind="percent"),
-        Column("figures", t("explain.parts.from_to")),
         Column("confirmed", t("explain.parts.confirmed"), help=t("explain.parts.confirmed_help")),
         Column("order", t("explain.parts.order"), kind="number", help=t("explain.prices.order_help")),
         Column("takes", t("explain.parts.takes"), kind="number"),
     ]
     if any(row["gain"] for row in rows):
-        columns.append(Column("gain", t("explain.parts.gain"), _unit(design)))
-    table(shown, [*columns, Column("vendor", t("explain.parts.vendor"))], "table_parts", alt=t("explain.parts.title"))
+        columns.insert(3, Column("gain", t("explain.parts.gain"), _unit(design)))
+    table(shown, [*columns, Column("figures", t("explain.parts.from_to"))], "table_parts", alt=t("explain.parts.title"))
 
 
 def _unit(design: Design) -> str:

@@ -220,7 +220,7 @@ def build(run: Run, design: Design) -> None:
         [
             Column("name", t("explain.build.lever"), said=True),
             Column("contribution", t("explain.build.contribution"), unit, "number"),
-            Column("between", t("explain.build.between"), unit),
+            Column("between", t("explain.build.between")),
             Column("share", t("explain.build.share"), kind="percent"),
             Column("alone", t("explain.build.alone"), unit, "number", help=t("explain.build.alone_help")),
             Column("last", t("explain.build.last"), unit, "number", help=t("explain.build.last_help")),
@@ -280,4 +280,5 @@ def uncertain(run: Run, design: Design) -> None:
         alt=t("explain.uncertain.title"),
     )
     if section.get("untested"):
-        st.caption(f"{t('explain.uncertain.untested')}: {plain(', '.join(section['untested']))}")
+        with st.expander(f"{t('explain.uncertain.untested')} ({len(section['untested'])})"):
+            st.caption(plain(", ".join(section["untested"])))

@@ -28,6 +28,8 @@ def page() -> None:
     title.title(_words("table", table))
     with buttons:
         catalog_panels.steps(edits, table)
+    if st.session_state.pop(catalog_drafts.BEYOND, False):
+        st.warning(t("catalog.beyond"), icon=":material/content_paste_off:")
     _table(edits, table)
     catalog_files.uploaded()
     waiting = catalog_panels.pending()

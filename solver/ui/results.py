@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -158,30 +158,29 @@ def _bill(design: Design) -> None:
 
 def _promises(design: Design) -> None:
     """Promises, the tightest first."""
-    st.markdown(f"#### {t('design.promises.title')}")
-    rows = views.promise_rows(design)
-    if not rows:
-        st.caption(t("design.promises.none"))
-        return
-    table(rows, [
+    _listed("promises", views.promise_rows(design), [
         Column("class", t("design.promises.class")), Column("what", t("design.promises.what")),
         Column("promised", t("design.promises.promised"), "s", "number"),
         Column("slowest", t("design.promises.slowest"), "s", "number"),
         Column("left", t("design.promises.left"), kind="percent"),
-    ], key="promises", alt=t("design.promises.title"))  # fmt: skip
+    ])  # fmt: skip
 
 
 def _others(design: Design) -> None:
     """Builds that were solved for comparison."""
-    st.markdown(f"#### {t('design.others.title')}")
-    rows = views.other_rows(design)
-    if not rows:
-        st.caption(t("design.others.none"))
-        return
-    table(rows, [
+    _listed("others", views.other_rows(design), [
         Column("name", t("design.others.name"), said=True), Column("gain", t("design.others.gain"), kind="percent"),
         Column("value", t("design.others.value"), str(design.objective.get("unit", "")), "number"),
-    ], key="others", alt=t("design.others.title"))  # fmt: skip
+    ])  # fmt: skip
+
+
+def _listed(key: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> None:
+    """Draw a table under its title, or say that there is nothing to list."""
+    st.markdown(f"#### {t(f'design.{key}.title')}")
+    if rows:
+        table(rows, columns, key=key, alt=t(f"design.{key}.title"))
+    else:
+        st.caption(t(f"design.{key}.none"))
 
 
 def _assumptions(design: Design) -> None:

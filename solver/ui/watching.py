@@ -42,12 +42,12 @@ def watch(run: Run, key: str = "", *, shown: bool | None = None) -> None:
         now = state.store().get(run.id)
         if now is None or now.ended or (shown is False and state.store().result(run.id) is not None):
             st.rerun()
-        events = state.store().progress(now.id)
+        events, clock = state.store().progress(now.id), f":gray[{now.seconds:,.0f} s]"
         with st.container(border=True, horizontal=bool(shown), vertical_alignment="center"):
             if shown:
-                st.markdown(f"{t('common.more')} :gray[{_stage(events)} · {now.seconds:,.0f} s]")
+                st.markdown(f"{t('common.more')} :gray[{_stage(events)}] {clock}")
             else:
-                st.markdown(f"**{_standing(now)}** {_stage(events)} · {now.seconds:,.0f} s")
+                st.markdown(f"**{_standing(now)}** {_stage(events)} {clock}")
                 _numbers(events)
             if state.is_mine(now):
                 st.button(t("common.stop"), key=f"stop_{key}_{now.id}" if key else f"stop_{now.id}",

@@ -60,14 +60,13 @@ def build_candidates(
     dropped: list[Dropped] = []
     raw = feasible = 0
     known = {} if known is None else known
-    menu = _menu_key(scenario, configs, calibration, prune)
+    keys = iter(keys_of(scenario, configs, calibration, prune=prune))
     for workload in scenario.workloads:
         account = Account(workload.id)
         evaluated: Evaluated = {}
         mine: list[Candidate] = []
         for role in roles_of(scenario.study.build):
-            widths = [scenario.router_width(workload.id, queue) for queue in QUEUES.get(role, ())]
-            key = role_key(menu, workload, role, widths)
+            key = next(keys)
             if key not in known:
                 subject = Subject(scenario, configs, calibration, workload, evaluated)
                 known[key] = role_candidates(subject, role, mine, prune=prune)
@@ -80,6 +79,24 @@ def build_candidates(
         kept += mine
         dropped += account.records
     return CandidateSet(tuple(kept), tuple(dropped), raw, feasible)
+
+
+def keys_of(
+    scenario: Scenario, configs: Sequence[Configuration], calibration: Calibration, *, prune: bool = True
+) -> list[str]:
+    """Return the keys of all candidates of a scenario, by class and, for each, by role.
+
+    Parameters
+    ----------
+    scenario, configs, calibration, prune
+        As in `build_candidates`.
+    """
+    menu = _menu_key(scenario, configs, calibration, prune)
+    return [
+        role_key(menu, workload, role, [scenario.router_width(workload.id, queue) for queue in QUEUES.get(role, ())])
+        for workload in scenario.workloads
+        for role in roles_of(scenario.study.build)
+    ]
 
 
 def role_key(menu: str, workload: Workload, role: str, widths: Sequence[int]) -> str:

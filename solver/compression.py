@@ -30,6 +30,8 @@ class Compressed:
         With what the fixed columns cost.
     kept : (n,) array of int
         Their positions in the whole program.
+    rows : (m,) array of int
+        The same of the rows.
     fixed : (N,) array
         Values of the fixed columns, zero elsewhere.
     """
@@ -38,6 +40,7 @@ class Compressed:
     cost: FloatArray
     offset: float
     kept: NDArray[np.intp]
+    rows: NDArray[np.intp]
     fixed: FloatArray
 
     def whole(self, values: FloatArray) -> FloatArray:
@@ -86,7 +89,7 @@ def compressed(program: Program, cost: FloatArray, offset: float, upper: FloatAr
         variables=[program.variables[k] for k in kept],
         rows=[program.rows[k] for k in rows],
     )
-    return Compressed(small, cost[kept], offset + float(cost @ fixed), kept, fixed)
+    return Compressed(small, cost[kept], offset + float(cost @ fixed), kept, rows, fixed)
 
 
 def forced_out(program: Program, upper: FloatArray) -> FloatArray:

@@ -19,8 +19,9 @@ from solver.model.data import ModelData
 from solver.model.objectives import Objective, find_objective
 from solver.model.practical import counted_platforms
 from solver.relaxation import Relaxation
-from solver.restriction import Layout, promising
+from solver.restriction import Layout, best_of_each, promising
 from solver.search import Check, Choice, Found, Narrow, minimise, relative_gap
+from solver.sifting import SIFTED_FROM
 
 FloatArray = NDArray[np.float64]
 SEARCH_GAP_SHARE = 0.6
@@ -97,6 +98,12 @@ class Ready:
         """Where the variables stand in the program."""
         return Layout.of(self.data, self.model, self.program)
 
+    def changed(self, data: ModelData, program: Program, relaxed: Outcome) -> Ready:
+        """Return the same model with other coefficients and sides, and where its variables stand in the program."""
+        other = dataclasses.replace(self, data=data, program=program, relaxed=relaxed)
+        other.__dict__["layout"] = self.layout
+        return other
+
 
 def compiled(data: ModelData) -> tuple[pyo.ConcreteModel, Program, Objective]:
     """Build the model of the study's objective and compile it."""
@@ -129,7 +136,7 @@ def relaxed_model(data: ModelData, clock: Clock) -> Ready:
     model_s = time.perf_counter() - begun
     begun = time.perf_counter()
     cost, offset = program.costs[0], float(program.offsets[0])
-    relaxation = Relaxation(program, cost, offset, clock)
+    relaxation = first_relaxation(data, model, program, clock)
     relaxed, lam = relaxation.solve(), 0.0
     for _ in range(MAX_RATIO_STEPS if len(program.costs) > 1 else 0):
         if relaxed.values is None or program.costs[1] @ relaxed.values + program.offsets[1] <= 0.0:
@@ -141,6 +148,14 @@ def relaxed_model(data: ModelData, clock: Clock) -> Ready:
         relaxed = relaxation.solve()
     took = time.perf_counter() - begun
     return Ready(data, model, program, objective, relaxation, relaxed, model_s, took)
+
+
+def first_relaxation(data: ModelData, model: pyo.ConcreteModel, program: Program, clock: Clock) -> Relaxation:
+    """Return the relaxation of a program of which nothing is known: it begins where the best of each platform ends."""
+    part = (
+        best_of_each(data, Layout.of(data, model, program), program.upper) if len(program.upper) > SIFTED_FROM else None
+    )
+    return Relaxation(program, program.costs[0], float(program.offsets[0]), clock, part)
 
 
 def optimise(

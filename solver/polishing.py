@@ -276,6 +276,9 @@ def settle(
     *,
     gap: float = SETTLE_GAP,
     time_limit_s: float = SETTLE_TIME_S,
+    enough: float | None = None,
+    like: Polished | None = None,
+    spare: float = 0.0,
 ) -> Polished:
     """Best point over the chosen kinds: MILP over counts, integers fixed, LP, slivers dropped while the value holds.
 
@@ -296,6 +299,12 @@ def settle(
         Kinds before the polish.
     gap, time_limit_s : float
         When the search over counts may stop.
+    enough : float, optional
+        Objective (model units) at which any counts will do; of no use to a ratio.
+    like : Polished, optional
+        In place of a start: a design of much the same kinds, whose counts may do here too.
+    spare : float
+        Objective (model units) that slivers and thin queues may cost where the point is short of the target.
 
     Raises
     ------
@@ -305,6 +314,9 @@ def settle(
     model, program = small_model(data, solved)
     cost, offset = linearised(program, solved, target)
     held = np.asarray([start.get(v.name, 0.0) for v in program.variables])
+    begin = held if start else None
+    if like is not None:
+        begin = solve_lp(_with_counts(program, like), cost, offset, clock).values
     outcome = solve_mip(
         program,
         cost,
@@ -313,13 +325,16 @@ def settle(
         upper=program.upper,
         gap=gap,
         time_limit_s=time_limit_s,
-        start=held if start else None,
+        start=begin,
+        target=-np.inf if enough is None or solved.is_ratio else -solved.objective.sense * enough,
     )
     fixed = with_fixed_integers(program, held if outcome.values is None else outcome.values)
     best = solve_lp(fixed, cost, offset, clock)
     if best.values is None:
         raise RuntimeError("the LP with the integers of a feasible point has no point")
     values = best.values
+    short = value_at(program, values, solved) - solved.objective.sense * spare
+    target = min(target, short, key=lambda value: solved.objective.sense * value) if spare else target
     values, upper = _drop_slivers(model, data, fixed, cost, offset, values, solved, target, clock)
     fixed = dataclasses.replace(fixed, upper=upper)
 
@@ -333,6 +348,15 @@ def settle(
     columns, pools = used_parts(model, data)
     value = value_at(program, values, solved)
     return Polished(data, model, value, before, _kinds(data, columns, pools), program, fixed)
+
+
+def _with_counts(program: Program, like: Polished) -> Program:
+    """The program with its integers fixed at those of the same names in another design, zero where it has none."""
+    theirs = zip(like.free.variables, like.free.integer, strict=True)
+    counts = {v.name: float(v.value or 0.0) for v, whole in theirs if whole}
+    mine = zip(program.variables, program.integer, strict=True)
+    values = np.asarray([counts.get(v.name, 0.0) if whole else 0.0 for v, whole in mine])
+    return with_fixed_integers(program, np.clip(values, program.lower, program.upper))
 
 
 def _positions(model: pyo.ConcreteModel, data: ModelData, program: Program) -> dict[int, int]:

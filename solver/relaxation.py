@@ -1,4 +1,4 @@
-"""The linear relaxation of a program, kept inside HiGHS so that each further solve starts from the last basis."""
+"""The linear relaxation of a program, kept inside HiGHS so that each further solve starts from one before."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.highs import DUAL, PRIMAL, Clock, Outcome, Program, load, run_lp
+from solver.sifting import SIFTED_FROM, prices_of_part, sifted_basis
 
 FloatArray = NDArray[np.float64]
 
 
 class Relaxation:
-    """A program's LP that remembers its basis.
+    """A program's LP that remembers its optimum.
 
     Parameters
     ----------
@@ -20,13 +21,23 @@ class Relaxation:
     cost : (N,) array
     offset : float
     clock : Clock
+    part : (N,) array, optional
+        Upper bounds that leave some columns, whose optimum is not far from that of all: where a large one begins.
     """
 
-    def __init__(self, program: Program, cost: FloatArray, offset: float, clock: Clock) -> None:
+    def __init__(
+        self, program: Program, cost: FloatArray, offset: float, clock: Clock, part: FloatArray | None = None
+    ) -> None:
         self.program, self.clock = program, clock
         self._highs = load(program, cost, offset, program.upper, integer=False, clock=clock)
         self._all = np.arange(len(cost), dtype=np.int32)
         self._basis: highspy.HighsBasis | None = None
+        self._last: Outcome | None = None
+        if part is not None and len(cost) >= SIFTED_FROM:
+            like = prices_of_part(program, cost, offset, part, clock)
+            basis = None if like is None else sifted_basis(program, cost, program.upper, like, clock)
+            if basis is not None:
+                self._highs.setBasis(basis)
 
     def solve(self, upper: FloatArray | None = None, lower: FloatArray | None = None) -> Outcome:
         """Solve under other bounds (an upper bound of 0 takes a column out), warm after the first call.
@@ -43,26 +54,20 @@ class Relaxation:
         outcome = run_lp(self._highs)
         self._highs.setOptionValue("simplex_strategy", DUAL)
         if whole and outcome.values is not None:
-            self._basis = self._highs.getBasis()
+            self._basis, self._last = self._highs.getBasis(), outcome
         return outcome
 
-    def change(self, program: Program, cost: FloatArray, offset: float, *, warm: bool = True) -> None:
+    def change(self, program: Program, cost: FloatArray, offset: float) -> None:
         """Take another program with the same rows and columns (other coefficients, sides, bounds or costs).
 
-        Parameters
-        ----------
-        program, cost, offset
-            As of the class.
-        warm : bool
-            False begins without the last basis: presolve, which a basis does without, is worth more where the program
-            is large and the change moves much of the point.
+        A large one begins where `sifted_basis` says, a small one at the last basis.
         """
         basis = self._basis or self._highs.getBasis()
         self.program = program
+        if self._last is not None:
+            basis = sifted_basis(program, cost, program.upper, self._last, self.clock) or basis
         self._highs = load(program, cost, offset, program.upper, integer=False, clock=self.clock)
-        if not warm:
-            self._basis = None
-        elif basis.valid:
+        if basis.valid:
             self._highs.setBasis(basis)
             self._highs.setOptionValue("simplex_strategy", PRIMAL)
             self._basis = basis

@@ -10,58 +10,29 @@ the last full solve left them; where they no longer stand, the answer is solved 
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import pyomo.environ as pyo
+from pyomo.common.gc_manager import PauseGC
 
 from solver.baselines import add_baselines
 from solver.candidates import CandidateSet
 from solver.catalog import Catalog
 from solver.design import Design
 from solver.errors import AuditError
-from solver.highs import OPTIMAL, STOPPED, Clock, Outcome, Program
+from solver.highs import Clock
 from solver.holdings import held
 from solver.model.data import ModelData
-from solver.model.objectives import find_objective
-from solver.model.polish import used_data
-from solver.optimise import Ready, Solved, compiled, unserved_classes
-from solver.polishing import Polished, settle
-from solver.relaxation import Relaxation
-from solver.repricing import repriced, same_structure
+from solver.optimise import Ready
+from solver.polishing import Polished
+from solver.quick import Warm, can_be_quick, quick_answer
 from solver.restriction import PRESENT
 from solver.scenario import resolve
-from solver.search import Found, relative_gap
 from solver.settling import Make, Settled
 from solver.solve import audited, columns_of, prepare, solve_scenario
 from solver.study import Study
-from solver.thinning import with_queues_that_stand
-from solver.widths import FewReplicasError, Queue, narrowed
-
-SLIVERS_SHARE = 0.25
-"""Share of the allowed gap that a quick answer may give up to be rid of slivers."""
-COUNTS_SHARE = 0.3
-"""Share of the allowed gap that the search over its counts may leave."""
-COUNTS_TIMES_S = (0.6, 5.0)
-"""Seconds for it, and for the second try where the first was too short: a full solve takes ten times as long."""
-WARM_TIME_S = 0.6
-"""Seconds that the relaxation may take from the last basis: after a small change it takes less, after a large one two
-to five times as long as with presolve, which a basis does without."""
-QUICK_ROUNDS = 8
-"""How often queues that turn out too wide are narrowed: a round takes a second, a full solve ten times as long."""
-FAR = 0.02
-"""A quick answer further than this from its bound is not given: the change asks for other parts."""
-
-
-@dataclasses.dataclass
-class _Warm:
-    """The last answer: its model at the widest queues with its relaxation, and what it or the last full solve uses."""
-
-    ready: Ready
-    columns: set[tuple[object, ...]]
-    pools: set[str]
+from solver.widths import FewReplicasError
 
 
 class Resident:
@@ -77,9 +48,9 @@ class Resident:
     def __init__(self, study: Study, catalog: Catalog) -> None:
         self.study, self.catalog = study, catalog
         self._known: dict[str, CandidateSet] = {}
-        self._warm: _Warm | None = None
+        self._near: dict[str, CandidateSet] = {}
+        self._warm: Warm | None = None
         self._base: tuple[set[tuple[object, ...]], set[str]] = (set(), set())
-        self._widths: Mapping[Queue, int] = {}
 
     @property
     def ready(self) -> Ready | None:
@@ -119,13 +90,12 @@ class Resident:
         clock = Clock(study.solver.time_limit_s, study.solver.threads, on_progress, should_stop)
         scenario = resolve(study, self.catalog)
         if quick and self._warm is not None:
-            wide = prepare(scenario, known=self._known)
-            data, candidates = prepare(narrowed(scenario, self._widths), known=self._known) if self._widths else wide
-            if _can_be_quick(data):
-                seconds = {"candidates_s": clock.elapsed_s}
-                design = self._quick(self._warm, wide[0], data, candidates, clock, seconds)
-                if design is not None:
-                    return design
+            with PauseGC():
+                wide, candidates = prepare(scenario, known=self._known)
+                if can_be_quick(wide):
+                    design = self._quick(wide, candidates, clock, {"candidates_s": clock.elapsed_s})
+                    if design is not None:
+                        return design
         return solve_scenario(scenario, self.make, clock, keep=self._keep)[0]
 
     def compared(
@@ -149,112 +119,29 @@ class Resident:
     def _keep(self, settled: Settled, polished: Polished) -> None:
         """Remember an answer of a full solve."""
         assert settled.first is not None
-        self._base, self._widths = _used(polished), polished.data.scenario.widths
-        self._warm = _Warm(settled.first, *self._base)
+        self._base = _used(polished)
+        widths = polished.data.scenario.widths
+        self._warm = Warm(settled.first, settled.first, *self._base, polished, self._known, self._near, widths)
 
     def _quick(
-        self,
-        warm: _Warm,
-        wide: ModelData,
-        data: ModelData,
-        candidates: CandidateSet,
-        clock: Clock,
-        seconds: dict[str, float],
+        self, wide: ModelData, candidates: CandidateSet, clock: Clock, seconds: dict[str, float]
     ) -> Design | None:
-        """The design over what the relaxation at the widest queues uses and the last design used; None without one."""
-        begun = time.perf_counter()
-        old = warm.ready
-        if same_structure(old.data, wide) and _counts_only_service(old):
-            program, model, objective, relaxation = repriced(old, wide), old.model, old.objective, old.relaxation
-            relaxed = _relaxed(relaxation, program, clock)
-        else:
-            model, program, objective = compiled(wide)
-            relaxation = Relaxation(program, program.costs[0], float(program.offsets[0]), clock)
-            relaxed = relaxation.solve()
-        seconds["model_s"] = time.perf_counter() - begun
-        begun = time.perf_counter()
-        if relaxed.status != OPTIMAL or relaxed.values is None:
+        """The audited design of `quick_answer`; None where there is none that passes."""
+        assert self._warm is not None
+        answer = quick_answer(self._warm, wide, clock, seconds)
+        if answer is None:
             return None
-        ready = Ready(wide, model, program, objective, relaxation, relaxed, 0.0, 0.0)
-        sense = float(objective.sense)
-        bound = -sense * relaxed.objective
-        found = Found(STOPPED, relaxed.values, relaxed.objective, relaxed.objective, relaxed.objective, 0)
-        solved = Solved(data, model, program, objective, found, bound, bound, {})
-        used = {c.identity for c in wide.columns if ready.layout.present(relaxed.values, c.index) > PRESENT}
-        columns = {c.index for c in data.columns if c.identity in used or c.identity in warm.columns}
-        pools = {p for p, at in ready.layout.housed.items() if relaxed.values[at].sum() > PRESENT} | warm.pools
-        seconds["search_s"] = time.perf_counter() - begun
-        begun = time.perf_counter()
-        target = bound * (1.0 - sense * SLIVERS_SHARE * data.scenario.study.solver.gap)
-        far = max(FAR, data.scenario.study.solver.gap)
-        near = used_data(data, columns, pools)
         try:
-            polished, limit_s = _settled(near, solved, target, clock, far)
-            if polished is None:
-                return None
-            polished, solved, candidates = with_queues_that_stand(
-                polished, solved, candidates, self.make, clock, far, limit_s, QUICK_ROUNDS
-            )
-        except (RuntimeError, FewReplicasError):
-            return None
-        seconds["polish_s"] = time.perf_counter() - begun
-        if relative_gap(polished.value, bound) > far:
-            return None
-        solved = dataclasses.replace(solved, value=polished.value)
-        try:
-            design = audited(solved, polished, candidates, clock, seconds, short="quick")
+            design = audited(answer.solved, answer.polished, candidates, clock, seconds, short="quick")
         except (FewReplicasError, AuditError):  # what the audit refuses is not given: the study is solved in full
             return None
-        used_columns, used_pools = _used(polished)
-        self._warm = _Warm(ready, used_columns | self._base[0], used_pools | self._base[1])
+        columns, pools = _used(answer.polished)
+        self._warm = dataclasses.replace(
+            self._warm, ready=answer.ready, columns=columns | self._base[0], pools=pools | self._base[1],
+            polished=answer.polished,
+        )  # fmt: skip
         clock.report("done", design.objective["value"], design.objective["bound"], design.objective["gap"])
         return design
-
-
-def _relaxed(relaxation: Relaxation, program: Program, clock: Clock) -> Outcome:
-    """The relaxation of a changed program: from the last basis where that takes a moment, else anew with presolve."""
-    cost, offset = program.costs[0], float(program.offsets[0])
-    relaxation.clock = Clock(min(WARM_TIME_S, clock.left_s), clock.threads, None, clock.should_stop)
-    relaxation.change(program, cost, offset)
-    relaxed = relaxation.solve()
-    relaxation.clock = clock
-    if relaxed.status == STOPPED and not clock.stop():
-        relaxation.change(program, cost, offset, warm=False)
-        relaxed = relaxation.solve()
-    return relaxed
-
-
-def _settled(near: ModelData, solved: Solved, target: float, clock: Clock, far: float) -> tuple[Polished | None, float]:
-    """The counts of what is near, not far from the bound, and the seconds that the search was given; None without any.
-
-    Another try is made where the first one used up its time.
-    """
-    gap, limit_s = near.scenario.study.solver.gap * COUNTS_SHARE, 0.0
-    for limit_s in COUNTS_TIMES_S:
-        begun = time.perf_counter()
-        try:
-            polished = settle(near, solved, target, {}, clock, {}, gap=gap, time_limit_s=limit_s)
-        except RuntimeError:
-            polished = None
-        if polished is not None and relative_gap(polished.value, solved.bound) <= far:
-            return polished, limit_s
-        if time.perf_counter() - begun < limit_s:
-            break
-    return None, limit_s
-
-
-def _can_be_quick(data: ModelData) -> bool:
-    """A ratio, and limits that only binaries keep, need the whole search; a class nobody can serve an explanation."""
-    build = data.scenario.study.build
-    counted = build.max_platforms is not None or build.max_candidates_per_class_role is not None
-    ratio = find_objective(data.scenario).denominator(data.scenario) is not None
-    return not counted and not ratio and not unserved_classes(data)
-
-
-def _counts_only_service(ready: Ready) -> bool:
-    """True where the objective is a sum over what is served, which no limit or price changes."""
-    served = {id(v) for v in ready.model.period[0].served.values()}
-    return all(id(ready.program.variables[k]) in served for k in np.flatnonzero(ready.program.costs[0]))
 
 
 def _used(polished: Polished) -> tuple[set[tuple[object, ...]], set[str]]:

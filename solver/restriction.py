@@ -25,6 +25,8 @@ BEST_PER_CLASS_ROLE = 6
 """Columns of a class and role that are offered besides those in use, by reduced cost per request/s."""
 BEST_PER_POOL = 1
 """The same for each class, role, source of hits, and pool in use."""
+BEST_PER_PLATFORM = 2
+"""Columns of each class, role, source of hits and platform: their optimum is soon found, and near that of all."""
 FREE = 1e-7
 """Reduced cost of a node below which the relaxation is as good with it."""
 PRESENT = 1e-9
@@ -77,6 +79,27 @@ class Layout:
     def present(self, values: FloatArray, column: int) -> float:
         """Replicas of a column that stand at a point, at work or not."""
         return float(values[self.columns[column]].sum())
+
+
+def best_of_each(data: ModelData, layout: Layout, upper: FloatArray) -> FloatArray:
+    """Return upper bounds that leave the columns that take the fewest accelerators for a request on each platform.
+
+    Parameters
+    ----------
+    data : ModelData
+    layout : Layout
+    upper : (N,) array
+        Upper bounds of the program.
+    """
+    ranked: dict[Hashable, list[tuple[float, int]]] = defaultdict(list)
+    for c in data.columns:
+        k = c.candidate
+        ranked[k.workload, k.role, k.cache, k.tier, k.platform_id].append((k.charge / k.requests_per_s, c.index))
+    upper = upper.copy()
+    for group in ranked.values():
+        for _, index in sorted(group)[BEST_PER_PLATFORM:]:
+            upper[layout.columns[index]] = 0.0
+    return upper
 
 
 def promising(data: ModelData, layout: Layout, relaxed: Outcome) -> BoolArray:

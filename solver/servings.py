@@ -134,6 +134,8 @@ def placement_records(data: ModelData, block: pyo.Block, load: list[Record]) -> 
             records.append(record | {"load_id": columns[j].id})
     for w, i, place_id in block.PARKED:
         rate, place = held(block.parked[w, i, place_id]), places[place_id]
+        if not place.stock.pooled and not any(held(block.present[c.index]) for c in data.hits_at[w, place_id]):
+            continue  # what nobody there loads is rounding of the solver, whose rows are in TB
         amount = rate * resident_bytes(data, w, i)
         if amount > 1.0:
             later = i + 1 < len(data.retention[w])

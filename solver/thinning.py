@@ -33,6 +33,9 @@ def with_queues_that_stand(
     gap: float | None = None,
     time_limit_s: float = SETTLE_TIME_S,
     rounds: int = ROUNDS,
+    *,
+    enough: float | None = None,
+    spare: float = 0.0,
 ) -> tuple[Polished, Solved, CandidateSet]:
     """Return a design of much the same kinds whose queues stand, within the gap of the same bound.
 
@@ -51,6 +54,8 @@ def with_queues_that_stand(
         For each search over counts.
     rounds : int
         How often queues that turn out too wide are narrowed.
+    enough, spare : float, optional
+        As in `settle`.
 
     Raises
     ------
@@ -68,8 +73,9 @@ def with_queues_that_stand(
         part, solved = near(polished.data, whole), dataclasses.replace(solved, data=whole)
         try:
             polished = settle(
-                part, solved, worst_allowed(solved), {}, clock, polished.kinds_before, time_limit_s=time_limit_s
-            )
+                part, solved, worst_allowed(solved), {}, clock, polished.kinds_before, time_limit_s=time_limit_s,
+                like=polished, enough=enough, spare=spare,
+            )  # fmt: skip
         except RuntimeError:
             break
         if relative_gap(polished.value, solved.bound) > allowed:

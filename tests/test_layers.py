@@ -16,10 +16,10 @@ RANKS = [
     {"workload", "study", "settings", "builds"},
     {"physics"}, {"points"}, {"estimators"}, {"evaluation"}, {"performance"}, {"fitting"}, {"calibrate"},
     {"servable", "delivery", "finance"}, {"purchasable", "resolver"}, {"classes"}, {"scenario"}, {"populations"}, {"configurations"}, {"candidate"}, {"menu", "pruning"}, {"enumeration"}, {"candidates"},
-    {"model.data"}, {"resources"}, {"model"}, {"highs"}, {"compression", "relaxation"}, {"choosing", "restriction"},
+    {"model.data"}, {"resources"}, {"model"}, {"highs", "shortlist"}, {"compression", "sifting"}, {"relaxation"}, {"choosing", "restriction"},
     {"search"}, {"optimise"}, {"widths"}, {"settling"}, {"reducing", "repricing"}, {"fewest"}, {"polishing"}, {"thinning"},
     {"design"}, {"nearby"}, {"whole", "bands"}, {"embed", "kpis", "holdings"}, {"bill", "servings", "slacks"}, {"assemble"},
-    {"auditing"}, {"audit"}, {"baselines"}, {"own_build"}, {"clashing"}, {"solve"}, {"resident", "market", "quoted"}, {"pricing"}, {"quote"},
+    {"auditing"}, {"audit"}, {"baselines"}, {"own_build"}, {"clashing"}, {"solve", "quick"}, {"resident", "market", "quoted"}, {"pricing"}, {"quote"},
     {"explaining"}, {"explain"}, {"versus", "formulas", "answers"}, {"fronts", "listing", "progress", "report", "brief", "sheets"}, {"charts"}, {"export"}, {"whatif"}, {"ui"}, {"commands"}, {"cli"}, {"__main__"}, {"__init__"},
 ]  # fmt: skip
 """A module imports from its own rank or from one above. Modules of a package share its rank."""
@@ -71,7 +71,7 @@ def test_audit_knows_neither_model_nor_candidates() -> None:
     """What checks a design may not share code with what made it."""
     forbidden = {
         "candidates", "candidate", "menu", "pruning", "enumeration", "configurations", "populations", "resources", "model", "highs",
-        "compression", "relaxation", "choosing", "restriction", "search", "optimise", "settling", "reducing", "fewest", "polishing", "thinning", "assemble",
+        "compression", "sifting", "relaxation", "choosing", "restriction", "search", "quick", "shortlist", "optimise", "settling", "reducing", "fewest", "polishing", "thinning", "assemble",
         "holdings", "bill", "servings", "slacks", "bands", "kpis", "scenario", "resolver", "classes", "servable", "purchasable",
     }  # fmt: skip
     files = [SOLVER / "audit.py", *(SOLVER / "auditing").rglob("*.py")]

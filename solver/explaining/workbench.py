@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from solver.compression import solve_small_mip
 from solver.design import Design
-from solver.highs import INFEASIBLE, OPTIMAL, Clock, Outcome, Program, solve_lp
+from solver.highs import INFEASIBLE, OPTIMAL, Clock, Outcome, Program
 from solver.optimise import Ready, relaxed_model
 from solver.restriction import PRESENT, promising
 from solver.scenario import Scenario
 from solver.settling import Make
+from solver.sifting import solve_lp_like
 from solver.widths import Queue, narrowed
 
 FloatArray = NDArray[np.float64]
@@ -158,14 +159,10 @@ class Workbench:
         return Range(min(found.value, known), min(least, known), found.values)
 
     def relax(self, program: Program, among: BoolArray | None = None) -> Outcome:
-        """Solve the relaxation of a program with the same rows and columns, or with no more than some of the columns.
-
-        Not from the last basis: presolve, which a basis does without, is worth two to five times as much here.
-        """
+        """Solve the relaxation of a program with the same columns and first rows, or with no more than some columns."""
         cost, offset = self.cost_of(program)
-        return solve_lp(
-            program, cost, offset, self.clock, None if among is None else np.where(among, program.upper, 0.0)
-        )
+        upper = None if among is None else np.where(among, program.upper, 0.0)
+        return solve_lp_like(program, cost, offset, self.clock, self.ready.relaxed, upper)
 
     def worth_a_look(self, relaxed: Outcome) -> BoolArray:
         """Columns of a good design near a relaxation: a third of all."""

@@ -23,6 +23,8 @@ ItemT = TypeVar("ItemT")
 KeyT = TypeVar("KeyT", bound=Hashable)
 Family = tuple[str, float]
 """Platform id and power cap."""
+PLACE = 6
+"""Entries of `Column.place`."""
 
 
 @dataclass(frozen=True)
@@ -93,15 +95,20 @@ class Column:
         return self.candidate.cache == HIT and self.pool is not None
 
     @property
+    def place(self) -> tuple[object, ...]:
+        """Class, role, cache, tier, platform and cap: the first `PLACE` entries of its identity."""
+        c = self.candidate
+        return (c.workload, c.role, c.cache, c.tier, c.platform_id, c.power_cap)
+
+    @property
     def identity(self) -> tuple[object, ...]:
         """What makes it the same one among other candidates, however many replicas share its queue."""
         c = self.candidate
-        where = self.pool.id if self.pool else ""
-        place = (c.workload, c.role, c.cache, c.tier, c.platform_id, c.power_cap, where)
         halves = tuple(
             (h.replicas, h.candidate.precision, h.candidate.tp, h.candidate.pp, h.candidate.dp) for h in c.halves
         )
-        return (*place, c.precision, c.tp, c.pp, c.dp, c.ep, c.batch, c.draft_tokens, halves)
+        shape = (c.precision, c.tp, c.pp, c.dp, c.ep, c.batch, c.draft_tokens)
+        return (*self.place, self.pool.id if self.pool else "", *shape, halves)
 
     @property
     def id(self) -> str:
@@ -297,21 +304,27 @@ def model_data(
         Configuration id -> nodes, where the build is given; each of these has its pools.
     """
     by_platform = _group(configs, lambda config: config.platform.id)
-    pools: dict[str, Pool] = {}
+    always = {p: menu if given_nodes else _always(menu, scenario.fleet) for p, menu in by_platform.items()}
+    pools: dict[tuple[str, float], Pool] = {}
+    holding: dict[tuple[tuple[str, ...], float], list[Pool | None]] = {}
     columns: list[Column] = []
 
     def pool(config: Configuration, cap: float) -> Pool:
-        made = Pool(config, cap)
-        return pools.setdefault(made.id, made)
+        if (config.id, cap) not in pools:
+            pools[config.id, cap] = Pool(config, cap)
+        return pools[config.id, cap]
 
     for candidate in candidates:
         menu = by_platform[candidate.platform_id]
-        for config in menu if given_nodes else [menu[0], *(c for c in menu[1:] if c.lighter or c.id in scenario.fleet)]:
+        for config in always[candidate.platform_id]:
             pool(config, candidate.power_cap)
         if candidate.spill_bytes > 0:
             at: list[Pool | None] = [pool(c, candidate.power_cap) for c in menu if _holds_spill(c, candidate)]
         elif candidate.configurations:
-            at = [pool(c, candidate.power_cap) for c in menu if c.id in candidate.configurations]
+            named = candidate.configurations, candidate.power_cap
+            if named not in holding:
+                holding[named] = [pool(c, candidate.power_cap) for c in menu if c.id in candidate.configurations]
+            at = holding[named]
         else:
             at = [None]
         columns += [Column(candidate, place, len(columns) + k) for k, place in enumerate(at)]
@@ -331,6 +344,11 @@ def model_data(
         retention={w.id: _retention(scenario, w) for w in scenario.workloads if w.reuse_curve and w.reuse_frac_max > 0},
         given_nodes=None if given_nodes is None else dict(given_nodes),
     )
+
+
+def _always(menu: Sequence[Configuration], fleet: Mapping[str, int]) -> list[Configuration]:
+    """Configurations that any candidate of the platform may use: the standard one, lighter ones, owned ones."""
+    return [menu[0], *(c for c in menu[1:] if c.lighter or c.id in fleet)]
 
 
 def _holds_spill(config: Configuration, candidate: Candidate) -> bool:

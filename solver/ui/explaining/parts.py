@@ -92,13 +92,20 @@ def _draw(design: Design, found: list[dict[str, Any]], rows: list[dict[str, Any]
     named = [record | {"part": row["name"], "name": _figure(row)} for record, row in zip(found, rows, strict=True)]
     chart(figures.attributes(named, phrase), "chart_parts", t("explain.parts.chart"), t("explain.parts.chart_hint"))
     shown = [
-        row | {"what": _figure(row), "answer": _answer(row), "confirmed": _confirmed(row["confirmed"])} for row in rows
+        row
+        | {
+            "what": _figure(row),
+            "answer": _answer(row),
+            "confirmed": _confirmed(row["confirmed"]),
+            "share": "" if row["share"] is None else f"{row['share']:+.1%}",
+        }
+        for row in rows
     ]
     columns = [
         Column("name", t("explain.parts.part")),
         Column("what", t("explain.parts.figure")),
         Column("answer", t("explain.parts.answer")),
-        Column("share", t("explain.parts.share"), kind="percent"),
+        Column("share", t("explain.parts.share")),
         Column("confirmed", t("explain.parts.confirmed"), help=t("explain.parts.confirmed_help")),
         Column("order", t("explain.parts.order"), kind="number", help=t("explain.prices.order_help")),
         Column("takes", t("explain.parts.takes"), kind="number"),

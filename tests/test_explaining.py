@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,13 +18,14 @@ from solver.candidate import Candidate, CandidateSet
 from solver.cli import main
 from solver.design import Design
 from solver.explain import explain
+from solver.explaining import entry
 from solver.explaining.bottlenecks import PROVED, SOLVED, bottlenecks
 from solver.explaining.entry import ANY, ENTERS, LEAVES, NEVER, Part, entry_prices, parts_of
 from solver.explaining.hardware import HARDWARE
 from solver.explaining.limits import row_limits, used_groups
 from solver.explaining.slopes import bought_columns
 from solver.explaining.workbench import Gain, Range, Workbench
-from solver.highs import Clock
+from solver.highs import INFEASIBLE, Clock, Outcome, Program
 from solver.market import open_market, ordered, repriced
 from solver.model.data import ModelData, Pool
 from solver.optimise import best, compiled
@@ -142,6 +144,28 @@ def test_a_better_box_stays_at_any_price_where_money_is_slack() -> None:
         r for r in entry_prices(bench_of(market_of({"site.power_mw": 0.1})), bought("new")) if r["part"] == "new"
     )
     assert new["answer"] == ANY
+
+
+def test_an_order_that_not_even_parts_of_nodes_hold_is_tried_at_lower_prices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program with the order has no duals then, from which the next price would come: it is a tenth lower."""
+    monkeypatch.setattr(entry, "WHOLE_COLUMNS", 0)
+    bench = bench_of(market_of({"site.budget_usd": 12e3}, new_usd=4000.0))
+    relax, solve, tried = bench.relax, bench.solved, []
+
+    def relaxed(program: Program, among: Any = None) -> Outcome:
+        return relax(program) if among is None else Outcome(INFEASIBLE, None, math.inf, math.inf)
+
+    def without_order(program: Program, *args: Any, **more: Any) -> Range:
+        if "keep" not in more:
+            return solve(program, *args, **more)
+        tried.append(program.value.sum())
+        return Range(math.inf, -math.inf)
+
+    monkeypatch.setattr(bench, "relax", relaxed)
+    monkeypatch.setattr(bench, "solved", without_order)
+    new = next(r for r in entry_prices(bench, bought("old"), ["new"]) if r["part"] == "new")
+    assert new["answer"] == ENTERS and new["low_usd"] is None and new["relaxed_usd"] == pytest.approx(2500.0)
+    assert len(tried) == entry.TRIES and tried == sorted(tried, reverse=True)
 
 
 def short_of_money(seed: int) -> ModelData | None:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from solver.charts.colours import GAIN, KINDS, LOSS, PLAIN
 from solver.charts.figures import bars, laid
+from solver.charts.labels import Say, english
 from solver.words import figure
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
-def swept(rows: Sequence[Mapping[str, Any]], x_title: str, y_title: str) -> Figure | None:
+def swept(rows: Sequence[Mapping[str, Any]], x_title: str, y_title: str, say: Say = english) -> Figure | None:
     """Return a key figure over the values of an input, with what no build goes beyond; values without a build marked.
 
     Parameters
@@ -23,6 +24,8 @@ def swept(rows: Sequence[Mapping[str, Any]], x_title: str, y_title: str) -> Figu
         As `solver.whatif.sweeps.sweep_rows` returns them.
     x_title, y_title : str
         With their units.
+    say : callable
+        Says the chart's own words.
     """
     from plotly.graph_objects import Figure, Scatter
 
@@ -32,17 +35,17 @@ def swept(rows: Sequence[Mapping[str, Any]], x_title: str, y_title: str) -> Figu
     x, y = [float(row["value"]) for row in found], [float(row["result"]) for row in found]
     words = [f"{figure(a)}: {figure(b)}" for a, b in zip(x, y, strict=True)]
     made = Figure(
-        Scatter(x=x, y=y, mode="lines+markers", name="best build", hovertext=words, hoverinfo="text",
+        Scatter(x=x, y=y, mode="lines+markers", name=say("best build"), hovertext=words, hoverinfo="text",
                 line={"color": KINDS["platform"], "width": 2}, marker={"size": 8})
     )  # fmt: skip
     bounds = [row["bound"] for row in found]
     if all(bound is not None for bound in bounds):
         ends = [float(bound) for bound in bounds]
-        made.add_trace(Scatter(x=x, y=ends, mode="lines", name="no build beyond", hoverinfo="skip",
+        made.add_trace(Scatter(x=x, y=ends, mode="lines", name=say("no build beyond"), hoverinfo="skip",
                                line={"color": PLAIN, "dash": "dot"}))  # fmt: skip
     without = [float(row["value"]) for row in rows if row["result"] is None]
     if without:
-        made.add_trace(Scatter(x=without, y=[min(y)] * len(without), mode="markers", name="no build",
+        made.add_trace(Scatter(x=without, y=[min(y)] * len(without), mode="markers", name=say("no build"),
                                marker={"symbol": "x", "size": 10, "color": LOSS}))  # fmt: skip
     made.update_xaxes(title=escape(x_title))
     made.update_yaxes(title=escape(y_title))
@@ -54,7 +57,9 @@ def beside(names: Sequence[str], values: Sequence[float | None], unit: str) -> F
     return bars([(name, float(v), None) for name, v in zip(names, values, strict=True) if v is not None], escape(unit))
 
 
-def price_line(quoted: float, catalog: float | None, low: float | None, high: float | None) -> Figure | None:
+def price_line(
+    quoted: float, catalog: float | None, low: float | None, high: float | None, say: Say = english
+) -> Figure | None:
     """Return prices of a part on one line: quoted, in the catalog, and the range in which to walk away.
 
     Parameters
@@ -65,6 +70,8 @@ def price_line(quoted: float, catalog: float | None, low: float | None, high: fl
         What the catalog asks.
     low, high : float or None
         A price at which buying is better, and one above which it is not; None where there is none.
+    say : callable
+        Says the chart's own words.
     """
     from plotly.graph_objects import Figure, Scatter
 
@@ -78,11 +85,11 @@ def price_line(quoted: float, catalog: float | None, low: float | None, high: fl
         made.add_trace(Scatter(x=[low, high], y=["", ""], mode="lines", hoverinfo="skip", showlegend=False,
                                line={"color": PLAIN, "width": 8}, opacity=0.35))  # fmt: skip
     for name, value, symbol, colour in shown:
-        words = f"{name}: {figure(float(value or 0.0))} USD"
+        words = f"{say(name)}: {figure(float(value or 0.0))} USD"
         marker = {"symbol": symbol, "size": 14, "color": colour, "line": {"width": 2}}
         made.add_trace(
-            Scatter(x=[value], y=[""], mode="markers", name=name, hovertext=words, hoverinfo="text", marker=marker)
+            Scatter(x=[value], y=[""], mode="markers", name=say(name), hovertext=words, hoverinfo="text", marker=marker)
         )
-    made.update_xaxes(title="USD a piece", rangemode="tozero")
+    made.update_xaxes(title=say("USD a piece"), rangemode="tozero")
     made.update_yaxes(visible=False)
     return laid(made, 170, legend=True)

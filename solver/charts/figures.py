@@ -1,11 +1,11 @@
 """Plotly figures of flows and of explained sections; None where there is nothing to draw.
 
-Backgrounds are clear and text takes the colour of its page, so that a figure stands on light and on dark.
+Backgrounds are clear and text takes the colour of its page, so that a figure stands on light and on dark. Words are
+English unless somebody passes what says them in another language.
 """
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from solver.brief import KINDS as KIND_WORDS
 from solver.charts import flows as found
 from solver.charts.colours import GAIN, KINDS, LOSS, PAPER, PLAIN, ROLES, faded, tier_colour, vendor_colours
+from solver.charts.labels import Say, english, wrapped
 from solver.design import Design, Record
 from solver.words import amount, figure, percent, si
 
@@ -23,19 +24,19 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
 BARS = 14
 """Bars of a chart at most."""
 SHARE = "share"
-Y_TITLE = 36
-"""Characters of a line of a title that stands beside the chart."""
 ROW_PX, LEAST_PX = 30, 150
 """Height of a bar, and of a figure at least."""
 SMALL = 0.004
 """Flows below this share of the whole are drawn without a label."""
 TICK = 18
-"""Characters of a line below a bar."""
+"""Columns of a line below a bar."""
+BROAD_TICK = 34
+"""Columns of a line beside a bar."""
 BROAD = 0.08
 """Nodes above this share of the whole have room for a label of two lines."""
 
 
-def sankey(flows: Sequence[found.Flow], colours: Mapping[str, str]) -> Figure | None:
+def sankey(flows: Sequence[found.Flow], colours: Mapping[str, str], say: Say = english) -> Figure | None:
     """Return a Sankey diagram; a node is named with what passes through it."""
     from plotly.graph_objects import Figure, Sankey
 
@@ -47,8 +48,9 @@ def sankey(flows: Sequence[found.Flow], colours: Mapping[str, str]) -> Figure | 
     whole, unit = sum(v for name, v in out.items() if name not in into), str(flows[0]["unit"])
     place = {name: k for k, name in enumerate(names)}
     shade = {name: colours.get(name, PLAIN) for name in names}
-    labels = [_labelled(name, through[name], whole, unit, ends=name not in out) for name in names]
-    hover = [f"{escape(name)}: {amount(through[name], unit)}, {percent(through[name] / whole)}" for name in names]
+    said = {name: say(name) for name in names}
+    labels = [_labelled(said[name], through[name], whole, unit, ends=name not in out) for name in names]
+    hover = [f"{escape(said[name])}: {amount(through[name], unit)}, {percent(through[name] / whole)}" for name in names]
     made = Figure(
         Sankey(
             arrangement="snap",
@@ -58,7 +60,9 @@ def sankey(flows: Sequence[found.Flow], colours: Mapping[str, str]) -> Figure | 
                 "source": [place[f["source"]] for f in flows], "target": [place[f["target"]] for f in flows],
                 "value": [f["value"] for f in flows],
                 "color": [faded(shade[f["target"] if f["target"] in colours else f["source"]]) for f in flows],
-                "customdata": [escape(f"{f['source']} to {f['target']}: {amount(f['value'], unit)}") for f in flows],
+                "customdata": [
+                    escape(f"{said[f['source']]} → {said[f['target']]}: {amount(f['value'], unit)}") for f in flows
+                ],
                 "hovertemplate": "%{customdata}<extra></extra>",
             },
             textfont={"size": 11, "family": FONT},
@@ -78,50 +82,50 @@ def _labelled(name: str, value: float, whole: float, unit: str, *, ends: bool) -
     return f"{escape(name)}{'  ' if ends or value < BROAD * whole else '<br>'}{short}"
 
 
-def watts(design: Design, power: str = "drawn") -> Figure | None:
+def watts(design: Design, power: str = "drawn", say: Say = english) -> Figure | None:
     """Return watts from the meter to tokens."""
     flows = found.watts(design, power)
     colours = {found.METER: PLAIN, found.COOLING: LOSS, found.NETWORK: KINDS["network"], found.HOST: "#8a8d91",
                found.MEMORY: KINDS["memory"], found.IDLE: "#a8a29a", found.FREE: "#a8a29a"} | ROLES  # fmt: skip
     makers = {row["id"]: str(row["vendor"]) for row in design.catalog["rows"].get("platforms", {}).values()}
     by_maker = vendor_colours(makers.values())
-    return sankey(flows, colours | {part: by_maker[maker] for part, maker in makers.items()})
+    return sankey(flows, colours | {part: by_maker[maker] for part, maker in makers.items()}, say)
 
 
-def capital(design: Design) -> Figure | None:
+def capital(design: Design, say: Say = english) -> Figure | None:
     """Return dollars of the outlay by maker, kind and part."""
     colours = vendor_colours(str(line["vendor"] or found.NO_VENDOR) for line in design.bill_of_materials)
     colours |= {KIND_WORDS[kind]: colour for kind, colour in KINDS.items()}
     colours |= {str(line["id"]): KINDS.get(str(line["kind"]), PLAIN) for line in design.bill_of_materials}
-    return sankey(found.capital(design), colours)
+    return sankey(found.capital(design), colours, say)
 
 
-def yearly(design: Design) -> Figure | None:
+def yearly(design: Design, say: Say = english) -> Figure | None:
     """Return dollars of a year."""
     colours = {KIND_WORDS[kind]: colour for kind, colour in KINDS.items()}
-    return sankey(found.yearly(design), colours | {"electricity": "#c8a02e", "building": "#996250"})
+    return sankey(found.yearly(design), colours | {"electricity": "#c8a02e", "building": "#996250"}, say)
 
 
-def stored(design: Design) -> Figure | None:
+def stored(design: Design, say: Say = english) -> Figure | None:
     """Return bytes by what they are, tier and device."""
     flows = found.stored(design)
     kinds = {found.WEIGHTS: "#5f7480", found.ACTIVE: "#b3485d", found.PARKED: "#3a78b4"}
     tiers = {f["target"]: tier_colour(f["target"]) for f in flows if f["source"] in kinds}
     devices = {f["target"]: tiers[f["source"]] for f in flows if f["source"] in tiers}
-    return sankey(flows, devices | tiers | kinds)
+    return sankey(flows, devices | tiers | kinds, say)
 
 
-def bottlenecks(section: Sequence[Record], unit: str) -> Figure | None:
+def bottlenecks(section: Sequence[Record], unit: str, say: Say = english) -> Figure | None:
     """Return what one per cent more of each limit is worth, the most first."""
     worth = [
-        (str(b.get("name") or b["id"]), 0.01 * abs(float(b["value"])), b)
+        (say(str(b.get("name") or b["id"])), 0.01 * abs(float(b["value"])), b)
         for b in section
         if b.get("marginal") and b.get("value")
     ]
     worth.sort(key=lambda item: -abs(item[1] * float(item[2]["marginal"])))
     rows = [(name, step * float(b["marginal"]), _ends(b, step)) for name, step, b in worth[:BARS]]
     counted = next((str(b["gain_unit"]) for b in section if b.get("gain_unit")), unit)
-    return bars(rows, f"{counted} for one per cent more")
+    return bars(rows, say(f"{counted} for one per cent more"))
 
 
 def _ends(item: Record, step: float) -> tuple[float, float] | None:
@@ -130,21 +134,22 @@ def _ends(item: Record, step: float) -> tuple[float, float] | None:
     return None if low is None or high is None else (float(low) * step, float(high) * step)
 
 
-def ladder(section: Record, unit: str) -> Figure | None:
+def ladder(section: Record, unit: str, say: Say = english) -> Figure | None:
     """Return the objective as one limit after another is lifted."""
     from plotly.graph_objects import Figure, Scatter
 
     rungs = [r for r in section.get("rungs") or [] if r.get("value") is not None]
     if len(rungs) < 2:
         return None
-    labels = [wrapped(str(r["name"] or "as it is")) for r in rungs]
+    labels = [wrapped(say(str(r["name"] or "as it is")), TICK) for r in rungs]
     text = [figure(float(r["value"])) for r in rungs]
     made = Figure(
         Scatter(
             x=list(range(len(rungs))), y=[float(r["value"]) for r in rungs], text=text,
             mode="lines+markers+text", textposition="top center", line={"shape": "hv", "color": GAIN, "width": 2},
             hovertext=[
-                f"{label}: next {escape(str(r['bottleneck_name']))}" for label, r in zip(labels, rungs, strict=True)
+                f"{label}<br>{escape(say('tightest then'))}: {escape(say(str(r['bottleneck_name'])))}"
+                for label, r in zip(labels, rungs, strict=True)
             ],
         )
     )  # fmt: skip
@@ -153,14 +158,14 @@ def ladder(section: Record, unit: str) -> Figure | None:
     return laid(made, 340)
 
 
-def waterfall(section: Record) -> Figure | None:
+def waterfall(section: Record, say: Say = english) -> Figure | None:
     """Return what each lever contributes between a plain build and the design."""
     from plotly.graph_objects import Figure, Waterfall
 
     levers = section.get("levers") or []
     if not levers:
         return None
-    names = ["plain build", *(wrapped(str(lever["name"])) for lever in levers), "this design"]
+    names = [wrapped(say(name), TICK) for name in ("plain build", *(str(x["name"]) for x in levers), "this design")]
     values = [float(section["plain"]["value"] or 0.0), *(float(lever["contribution"]) for lever in levers), 0.0]
     made = Figure(
         Waterfall(
@@ -174,22 +179,17 @@ def waterfall(section: Record) -> Figure | None:
     return laid(made, 380)
 
 
-def wrapped(name: str) -> str:
-    """Return a name in short lines, so that it stands upright below its bar."""
-    return "<br>".join(escape(line) for line in textwrap.wrap(name, TICK)) or escape(name)
-
-
-def architectures(section: Record, unit: str) -> Figure | None:
+def architectures(section: Record, unit: str, say: Say = english) -> Figure | None:
     """Return the best build of each kind of site."""
     rows = [
-        (str(a["name"]), float(a["value"]), None)
+        (say(str(a["name"])), float(a["value"]), None)
         for a in section.get("architectures") or []
         if a.get("value") is not None
     ]
     return bars(sorted(rows, key=lambda row: -row[1])[:BARS], unit)
 
 
-def pareto(section: Record) -> Figure | None:
+def pareto(section: Record, say: Say = english) -> Figure | None:
     """Return the best of one figure for each value of another, and what no build goes beyond."""
     from plotly.graph_objects import Figure, Scatter
 
@@ -197,28 +197,28 @@ def pareto(section: Record) -> Figure | None:
     if len(points) < 2:
         return None
     x = [float(p["x"]) for p in points]
-    made = Figure(Scatter(x=x, y=[float(p["y"]) for p in points], mode="lines+markers", name="best build",
+    made = Figure(Scatter(x=x, y=[float(p["y"]) for p in points], mode="lines+markers", name=say("best build"),
                           line={"color": KINDS["platform"]}))  # fmt: skip
     bound = [p.get("y_bound") for p in points]
     if all(b is not None for b in bound):
-        made.add_trace(Scatter(x=x, y=[float(b) for b in bound if b is not None], mode="lines", name="no build beyond",
-                               line={"color": PLAIN, "dash": "dot"}))  # fmt: skip
-    made.update_xaxes(title=_axis(section, "x"), tickformat=".0%" if section["x_unit"] == SHARE else None)
-    made.update_yaxes(title="<br>".join(textwrap.wrap(_axis(section, "y"), Y_TITLE)))
+        made.add_trace(Scatter(x=x, y=[float(b) for b in bound if b is not None], mode="lines",
+                               name=say("no build beyond"), line={"color": PLAIN, "dash": "dot"}))  # fmt: skip
+    made.update_xaxes(title=escape(_axis(section, "x", say)), tickformat=".0%" if section["x_unit"] == SHARE else None)
+    made.update_yaxes(title=wrapped(_axis(section, "y", say), BROAD_TICK))
     return laid(made, 360, legend=True)
 
 
-def _axis(section: Record, axis: str) -> str:
+def _axis(section: Record, axis: str, say: Say) -> str:
     """Name of a key figure with its unit."""
     from solver.kpis import KPIS
 
     key = str(section[axis])
     name = section.get(f"{axis}_name") or (KPIS[key].name if key in KPIS else key)
     unit = section[f"{axis}_unit"]
-    return escape(str(name) if unit == SHARE else f"{name} [{unit}]")
+    return say(str(name)) if unit == SHARE else f"{say(str(name))} [{unit}]"
 
 
-def tornado(section: Record) -> Figure | None:
+def tornado(section: Record, say: Say = english) -> Figure | None:
     """Return the objective at both ends of each uncertain number, the widest swing first.
 
     Bars are the best build there, marks the build as it is: diamonds where it stands, crosses at the end of the bar
@@ -230,25 +230,25 @@ def tornado(section: Record) -> Figure | None:
     if not numbers:
         return None
     widest = sorted(numbers, key=lambda n: -abs(float(n["swing_frac"])))[:BARS][::-1]
-    base, names = float(section["value"]), [escape(str(n.get("name") or n["path"])) for n in widest]
+    base, names = float(section["value"]), [wrapped(say(str(n.get("name") or n["path"])), BROAD_TICK) for n in widest]
     made = Figure()
     for end, colour in (("low", KINDS["platform"]), ("high", ROLES["prefill"])):  # neither end is the good one
         made.add_trace(
             Bar(
                 y=names, x=[float(n[f"value_at_{end}"]) - base for n in widest], base=base, orientation="h",
-                name=f"number at its {end} end", marker={"color": colour},
+                name=say(f"number at its {end} end"), marker={"color": colour},
                 hovertext=[escape(f"{n['path']} = {n[end]}: {figure(float(n[f'value_at_{end}']))}") for n in widest],
                 hoverinfo="text",
             )
         )  # fmt: skip
-    _mark_same_build(made, widest, names)
+    _mark_same_build(made, widest, names, say)
     made.update_layout(barmode="overlay")
     made.add_vline(x=base, line={"color": PLAIN, "width": 1})
     made.update_xaxes(title=str(section["unit"]))
     return laid(made, max(LEAST_PX, ROW_PX * len(widest) + 110), legend=True)
 
 
-def _mark_same_build(made: Figure, numbers: Sequence[Record], names: Sequence[str]) -> None:
+def _mark_same_build(made: Figure, numbers: Sequence[Record], names: Sequence[str], say: Say) -> None:
     """Mark what the design's own build is worth at both ends, and where it breaks a limit."""
     from plotly.graph_objects import Scatter
 
@@ -262,12 +262,32 @@ def _mark_same_build(made: Figure, numbers: Sequence[Record], names: Sequence[st
         if points:
             made.add_trace(
                 Scatter(
-                    x=[float(x) for x, _, _ in points], y=[name for _, name, _ in points], mode="markers", name=title,
+                    x=[float(x) for x, _, _ in points], y=[name for _, name, _ in points], mode="markers",
+                    name=say(title),
                     marker={"symbol": symbol, "size": 10, "color": PAPER, "line": {"width": 2, "color": PLAIN}},
-                    hovertext=[escape(words or f"{title}: {figure(float(x))}") for x, _, words in points],
+                    hovertext=[escape(words or f"{say(title)}: {figure(float(x))}") for x, _, words in points],
                     hoverinfo="text",
                 )
             )  # fmt: skip
+
+
+def attributes(section: Sequence[Record], say: Say = english) -> Figure | None:
+    """Return by which share a part's own figure would have to change for it to enter or leave, the least first."""
+    from plotly.graph_objects import Bar, Figure
+
+    found = sorted((r for r in section if r.get("share") is not None), key=lambda r: abs(float(r["share"])))[:BARS]
+    if not found:
+        return None
+    made = Figure(
+        Bar(
+            y=[wrapped(f"{r['part']}: {say(str(r['name']))}", BROAD_TICK) for r in found[::-1]],
+            x=[100.0 * float(r["share"]) for r in found[::-1]], orientation="h", textposition="auto",
+            text=[f"{float(r['share']):+.1%}" for r in found[::-1]],
+            marker={"color": [PLAIN if r["in_build"] else KINDS["platform"] for r in found[::-1]]},
+        )
+    )  # fmt: skip
+    made.update_xaxes(title=say("change of the figure, %"))
+    return laid(made, max(LEAST_PX, ROW_PX * len(found) + 90))
 
 
 def explained(design: Design) -> dict[str, Figure]:
@@ -276,6 +296,8 @@ def explained(design: Design) -> dict[str, Figure]:
     made: dict[str, Figure | None] = {}
     if sections.get("bottlenecks"):
         made["bottlenecks"] = bottlenecks(sections["bottlenecks"], unit)
+    if sections.get("attributes"):
+        made["attributes"] = attributes(sections["attributes"])
     if sections.get("ladder"):
         made["ladder"] = ladder(sections["ladder"], unit)
     if sections.get("levers"):

@@ -145,14 +145,15 @@ def _of_class(
     def served(values: dict[str, float]) -> bool:
         return not make(with_promises(only, work.id, values)).missing_roles
 
+    search = _Search(work, role, mine, served, clock)
     far = {name: FAR * value for name, value in asked.items()}
     alone = [name for name in asked if len(asked) > 1 and served({name: far[name]})]
     if not alone and asked and served(far):
         alone = list(asked) if len(asked) == 1 else []
         if not alone:
-            return _both(work, role, mine, asked, far, served, clock)
+            return search.both(far)
     if alone:
-        return [_smallest(work, role, name, mine, asked, {}, served, clock, alone=True) for name in alone]
+        return [search.smallest(name) for name in alone]
     if too_long := _too_long(only, make, work, role, clock):
         return [too_long]
     # Candidates are dropped for the first thing they lack: what most of them lack is what stands in the way.
@@ -187,49 +188,44 @@ def _too_long(
     return Promise(work.id, role, PROMPT, work.isl, None, good, bad, "tokens", enough_alone=True)
 
 
-def _both(
-    work: Workload,
-    role: str,
-    mine: dict[str, Dropped],
-    asked: dict[str, float],
-    far: dict[str, float],
-    served: Callable[[dict[str, float]], bool],
-    clock: Clock,
-) -> list[Promise]:
-    """Promises that have to give way together: the smallest of one without the other, then the other's beside it."""
-    first = _smallest(work, role, "ttft", mine, asked, {"tpot": far["tpot"]}, served, clock, alone=False)
-    beside = {"ttft": first.needed if first.needed is not None else far["ttft"]}
-    return [first, _smallest(work, role, "tpot", mine, asked, beside, served, clock, alone=False)]
+@dataclasses.dataclass(frozen=True)
+class _Search:
+    """Looks for the smallest promises at which one class can be served.
 
+    Attributes
+    ----------
+    work, role : Workload, str
+        The class, and what nobody can do for it.
+    mine : dict
+        Why candidates of the class were dropped -> what was nearest.
+    served : callable
+        Whether some of its promises, put in place of its own, can be kept.
+    clock : Clock
+    """
 
-def _smallest(
-    work: Workload,
-    role: str,
-    name: str,
-    mine: dict[str, Dropped],
-    asked: dict[str, float],
-    beside: dict[str, float],
-    served: Callable[[dict[str, float]], bool],
-    clock: Clock,
-    *,
-    alone: bool,
-) -> Promise:
-    """The smallest promise of one kind at which a class can be served."""
-    near = mine.get(NAMES[name][1])
-    ratio = near.ratio if near is not None and math.isfinite(near.ratio) else 1.0
-    low, high = smallest_of(lambda value: served(beside | {name: value}), asked[name], max(1.0, ratio), clock)
-    nearest = None if near is None or not math.isfinite(near.nearest) else near.nearest * asked[name] / near.needed
-    return Promise(
-        work.id,
-        role,
-        name,
-        asked[name],
-        nearest,
-        high,
-        low,
-        where="" if near is None else near.where,
-        enough_alone=alone,
-    )
+    work: Workload
+    role: str
+    mine: dict[str, Dropped]
+    served: Callable[[dict[str, float]], bool]
+    clock: Clock
+
+    def both(self, far: dict[str, float]) -> list[Promise]:
+        """Promises that have to give way together: the smallest of one without the other, then the other beside it."""
+        first = self.smallest("ttft", {"tpot": far["tpot"]})
+        return [first, self.smallest("tpot", {"ttft": first.needed if first.needed is not None else far["ttft"]})]
+
+    def smallest(self, name: str, beside: dict[str, float] | None = None) -> Promise:
+        """The smallest promise of one kind, with others beside it that have to give way as well."""
+        asked, near = promises_of(self.work)[name], self.mine.get(NAMES[name][1])
+        ratio = near.ratio if near is not None and math.isfinite(near.ratio) else 1.0
+        low, high = smallest_of(
+            lambda value: self.served({**(beside or {}), name: value}), asked, max(1.0, ratio), self.clock
+        )
+        nearest = None if near is None or not math.isfinite(near.nearest) else near.nearest * asked / near.needed
+        where = "" if near is None else near.where
+        return Promise(
+            self.work.id, self.role, name, asked, nearest, high, low, where=where, enough_alone=beside is None
+        )
 
 
 def smallest_of(

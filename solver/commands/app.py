@@ -38,6 +38,9 @@ def serve(
     if importlib.util.find_spec("streamlit") is None:
         problem = Problem("app", "", "", "", "needs the package streamlit", "", "install tierwatt[app]")
         raise InputError([problem])
+    from solver.whatif.limits import limits_from
+
+    limits_from(os.environ)  # what is wrong with them is said before the app starts
     command = [sys.executable, "-m", "streamlit", "run", str(script())]
     command += ["--server.address", host, "--server.port", str(port)]
     command += ["--server.headless", "false" if browser else "true"]

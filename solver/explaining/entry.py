@@ -269,9 +269,13 @@ class _Question:
                 record["low_usd"] = price
                 record["quantity"] = round(float(pieces @ np.round(found.values)))
                 return
-            missed = found.value if found.values is not None else like.objective
-            lower = price - (missed - enough) / (self.slopes.worth_usd(bench, pieces, like.duals) * order)
-            price = LOWER[1] * usd if not number else min(LOWER[1] * price, lower)
+            lower = LOWER[1] * (price if number else usd)
+            if number and like.status == OPTIMAL:  # else not even parts of nodes hold the order at this price
+                missed = found.value if found.values is not None else like.objective
+                lower = min(
+                    lower, price - (missed - enough) / (self.slopes.worth_usd(bench, pieces, like.duals) * order)
+                )
+            price = lower
             if not 0.0 < price < math.inf:
                 return
 

@@ -19,6 +19,11 @@ from solver.whatif.edits import Edits, TableEdit
 from solver.whatif.tables import typed
 
 DRAFTS, GRIDS, REVISION, SEEN = "catalog_drafts", "catalog_grids", "catalog_revision", "catalog_seen"
+BEYOND = "catalog_beyond"
+"""In the session while it has to be said that a pasted block ran over the end of its grid."""
+SPARE = "beyond"
+"""Id of the empty column at the right of a grid. With the empty row at its foot it catches what is pasted beyond the
+end, which a grid leaves out without a word."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +46,23 @@ class Grid:
         if state is None:
             return None
         rows: dict[str, dict[str, Any]] = {}
-        for place, cells in state["edited_rows"].items():
+        for place, typed_in in state["edited_rows"].items():
+            cells = {name: text for name, text in typed_in.items() if name != SPARE}
+            if int(place) >= len(self.rows) or not cells:
+                continue
             row = self.rows[int(place)]
             if not self.row_id:
                 rows[self.ids[int(place)]] = cells
             elif "value" in cells:
                 rows.setdefault(self.row_id, {})[row["column"]] = cells["value"]
         return TableEdit(rows)
+
+    @property
+    def overrun(self) -> bool:
+        """True where something was put beyond the last row or column."""
+        state: Any = st.session_state.get(self.key)
+        put = state["edited_rows"].items() if state is not None else ()
+        return any(int(place) >= len(self.rows) or SPARE in cells for place, cells in put)
 
 
 def drafts() -> dict[str, TableEdit]:
@@ -77,6 +92,9 @@ def listen(edits: Edits) -> None:
         if found is not None and (place == 0 or found.rows):
             start = grid.draft if place == 0 else draft(grid.table)
             keep(grid.table, typed(edits, grid.table, start, found.rows))
+    if any(grid.overrun for grid in grids):  # the next grid has what fitted, and its spare cells are empty again
+        st.session_state[BEYOND] = True
+        renew()
 
 
 def follow(edits: Edits) -> None:

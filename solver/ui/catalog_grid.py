@@ -1,7 +1,7 @@
-"""The editable grids of the catalog page: text cells with help and choices, never number cells.
+"""The editable grids of the catalog page: text cells with help, never number cells or choices.
 
-Streamlit's number cells change what is typed without a word (.5 becomes 5, 1e3 becomes 13), so figures are text here
-and `solver.whatif.quantities` reads them.
+Streamlit's number cells change what is typed without a word (.5 becomes 5, 1e3 becomes 13), and its choices leave out
+a wrong word that is pasted. So all cells are text here: `solver.whatif` reads them, and tells what is wrong by cell.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from solver.ui import catalog_drafts, state
+from solver.ui.phrases import phrase
 from solver.ui.text import t
 from solver.ui.widgets import empty
 from solver.whatif.edits import Edits
@@ -22,7 +23,7 @@ from solver.whatif.tables import STATUS, Field, columns_of, fields, origin, reco
 HEIGHT = 398
 """Pixels of a grid at most, so that the list of changes is in sight on a laptop."""
 ROW_HEIGHT = 35
-NAME_PX = 180
+NAME_PX, SPARE_PX = 180, 28
 SHEET_COLUMNS = ("label", "value", "unit", "before", "confidence", "allowed", "meaning")
 
 
@@ -41,11 +42,11 @@ def whole_table(
     names = columns_of(edits.base.schema, table, view)
     shown = fields(edits.catalog, table, names, catalog_drafts.drafts())
     config = {STATUS: st.column_config.TextColumn(t("catalog.status_heading"), disabled=True, pinned=True, width=76)}
-    config |= {field.name: _column(field, [row[field.name] for row in grid.rows], fixed=field.name == key)
-               for field in shown}  # fmt: skip
+    config |= {field.name: _column(field, fixed=field.name == key) for field in shown}
+    config[catalog_drafts.SPARE] = st.column_config.TextColumn("", help=t("catalog.spare_help"), width=SPARE_PX)
     states = [status(edits, table, row_id, draft) for row_id in grid.ids]
     lines = [_shown(row, shown, state) for row, state in zip(grid.rows, states, strict=True)]
-    frame = pd.DataFrame(lines, columns=[STATUS, *names], dtype="object")
+    frame = pd.DataFrame([*lines, {}], columns=[STATUS, *names, catalog_drafts.SPARE], dtype="object").fillna("")
     st.caption(f"{t('catalog.rows', shown=len(grid.ids), count=len(row_ids(edits, table, draft)))} {t('catalog.how')}")
     st.data_editor(
         frame, key=grid.key, num_rows="fixed", hide_index=True, column_config=config, row_height=ROW_HEIGHT,
@@ -65,7 +66,8 @@ def one_row(edits: Edits, table: str, row_id: str) -> None:
         )
         for name, heading in headings.items()
     }
-    frame = pd.DataFrame(grid.rows, columns=list(SHEET_COLUMNS), dtype="object")
+    said = [{**row, "label": phrase(row["label"])} for row in grid.rows]
+    frame = pd.DataFrame([*said, {}], columns=list(SHEET_COLUMNS), dtype="object").fillna("")
     st.data_editor(
         frame, key=grid.key, num_rows="fixed", hide_index=True, column_config=config, row_height=ROW_HEIGHT,
         height=_height(len(frame)), placeholder="", alt=t("catalog.grid_alt", table=row_id), on_change=_heard,
@@ -89,15 +91,11 @@ def _evidence(edits: Edits, table: str, row_id: str) -> None:
     st.caption(known.get(where) or t("catalog.origin_of", origin=markdown(where)))
 
 
-def _column(field: Field, texts: Sequence[str], *, fixed: bool) -> Any:
-    """How a column is shown and edited; a wrong word that stands in it is an option too, else it would not be seen."""
-    help_text = markdown(field.help)
-    if field.kind == "choice":
-        options = dict.fromkeys([*field.options, *filter(None, texts)])
-        return st.column_config.SelectboxColumn(field.heading, help=help_text, options=list(options))
+def _column(field: Field, *, fixed: bool) -> Any:
+    """How a column is shown and edited; the words of a choice are in its help, and a wrong one is told by cell."""
     return st.column_config.TextColumn(
-        field.heading,
-        help=help_text,
+        phrase(field.heading),
+        help=markdown(field.help),
         disabled=fixed,
         pinned=fixed,
         alignment="right" if field.kind == "number" else "left",
@@ -105,13 +103,10 @@ def _column(field: Field, texts: Sequence[str], *, fixed: bool) -> Any:
     )
 
 
-def _shown(row: Mapping[str, str], shown: Sequence[Field], state: str) -> dict[str, str | None]:
-    """A row as the grid takes it: empty choices are none, so that they are no wrong choice."""
-    found: dict[str, str | None] = {STATUS: t(f"catalog.state.{state}") if state else ""}
-    for field in shown:
-        text = row[field.name]
-        found[field.name] = text if text or field.kind != "choice" else None
-    return found
+def _shown(row: Mapping[str, str], shown: Sequence[Field], state: str) -> dict[str, str]:
+    """A row as the grid takes it."""
+    status_words = t(f"catalog.state.{state}") if state else ""
+    return {STATUS: status_words} | {field.name: row[field.name] for field in shown}
 
 
 def _height(count: int) -> int:

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from solver.ui import catalog_drafts, state
+from solver.ui.phrases import phrase
 from solver.ui.text import t
 from solver.whatif.changes import Change
 from solver.whatif.edits import OWN, CellErrors, CellFault, Edits, Preview
@@ -89,7 +90,7 @@ def _gist(preview: Preview) -> str:
     head = f"**{count_of('pending', len(preview.changes))}**"
     if preview.faults:
         fault = preview.faults[0]
-        where = " ".join(filter(None, (fault.id, label(fault.column))))
+        where = " ".join(filter(None, (fault.id, phrase(label(fault.column)))))
         return f"{head}  \n:red[:material/error: {markdown(f'{where} {fault.message}', GIST)}]"
     worst = _ordered(preview.changes)[:1]
     return "  \n".join([head, *(_words(change, GIST) for change in worst)])
@@ -162,7 +163,7 @@ def fault_table(faults: Sequence[CellFault]) -> None:
         (
             t(f"catalog.table.{f.table}") if f.table else "",
             f.id,
-            label(f.column),
+            phrase(label(f.column)),
             f.typed,
             f.message,
             "; ".join(filter(None, (f.allowed, f.hint))),

@@ -10,6 +10,7 @@ import streamlit as st
 from solver.errors import InputError
 from solver.study import Study, study_from_dict
 from solver.ui import state
+from solver.ui.phrases import phrase
 from solver.ui.text import t
 from solver.ui.widgets import plain, problems
 from solver.whatif.inputs import (
@@ -230,7 +231,8 @@ def _work(filled: Form, options: dict[str, dict[str, str]]) -> None:
 
 
 def _goal(filled: Form, options: dict[str, dict[str, str]]) -> None:
-    _choice(filled, "objective", t("design.goal.objective"), options["objective"])
+    goals = {name: phrase(words) for name, words in options["objective"].items()}
+    _choice(filled, "objective", t("design.goal.objective"), goals)
     _switch(filled, "tokens", t("design.goal.tokens"), {word: t(f"design.goal.tokens_{word}") for word in TOKENS})
     with st.expander(t("design.goal.more")):
         left, right = st.columns(2)

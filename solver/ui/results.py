@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from solver.charts import figures
+from solver.charts.labels import Say
 from solver.design import Design
+from solver.ui.phrases import phrase
 from solver.ui.text import name_of, t
 from solver.ui.widgets import Column, chart, kpi_cards, plain, table
 from solver.whatif import views
 from solver.whatif.store import Run
 from solver.words import amount, percent, quantity
 
-FLOWS: dict[str, Callable[[Design], Any]] = {
-    "power": figures.watts,
+FLOWS: dict[str, Callable[[Design, Say], Any]] = {
+    "power": lambda design, say: figures.watts(design, say=say),
     "capital": figures.capital,
     "yearly": figures.yearly,
     "stored": figures.stored,
-    "provisioned": lambda design: figures.watts(design, "provisioned"),
+    "provisioned": lambda design, say: figures.watts(design, "provisioned", say),
 }
 """What can be drawn as flows, in the order of the choice."""
 NEAR = 0.05
@@ -97,7 +99,7 @@ def _binds(design: Design) -> None:
         st.markdown(t("design.binds.mw_usd", gain=plain(worth["gain"]), usd=plain(worth["usd_per_year"])))
     rows = [row for row in views.limit_rows(design) if not row["id"].startswith("memory.")]
     for row in rows[:SHOWN]:
-        text = f"{row['name']}: {row['used']} / {row['limit']}" + (f" · {row['worth']}" if row["worth"] else "")
+        text = f"{phrase(row['name'])}: {row['used']} / {row['limit']}" + (f" · {row['worth']}" if row["worth"] else "")
         st.progress(min(max(float(row["share"]), 0.0), 1.0), plain(text))
     if not rows:
         st.caption(t("design.binds.none"))
@@ -110,7 +112,7 @@ def _limits(design: Design) -> None:
         return
     with st.expander(t("design.binds.all", count=len(rows))):
         table(rows, [
-            Column("name", t("design.binds.limit")), Column("used", t("design.binds.used")),
+            Column("name", t("design.binds.limit"), said=True), Column("used", t("design.binds.used")),
             Column("limit", t("design.binds.of")), Column("share", t("design.binds.share"), kind="percent"),
             Column("worth", t("design.binds.worth")),
         ], key="limits", alt=t("design.binds.title"))  # fmt: skip
@@ -124,7 +126,7 @@ def _flows(run: Run, design: Design) -> None:
         t("design.flows.title"), list(FLOWS), default="power", key="flow", required=True, persist_state="session",
         format_func=lambda name: t(f"design.flows.{name}"), label_visibility="collapsed", width="stretch",
     ) or "power"  # fmt: skip
-    drawn = FLOWS[chosen](design)
+    drawn = FLOWS[chosen](design, phrase)
     if drawn is None:
         st.caption(t("design.flows.none"))
     chart(drawn, f"flow_{run.id}_{chosen}", "", t(f"design.flows.{chosen}_hint"))
@@ -143,9 +145,10 @@ def _bill(design: Design) -> None:
         Column("quantity", word["quantity"], kind="money"), Column("unit_price", word["unit_price"], money, "money"),
         Column("capex", word["capex"], f"M{money}", "number", 1e6),
         Column("provisioned_w", word["provisioned"], "MW", "number", 1e6),
-        Column("weeks", word["weeks"], "weeks", "number"),
-        Column("confidence", word["confidence"]), Column("confidence_power", word["confidence_power"]),
-        Column("drawn_w", word["drawn"], "MW", "number", 1e6), Column("kind", word["kind"]),
+        Column("weeks", word["weeks"], t("design.build.weeks_unit"), "number"),
+        Column("confidence", word["confidence"], said=True),
+        Column("confidence_power", word["confidence_power"], said=True),
+        Column("drawn_w", word["drawn"], "MW", "number", 1e6), Column("kind", word["kind"], said=True),
         Column("source", word["source"]),
     ], key="bill", alt=t("design.build.bill"))  # fmt: skip
     share = float(design.kpis.get("estimated_capex_share", {}).get("value") or 0.0)
@@ -155,30 +158,29 @@ def _bill(design: Design) -> None:
 
 def _promises(design: Design) -> None:
     """Promises, the tightest first."""
-    st.markdown(f"#### {t('design.promises.title')}")
-    rows = views.promise_rows(design)
-    if not rows:
-        st.caption(t("design.promises.none"))
-        return
-    table(rows, [
+    _listed("promises", views.promise_rows(design), [
         Column("class", t("design.promises.class")), Column("what", t("design.promises.what")),
         Column("promised", t("design.promises.promised"), "s", "number"),
         Column("slowest", t("design.promises.slowest"), "s", "number"),
         Column("left", t("design.promises.left"), kind="percent"),
-    ], key="promises", alt=t("design.promises.title"))  # fmt: skip
+    ])  # fmt: skip
 
 
 def _others(design: Design) -> None:
     """Builds that were solved for comparison."""
-    st.markdown(f"#### {t('design.others.title')}")
-    rows = views.other_rows(design)
-    if not rows:
-        st.caption(t("design.others.none"))
-        return
-    table(rows, [
-        Column("name", t("design.others.name")), Column("gain", t("design.others.gain"), kind="percent"),
+    _listed("others", views.other_rows(design), [
+        Column("name", t("design.others.name"), said=True), Column("gain", t("design.others.gain"), kind="percent"),
         Column("value", t("design.others.value"), str(design.objective.get("unit", "")), "number"),
-    ], key="others", alt=t("design.others.title"))  # fmt: skip
+    ])  # fmt: skip
+
+
+def _listed(key: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> None:
+    """Draw a table under its title, or say that there is nothing to list."""
+    st.markdown(f"#### {t(f'design.{key}.title')}")
+    if rows:
+        table(rows, columns, key=key, alt=t(f"design.{key}.title"))
+    else:
+        st.caption(t(f"design.{key}.none"))
 
 
 def _assumptions(design: Design) -> None:
@@ -191,5 +193,6 @@ def _assumptions(design: Design) -> None:
         table(rows, [
             Column("path", t("design.assumptions.path")), Column("value", t("design.assumptions.value")),
             Column("default", t("design.assumptions.default")),
-            Column("confidence", t("design.assumptions.confidence")), Column("source", t("design.assumptions.source")),
+            Column("confidence", t("design.assumptions.confidence"), said=True),
+            Column("source", t("design.assumptions.source")),
         ], key="assumptions", alt=t("design.assumptions.title", count=len(rows), changed=changed))  # fmt: skip

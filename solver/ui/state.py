@@ -15,6 +15,7 @@ import streamlit as st
 
 from solver.catalog import Catalog, load_catalog
 from solver.errors import TierwattError
+from solver.ui.phrases import phrase
 from solver.ui.text import t
 from solver.ui.widgets import plain
 from solver.whatif import inputs
@@ -211,7 +212,7 @@ def submit(request: Request, name: str = "", *, rerun: bool = True, look: bool =
     try:
         run = pool().submit(request, workspace(), name)
     except BusyError as error:
-        st.error(plain(t("app.busy", reason=str(error))))
+        st.error(plain(t("app.busy", reason=phrase(error))))
         return None
     if look:
         st.session_state[RUN] = run.id

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import streamlit as st
 
+from solver.ui.korean import with_particles
+
 FOLDER = Path(__file__).parent / "text"
 ENGLISH = "en"
-LANGUAGES = {ENGLISH: "English", "ko": "한국어"}
+KOREAN = "ko"
+LANGUAGES = {ENGLISH: "English", KOREAN: "한국어"}
 """Folder of a language -> how it calls itself."""
 KEY = "lang"
 """Of the language in the session and in the address."""
@@ -58,7 +61,10 @@ def look_up(key: str, language: str, **values: object) -> str:
         If English has no such key either.
     """
     words = words_of(language).get(key) or words_of(ENGLISH)[key]
-    return words.format(**values) if values else words
+    if not values:
+        return words
+    filled = words.format(**values)
+    return with_particles(filled) if language == KOREAN else filled
 
 
 def has(key: str) -> bool:
@@ -84,8 +90,12 @@ def name_of(prefix: str, item: str, otherwise: str = "") -> str:
 
 
 def choose_language() -> None:
-    """Draw the choice of language; it stays in the address from page to page."""
-    st.selectbox(
-        t("common.language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, key=KEY, bind="query-params",
-        label_visibility="collapsed",
+    """Draw the choice of language; it stays in the address, by the name of its folder, from page to page."""
+    if st.session_state.get(KEY) not in LANGUAGES:
+        st.session_state[KEY] = language()
+    st.segmented_control(
+        t("common.language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, key=KEY, required=True,
+        label_visibility="collapsed", persist_state="session",
     )  # fmt: skip
+    if st.session_state[KEY] != st.query_params.get(KEY, ENGLISH):
+        st.query_params[KEY] = st.session_state[KEY]

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from solver.errors import InputError
+from solver.ui.phrases import phrase
 from solver.ui.text import has, t
 from solver.whatif.safe import markdown
 
@@ -35,7 +36,8 @@ def plain(text: object) -> str:
 class Column:
     """A column of a table: where its cells come from, its heading and unit, and what kind of thing it holds.
 
-    `scale` is what cells are divided by, so that the unit suits their size.
+    `scale` is what cells are divided by, so that the unit suits their size; cells that are `said` are names and
+    sentences of the solver, shown in the reader's language.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Column:
     kind: Literal["text", "number", "percent", "money"] = "text"
     scale: float = 1.0
     help: str = ""
+    said: bool = False
 
 
 def kpi_cards(cards: Sequence[Record]) -> None:
@@ -59,14 +62,15 @@ def kpi_cards(cards: Sequence[Record]) -> None:
         with place.container(border=True, height="stretch"):
             delta = card.get("delta")
             good = card.get("better")
-            st.caption(plain(card["name"]))
+            name = plain(phrase(card["name"]))
+            st.caption(name)
             st.metric(
-                plain(card["name"]), card["value"], delta, label_visibility="collapsed",
+                name, card["value"], delta, label_visibility="collapsed",
                 delta_color="off" if good is None else "normal" if (str(delta)[:1] not in "-−") == good else "inverse",
-                delta_description=card.get("against"),
+                delta_description=phrase(card["against"]) if card.get("against") else None,
             )  # fmt: skip
             unit = f"**{plain(card['unit'])}**  \n" if card.get("unit") else ""
-            lines = [unit + plain(card.get("definition") or "")]
+            lines = [unit + plain(phrase(card.get("definition") or ""))]
             lines += [plain(t("common.between", range=card["range"]))] if card.get("range") else []
             for line in filter(None, lines):
                 st.caption(line)
@@ -111,7 +115,7 @@ def table(
 def _cell(value: Any, column: Column) -> Any:
     """A number in the unit of its column, with the digits that count."""
     if value is None or column.kind == "text" or isinstance(value, str):
-        return None if value is None else str(value)
+        return None if value is None else phrase(value) if column.said else str(value)
     scaled = float(value) / column.scale
     return scaled if column.kind == "percent" else float(f"{scaled:.{DIGITS}g}")
 
@@ -166,16 +170,9 @@ def dress(figure: Any, by: str | None = None) -> None:
         font_color=ink, font_family=FONT, legend_font_color=ink, hoverlabel={"font": {"size": 12, "family": FONT}}
     )
     figure.update_layout(**{f"{axis}_title_font_size": 13 for axis in ("xaxis", "yaxis")})
-    figure.for_each_trace(lambda trace: trace.update(name=_legend(trace.name)) if trace.name else None)
     figure.update_traces(textfont={"color": ink, "family": FONT}, selector={"type": "sankey"})
     for kind in ("scatter", "waterfall"):
         figure.update_traces(textfont_color=ink, selector={"type": kind})
-
-
-def _legend(name: str) -> str:
-    """A chart's own name of a line in the reader's language."""
-    key = f"common.chart.{name.replace(' ', '_')}"
-    return t(key) if has(key) else name
 
 
 def empty(title: str, hint: str) -> None:

@@ -15,6 +15,8 @@ from solver.whatif.store import FAILED, RESULT, Request, Run, Store
 
 Overlay = Mapping[str, list[dict[str, Any]]]
 PARETO, EXPLAIN, SOLVE, QUOTE, SWEEP = "pareto", "explain", "solve", "quote", "sweep"
+ON_CHOICE = ("attributes",)
+"""Sections that answer nothing unless parts are named."""
 _HURRY = ("time_limit_s", "threads")
 """Keys of the solver that do not change what is asked."""
 

@@ -6,6 +6,7 @@ for a study that takes long it is worked out by a process of its own, which is k
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import queue
@@ -23,6 +24,7 @@ from solver.highs import Clock
 from solver.resident import Resident
 from solver.scenario import resolve
 from solver.study import Study
+from solver.whatif.memory import size_gb
 from solver.whatif.views import WORTH
 
 LONG_S = 3.0
@@ -33,7 +35,9 @@ NICE = 5
 Report = Callable[[dict[str, Any]], None]
 
 
-def followed(design: Design, resident: Resident, report: Report, enough: Callable[[], bool]) -> Iterator[Design]:
+def followed(
+    design: Design, resident: Resident, report: Report, enough: Callable[[], bool], memory_gb: float = math.inf
+) -> Iterator[Design]:
     """Yield a design again and again, each time with more of what follows it.
 
     Parameters
@@ -45,10 +49,14 @@ def followed(design: Design, resident: Resident, report: Report, enough: Callabl
         Takes the events of a solver.
     enough : callable
         True once it should end; what was not finished is left out.
+    memory_gb : float
+        What a process of its own may take; beyond that it ends as if it should.
     """
     took = float(design.solver.get("seconds", {}).get("total_s") or 0.0)
-    steps = _elsewhere if took >= LONG_S else _here
-    yield from steps(design, resident, report, enough)
+    if took >= LONG_S:
+        yield from _elsewhere(design, resident, report, enough, memory_gb)
+    else:
+        yield from _here(design, resident, report, enough)
 
 
 def _here(design: Design, resident: Resident, report: Report, enough: Callable[[], bool]) -> Iterator[Design]:
@@ -72,7 +80,9 @@ def valued(design: Design, bench: Workbench) -> Design:
     return design.replace(explained=design.explained | {WORTH: bottlenecks(bench, design, rebuilt=False)})
 
 
-def _elsewhere(design: Design, resident: Resident, report: Report, enough: Callable[[], bool]) -> Iterator[Design]:
+def _elsewhere(
+    design: Design, resident: Resident, report: Report, enough: Callable[[], bool], memory_gb: float
+) -> Iterator[Design]:
     """The steps, in a process that can be killed."""
     process = subprocess.Popen(
         [sys.executable, "-m", "solver.whatif.follow"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -87,6 +97,8 @@ def _elsewhere(design: Design, resident: Resident, report: Report, enough: Calla
             try:
                 answer = found.get(timeout=LOOK_S)
             except queue.Empty:
+                if (size_gb(process.pid) or 0.0) > memory_gb:
+                    return
                 continue
             if answer is None:  # it is done, or it died: what it has found until then stands
                 return

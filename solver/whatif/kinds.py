@@ -125,7 +125,7 @@ def solve(job: Job) -> Result:
     def enough() -> bool:
         return job.should_stop() or job.hurried()
 
-    for more in followed(design, resident, report, enough):
+    for more in followed(design, resident, report, enough, job.warm.memory_gb):
         design = more
         job.publish(_plain(design))
     return _plain(design)

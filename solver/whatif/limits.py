@@ -18,6 +18,10 @@ VARIABLES = {
 """Limit -> environment variable, without its prefix."""
 
 
+LEAST = {"memory_gb": 0.6}
+"""Limit -> least value, where not every number above 0 leaves room for a run."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """Limits of an app.
@@ -53,7 +57,7 @@ def limits_from(environment: Mapping[str, str]) -> Limits:
     Raises
     ------
     InputError
-        For every variable that is no number above 0.
+        For every variable that is no number above 0, or too low for any run.
     """
     found: dict[str, float] = {}
     problems = []
@@ -67,11 +71,13 @@ def limits_from(environment: Mapping[str, str]) -> Limits:
             value: float = int(text) if whole else float(text)
         except ValueError:
             value = 0.0
-        if value > 0 and math.isfinite(value):
+        least = LEAST.get(item.name, 0.0)
+        if value > 0 and value >= least and math.isfinite(value):
             found[item.name] = value
         else:
-            allowed = "a whole number above 0" if whole else "a number above 0"
-            problems.append(Problem("environment", "", name, text, "is not a limit", allowed))
+            allowed = f"a number from {least:g}" if least else "a whole number above 0" if whole else "a number above 0"
+            wrong = "leaves no room for a run" if value > 0 else "is not a limit"
+            problems.append(Problem("environment", "", name, text, wrong, allowed))
     if problems:
         raise InputError(problems)
     return dataclasses.replace(Limits(), **found)  # type: ignore[arg-type]

@@ -24,12 +24,14 @@ from typing import IO, Any
 import solver
 from solver.errors import TierwattError
 from solver.whatif.limits import Limits
+from solver.whatif.memory import out_of_memory, size_gb
 from solver.whatif.store import FAILED, KINDS, STOPPED, Request, Run, Store
 from solver.whatif.warm import RESIDENTS, structure
 
 GRACE_S = 45.0
 """Seconds after a stop was asked for, or the time is over, in which a worker ends a run by itself."""
-TICK_S = 0.5
+TICK_S = 0.2
+"""Seconds between looks at the workers: how long they take, how large they are."""
 EARLY_DEATHS = 3
 """Workers that may die before they are ready, one after another, until no more are started."""
 REQUEST_BYTES = 4_000_000
@@ -82,7 +84,7 @@ class Pool:
         self._waiting: list[str] = []
         self._requests: dict[str, tuple[str, str]] = {}
         self._workers: list[_Worker] = []
-        self._early = 0
+        self._early, self._refused = 0, ""
         self._closed = threading.Event()
         for run in store.unfinished():
             store.end(run.id, FAILED, None, RESTARTED)
@@ -104,6 +106,8 @@ class Pool:
         if len(json.dumps([request.study, request.overlay, request.options])) > REQUEST_BYTES:
             raise BusyError("this study with its changed parts is larger than a run may be")
         with self._lock:
+            if self._refused:
+                raise BusyError(self._refused)
             if self._early >= EARLY_DEATHS:
                 raise BusyError(
                     "the solver cannot be started on this machine; whoever keeps the app finds why in its log"
@@ -201,6 +205,9 @@ class Pool:
 
     def _answered(self, worker: _Worker, answer: dict[str, Any]) -> None:
         with self._lock:
+            if "refused" in answer:
+                self._refused = str(answer["refused"])
+                return
             worker.ready, self._early = True, 0
             if answer.get("ended") == worker.run_id:
                 worker.run_id = worker.stop_asked = None
@@ -213,15 +220,14 @@ class Pool:
         self._early += not worker.ready
         if worker.run_id is not None:
             self.store.end(worker.run_id, FAILED, None, worker.why_killed or why_died(code, self.limits.memory_gb))
-        if self._early < EARLY_DEATHS:
+        if not self._refused and self._early < EARLY_DEATHS:
             self._start()
-        else:
-            print(
-                f"tierwatt: {EARLY_DEATHS} workers ended before they were ready; no more are started", file=sys.stderr
-            )
-            for run_id in self._waiting:
-                self.store.end(run_id, FAILED, None, "The solver cannot be started on this machine.")
-            self._waiting.clear()
+            return
+        why = self._refused or f"{EARLY_DEATHS} workers ended before they were ready; no more are started"
+        print(f"tierwatt: {why}", file=sys.stderr, flush=True)
+        for run_id in self._waiting:
+            self.store.end(run_id, FAILED, None, self._refused or "The solver cannot be started on this machine.")
+        self._waiting.clear()
 
     def _dispatch(self) -> None:
         """Give runs that wait to workers that do not, each to one that is warm for it where there is one."""
@@ -248,7 +254,7 @@ class Pool:
         _tell(worker.orders, run_id)
 
     def _watch(self) -> None:
-        """Kill workers that should have ended their run by now."""
+        """Kill workers that should have ended their run by now, or have grown beyond what one may take."""
         while not self._closed.wait(TICK_S):
             with self._lock:
                 now = time.monotonic()
@@ -257,8 +263,11 @@ class Pool:
                         continue
                     if worker.stop_asked is None and self.store.stop_asked(worker.run_id):
                         worker.stop_asked = now
+                    size = size_gb(worker.process.pid)
                     late = now - worker.begun > self.limits.seconds + GRACE_S
-                    if late:
+                    if size is not None and size > self.limits.memory_gb:
+                        worker.why_killed = out_of_memory(self.limits.memory_gb)
+                    elif late:
                         worker.why_killed = (
                             f"The run took longer than the {self.limits.seconds:g} s that one may take here."
                         )

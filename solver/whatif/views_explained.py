@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from solver.design import Design
+from solver.explaining.entry import NEVER
 from solver.model.objectives import OBJECTIVES
 from solver.shares import SHARES
 from solver.whatif.changes import share_text
@@ -13,6 +14,8 @@ from solver.words import amount, figure, percent
 
 Record = dict[str, Any]
 WATTS_PER_MW = 1e6
+WITHIN_GAP = "within the gap"
+"""Answer for a part in the build that would leave it at today's price: the gap hides what it is worth."""
 POWER = "site.power_mw"
 AXES = ("capex", "power", "tpot", "ttft", "floor", "water", "co2", *SHARES)
 """What a front may be drawn against, the most asked for first; promises of single classes follow."""
@@ -102,27 +105,42 @@ def price_rows(records: Sequence[Mapping[str, Any]], *, inside: bool) -> list[Re
     Returns
     -------
     list of dict
-        ``part``, ``name``, ``vendor``, ``kind``, ``now_usd``, ``answer`` (as the record has it), ``at_usd``,
-        ``sure_usd`` (beyond which it is proved), ``change`` (from now to `at_usd`), ``order``, ``takes``,
+        ``part``, ``name``, ``vendor``, ``kind``, ``now_usd``, ``answer`` (as the record has it, or `WITHIN_GAP`),
+        ``at_usd``, ``sure_usd`` (beyond which it is proved), ``change`` (from now to `at_usd`), ``order``, ``takes``,
         ``fewer_watts_frac``.
     """
     rows = []
     for record in records:
         if bool(record["in_build"]) == inside:
-            now, low, relaxed = record["price_now_usd"], record["low_usd"], record["relaxed_usd"]
-            turns = record["answer"].startswith(("enters", "leaves")) or bool(record.get("in_place_of"))
-            at = (low if low is not None else relaxed) if turns else None
+            now = record["price_now_usd"]
+            answer, at = _turn(record)
             watts = record["fewer_watts_frac"]
             rows.append(
                 {
                     "part": record["part"], "name": record["name"], "vendor": record["vendor"], "kind": record["kind"],
-                    "now_usd": now, "answer": record["answer"], "at_usd": at, "sure_usd": record["high_usd"],
+                    "now_usd": now, "answer": answer, "at_usd": at, "sure_usd": record["high_usd"],
                     "change": share_text((at - now) / now) if at is not None and now else "", "order": record["order"],
                     "takes": record["quantity"],
                     "fewer_watts_frac": watts if not inside and watts is not None and 0.0 < watts < 1.0 else None,
                 }
             )  # fmt: skip
     return rows
+
+
+def _turn(record: Mapping[str, Any]) -> tuple[str, float | None]:
+    """Answer of a part, and the price at which it enters or leaves.
+
+    A part in the build is worth today's price at least, so a lower price that was confirmed says nothing new of it; and
+    where the relaxation would not hold it at that price, it is there because the gap cannot tell.
+    """
+    answer, now, low, relaxed = (record[key] for key in ("answer", "price_now_usd", "low_usd", "relaxed_usd"))
+    if record["in_build"] and low is not None and now is not None and low < now:
+        low = None
+    turns = answer.startswith(("enters", "leaves")) or bool(record.get("in_place_of"))
+    at = (low if low is not None else relaxed) if turns else None
+    if record["in_build"] and (answer == NEVER or (at is not None and now is not None and at < now)):
+        return WITHIN_GAP, None
+    return answer, at
 
 
 def lever_rows(section: Mapping[str, Any]) -> list[Record]:

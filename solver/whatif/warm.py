@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -39,11 +40,15 @@ class Warm:
         Of the solver at most.
     seconds : float
         Of one solve at most.
+    memory_gb : float
+        What one process may take.
     """
 
-    def __init__(self, folders: Sequence[Path] = (), threads: int = 64, seconds: float = 1e9) -> None:
+    def __init__(
+        self, folders: Sequence[Path] = (), threads: int = 64, seconds: float = 1e9, memory_gb: float = math.inf
+    ) -> None:
         self._base = load_catalog(*folders)
-        self._threads, self._seconds = threads, seconds
+        self._threads, self._seconds, self.memory_gb = threads, seconds, memory_gb
         self._catalogs: OrderedDict[str, Catalog] = OrderedDict()
         self._residents: OrderedDict[str, Resident] = OrderedDict()
 

@@ -23,6 +23,7 @@ from typing import Any, TextIO
 
 from solver.design import Design
 from solver.errors import AuditError, InputError
+from solver.whatif.memory import hold_back, out_of_memory, too_little
 from solver.whatif.store import DONE, FAILED, STOPPED, Request, Store
 
 LOOK_S = 0.1
@@ -30,6 +31,8 @@ LOOK_S = 0.1
 EXIT_S = 20.0
 """Seconds that a run has to end in once the app is gone."""
 HURRY = "hurry"
+UP_GB = 2.0
+"""What the process may take to come up, so that a limit that is too low is told instead of met."""
 
 
 class Orders:
@@ -146,14 +149,6 @@ class _Watch:
         return bool(self.why)
 
 
-def out_of_memory(memory_gb: float) -> str:
-    """Return what to say of a run that wanted too much memory."""
-    return (
-        f"The solve needs more memory than the {memory_gb:g} GB that one run may use here. Fewer classes, fewer "
-        "platforms, a smaller menu or fewer batch points an octave make it smaller."
-    )
-
-
 def short_of_memory(error: BaseException | None) -> bool:
     """True where an error, or one that it came from, is that there was no more memory."""
     while error is not None:
@@ -175,17 +170,6 @@ def _finite(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def limit_memory(memory_gb: float) -> None:
-    """Let this process have so much address space and no more."""
-    try:
-        import resource
-    except ImportError:  # not on this system: there the run has what the machine has
-        return
-    most = int(memory_gb * 1e9)
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Work until the input ends."""
     parser = argparse.ArgumentParser(prog="python -m solver.whatif.worker")
@@ -197,15 +181,19 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    limit_memory(given.memory_gb)
+    hold_back(max(given.memory_gb, UP_GB))
     orders = Orders(sys.stdin)
     import scipy.sparse  # noqa: F401  # Pyomo imports it in the first solve, which is to find it loaded
 
     from solver.whatif import kinds  # noqa: F401
     from solver.whatif.warm import Warm
 
-    worker = Worker(Store(given.root), orders, Warm(given.catalog, given.threads, given.seconds),
+    worker = Worker(Store(given.root), orders, Warm(given.catalog, given.threads, given.seconds, given.memory_gb),
                     given.seconds, given.memory_gb)  # fmt: skip
+    if why := too_little(given.memory_gb):
+        _say(answers, {"refused": why})
+        return
+    hold_back(given.memory_gb)
     _say(answers, {"ready": True})
     while (run_id := orders.runs.get()) is not None:
         worker.work(run_id)

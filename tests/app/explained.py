@@ -81,9 +81,17 @@ TORNADO: dict[str, Any] = {
          "same_at_low": 203820.0, "same_at_high": None, "same_bound_at_low": 205771.0, "same_bound_at_high": None,
          "same_words_at_low": "", "same_words_at_high": "it costs 9.10 MUSD, 9.00 MUSD are allowed", "same_swing_frac": None},
     ]}  # fmt: skip
+ATTRIBUTES: list[dict[str, Any]] = [
+    {"part": "hgx_h200_8", "attribute": "power", "name": "watts", "in_build": False, "answer": "enters at", "factor": 0.75,
+     "share": -0.25, "confirmed": True, "order": 2, "quantity": 3, "gain_low": None, "gain_high": None,
+     "rows": {"platforms": "hgx_h200_8", "accelerators": "h200_sxm"}},
+    {"part": "mi300x_8", "attribute": "date", "name": "date", "in_build": True, "answer": "worth of having it", "factor": None,
+     "share": None, "confirmed": True, "order": None, "quantity": None, "gain_low": 15e3, "gain_high": 16e3,
+     "rows": {"platforms": "mi300x_8"}},
+]  # fmt: skip
 SECTIONS: dict[str, Any] = {
     "bottlenecks": BOTTLENECKS, "ladder": LADDER, "entry_prices": PRICES, "levers": LEVERS, "architectures": SITES,
-    "tornado": TORNADO,
+    "tornado": TORNADO, "attributes": ATTRIBUTES,
 }  # fmt: skip
 FRONT: dict[str, Any] = {
     "x": "capex", "y": "tokens_per_mw", "x_name": "Capital outlay", "y_name": "Tokens per second per contracted megawatt",

@@ -106,3 +106,10 @@ def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_script_is_there() -> None:
     assert command.script().name == "app.py" and command.script().is_file()
+
+
+def test_limits_that_are_none_are_refused_before_anything_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIERWATT_RUN_MEMORY_GB", "0.4")
+    monkeypatch.setattr(command.os, "execve", lambda *_: pytest.fail("it was served"))
+    done = CliRunner().invoke(app, ["app", "--no-browser"])
+    assert done.exit_code != 0 and "TIERWATT_RUN_MEMORY_GB" in str(done.exception or done.output)

@@ -38,7 +38,7 @@ def test_inputs_first_then_figures_then_builds(desk: Desk) -> None:
     assert list(inputs["what"]) == ["site.power_mw", inputs["what"].iloc[1]] and inputs["what"].iloc[1].startswith(
         "mi300x_8"
     )
-    assert list(inputs["where"]) == ["study", "platforms"]
+    assert list(inputs["where"]) == ["study", "Platforms"]
     assert inputs[first].iloc[0] == "0.5" and inputs[more].iloc[0] == "0.75  +50%"
     tokens = figures.set_index("name").loc["Tokens per second per contracted MW"]
     assert "+10% ▲" in tokens[more] and "▲" not in tokens[first]

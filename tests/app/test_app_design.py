@@ -185,8 +185,12 @@ def test_a_run_of_another_version_leaves_the_form_alone() -> None:
 
 
 def test_korean() -> None:
+    """By the address, which keeps it: what a link says holds when the page is drawn again, and in the next one."""
     page = opened(lang="ko")
     assert "이 부지를 무엇으로 채울까요?" in texts(page)
+    assert "이 부지를 무엇으로 채울까요?" in texts(clean(page.run())) and query(page, "lang") == "ko"
+    page.button_group(key="lang").set_value("en").run()
+    assert "What should fill this site?" in texts(page) and query(page, "lang") == "en"
 
 
 def test_a_full_queue_is_said(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
-from explained import BOTTLENECKS, FRONT
+from explained import ATTRIBUTES, BOTTLENECKS, FRONT
 from opened import STRANGER, Desk, words
 from opened import desk as desk
 from solved import design, study
@@ -46,7 +48,7 @@ def test_asking_queues_what_is_missing_and_watches_it(desk: Desk) -> None:
 def test_asking_for_everything(desk: Desk) -> None:
     app = desk.open("explain", desk.solved())
     app.button(key="ask_all_binds").click().run()
-    assert set(desk.queue.asked[0].request.options["sections"]) == set(SECTIONS)
+    assert set(desk.queue.asked[0].request.options["sections"]) == set(SECTIONS) - {"attributes"}
 
 
 def test_stop_stops(desk: Desk) -> None:
@@ -62,9 +64,10 @@ def test_stop_stops(desk: Desk) -> None:
     [("binds", ["One more MW gains", "+200,000 tokens/s", "20.00 MUSD/year", "Room is left in: Floor with aisles", "Not valued: TTFT of toolagent"]),
      ("ladder", ["loosened by 25%"]),
      ("prices", ["Not in the build", "how dear it may get"]),
+     ("parts", ["Change at which a part enters or leaves"]),
      ("build", ["From a plain build to this design", "The best build of each kind of site"]),
      ("tradeoffs", ["Click a point"]),
-     ("uncertain", ["Not tried, because little depends on them: calibration.hostrequests.value"]),
+     ("uncertain", ["calibration.hostrequests.value"]),
      ("formula", ["tokens_per_mw = tokens_per_s / power_mw"])],
 )  # fmt: skip
 def test_every_section_is_drawn(desk: Desk, tab: str, expected: list[str]) -> None:
@@ -149,6 +152,67 @@ def test_a_run_of_somebody_else_can_be_read_by_its_link(desk: Desk) -> None:
     run = desk.solved("theirs", workspace=STRANGER)
     app = desk.open("explain", run)
     assert "theirs" in words(app)
+
+
+# --- figures of parts -------------------------------------------------------------------------------------------------
+
+
+def test_figures_of_a_part_are_asked_for(desk: Desk) -> None:
+    run = desk.solved()
+    app = desk.open("explain", run, explain_section="parts")
+    app.selectbox(key="parts_part").set_value("hgx_h200_8").run()
+    assert app.button_group(key="parts_which_hgx_h200_8").options == [
+        "watts", "memory bandwidth", "accelerator memory", "FLOPs", "on time",
+    ]  # fmt: skip
+    app.button_group(key="parts_which_hgx_h200_8").set_value(["power", "compute"]).run()
+    app.button(key="ask_parts").click().run()
+    assert not app.exception
+    request = desk.queue.asked[0].request
+    assert request.kind == "explain" and request.options == {
+        "sections": ["attributes"], "parts": ["hgx_h200_8"], "attributes": ["power", "compute"],
+    }  # fmt: skip
+    assert app.button(key="ask_parts").disabled and any(str(b.key).startswith("stop_parts") for b in app.button)
+
+
+def test_a_part_without_a_chosen_figure_is_not_asked_about(desk: Desk) -> None:
+    app = desk.open("explain", desk.solved(), explain_section="parts")
+    part = app.selectbox(key="parts_part").value
+    app.button_group(key=f"parts_which_{part}").set_value([]).run()
+    app.button(key="ask_parts").click().run()
+    assert not desk.queue.asked and "Choose at least one figure" in words(app)
+
+
+def test_figures_of_parts_are_words_and_numbers(desk: Desk) -> None:
+    run = desk.solved()
+    desk.explained(run)
+    (frame,) = (table.value for table in desk.open("explain", run, explain_section="parts").dataframe)
+    assert list(frame["answer"]) == ["enters from here on", "worth of having it"]
+    assert "TDP 700 → 525 W" in frame["figures"].iloc[0] and frame["share"].iloc[0] == "-25.0%"
+    assert frame["gain"].iloc[1] == "15,000 – 16,000" and list(frame["confirmed"]) == ["yes", ""]
+
+
+def test_answers_about_several_parts_stand_together_the_newest_of_each(desk: Desk) -> None:
+    from solver.whatif.attributed import ask_attributes
+
+    run = desk.solved()
+    for share in (-0.5, -0.25):
+        found = design().replace(explained={"attributes": [ATTRIBUTES[0] | {"share": share}]})
+        desk.put(ask_attributes(run, "hgx_h200_8", ["power"]), {"design": dataclasses.asdict(found)})
+    other = design().replace(explained={"attributes": [ATTRIBUTES[1]]})
+    desk.put(ask_attributes(run, "mi300x_8", ["date"]), {"design": dataclasses.asdict(other)})
+    (frame,) = (table.value for table in desk.open("explain", run, explain_section="parts").dataframe)
+    assert sorted(zip(frame["what"], frame["share"], strict=True)) == [
+        ("on time", ""), ("watts", "-25.0%"),
+    ]  # fmt: skip
+
+
+def test_a_part_that_no_build_can_hold_says_so(desk: Desk) -> None:
+    from solver.whatif.attributed import ask_attributes
+
+    run = desk.solved()
+    empty = design().replace(explained={"attributes": []})
+    desk.put(ask_attributes(run, "hgx_h200_8", ["power"]), {"design": dataclasses.asdict(empty)})
+    assert "No build of this study can hold" in words(desk.open("explain", run, explain_section="parts"))
 
 
 # --- fronts -----------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from solver.ui.text import ENGLISH, FOLDER, LANGUAGES, look_up, words_of
 UI = Path(text.__file__).parent
 FUNCTIONS = {"t": 0, "look_up": 0, "has": 0, "name_of": 0}
 """Function -> which argument is a key."""
-WHOLE = ("common", "design", "catalog", "explain", "compare", "quote", "main")
+WHOLE = ("common", "design", "catalog", "explain", "compare", "quote", "app", "phrases")
 """Files of which every word has to be there in Korean."""
 
 

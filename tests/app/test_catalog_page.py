@@ -74,8 +74,8 @@ def test_every_table_draws_in_every_view(group: str, view: str) -> None:
         frame = app.data_editor[0].value
         if view != "row":
             schema = load_catalog().schema
-            assert list(frame.columns) == [STATUS, *columns_of(schema, table, view)]
-            assert len(frame) == len(load_catalog().rows(table))
+            assert list(frame.columns) == [STATUS, *columns_of(schema, table, view), catalog_drafts.SPARE]
+            assert len(frame) == len(load_catalog().rows(table)) + 1
 
 
 def test_the_page_draws_fast(page: AppTest) -> None:
@@ -157,14 +157,33 @@ def test_what_was_typed_survives_another_table_view_and_order(page: AppTest) -> 
     assert catalog_draft(page).rows[shown]["idle_w"] == "99"
 
 
-def test_a_wrong_word_stays_in_its_cell(page: AppTest) -> None:
-    """A grid shows nothing where a choice is none of its options, and the reader would look for it in vain."""
-    page.session_state[catalog_drafts.DRAFTS] = {"accelerators": TableEdit({PART: {"buyable": "maybe"}})}
+def test_a_wrong_word_stays_in_its_cell_and_is_told(page: AppTest) -> None:
+    """A cell of choices would leave a pasted word out that is none of its options, without a word."""
+    type_in(page, {PART: {"buyable": "maybe"}})
+    assert page.button("catalog_apply").disabled and "buyable is not an allowed word" in said(page)
+    told = page.dataframe[-1]
+    assert told.value.iloc[0].tolist()[1:4] == [PART, "buyable", "maybe"] and "yes" in told.value.iloc[0].tolist()[5]
     page.session_state[catalog_drafts.GRIDS] = []
     page.session_state["catalog_search_accelerators"] = PART
     drawn(page)
-    assert page.data_editor[0].value.iloc[0]["buyable"] == "maybe" and page.button("catalog_apply").disabled
-    assert "maybe" in page.data_editor[0].proto.columns
+    assert page.data_editor[0].value.iloc[0]["buyable"] == "maybe"
+
+
+@pytest.mark.parametrize("over", ["row", "column"])
+def test_a_block_beyond_the_end_is_told_and_what_fits_is_kept(page: AppTest, over: str) -> None:
+    last = len(grid(page).ids) - 1
+    key, column = grid(page).key, "tdp_w"
+    cells: dict[int, dict[str, str]] = {last: {column: "900"}}
+    if over == "row":
+        cells[last + 1] = {column: "901"}
+    else:
+        cells[last][catalog_drafts.SPARE] = "901"
+    page.session_state[key] = {"edited_rows": cells, "added_rows": [], "deleted_rows": []}
+    drawn(page)
+    assert "lay beyond the last row or column" in page.warning[0].value
+    assert catalog_draft(page).rows == {grid(page).ids[last]: {column: "900"}}
+    assert grid(page).key != key, "the spare cells are empty again"
+    assert not drawn(page).warning
 
 
 def test_rows_are_copied_and_removed(page: AppTest) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 from explained import BOTTLENECKS, FRONT, LADDER, PRICES, QUOTE, SECTIONS, SITES
 from solved import catalog, design, study
 
+from solver.explaining.entry import NEVER
 from solver.formulas import NUMBERS
 from solver.whatif import views_explained as views
 from solver.whatif.explanations import (
@@ -251,4 +253,17 @@ def test_a_verdict() -> None:
 def test_all_sections_are_those_of_the_solver() -> None:
     from solver.explain import SECTIONS as known
 
-    assert set(known) - {"attributes"} == set(SECTIONS)  # of single parts, from the command line
+    assert set(known) == set(SECTIONS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "answer", "at_usd"),
+    [({}, "leaves above", 3000.0), ({"low_usd": 1000.0}, "leaves above", 3200.0),
+     ({"low_usd": None, "relaxed_usd": 1500.0}, views.WITHIN_GAP, None), ({"answer": NEVER}, views.WITHIN_GAP, None)],
+)  # fmt: skip
+def test_a_part_in_the_build_is_worth_what_it_costs_today(
+    changes: dict[str, Any], answer: str, at_usd: float | None
+) -> None:
+    """At 1,600 USD it is in the build: a lower confirmed price says nothing, a lower relaxed one that the gap decides."""
+    (row,) = views.price_rows([PRICES[0] | changes], inside=True)
+    assert (row["answer"], row["at_usd"]) == (answer, at_usd)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,9 +19,9 @@ from solver.errors import InputError
 from solver.study import load_study
 from solver.whatif import pool as pools
 from solver.whatif.limits import Limits, limits_from
+from solver.whatif.memory import out_of_memory, size_gb
 from solver.whatif.pool import BusyError, Pool, why_died
 from solver.whatif.store import Request, Run, Store, new_id
-from solver.whatif.worker import out_of_memory
 
 ROOT = Path(__file__).parent.parent.parent
 ME, OTHER = "m" * 22, "o" * 22
@@ -30,6 +32,7 @@ SMALL: dict[str, Any] = {
     "supply": {},
 }
 """Solved in a tenth of a second."""
+MEASURED = pytest.mark.skipif(size_gb(os.getpid()) is None, reason="this system does not say how large a process is")
 SLOW = {"batch_points_per_octave": 96}
 """Takes seconds."""
 
@@ -177,24 +180,56 @@ def test_a_run_that_will_not_end_is_ended(pool: Pool, monkeypatch: pytest.Monkey
     assert wait(pool, pool.submit(request(), ME).id).state == "done"
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads how large a process is from /proc")
-def test_memory_has_a_limit_and_the_app_goes_on(pool: Pool, tmp_path: Path) -> None:
-    """Little more than a worker takes when it comes up: the run says so, whether Python or the solver notices."""
-    idle = Pool(Store(tmp_path / "idle"), Limits(workers=1, threads=1))
+def size_of_a_worker(folder: Path) -> float:
+    """Return what a worker takes when it comes up, in GB."""
+    idle = Pool(Store(folder), Limits(workers=1, threads=1))
     while not idle._workers[0].ready:
         time.sleep(0.02)
-    lines = Path(f"/proc/{idle._workers[0].process.pid}/status").read_text().splitlines()
-    size_gb = next(int(line.split()[1]) * 1024 / 1e9 for line in lines if line.startswith("VmPeak"))
+    size = size_gb(idle._workers[0].process.pid)
     idle.close()
-    limit = round(size_gb + 0.03, 3)
-    made = Pool(Store(tmp_path / "runs"), Limits(workers=1, memory_gb=limit, threads=1))
+    assert size is not None
+    return size
+
+
+@MEASURED
+@pytest.mark.parametrize("more_gb", [0.18, pytest.param(0.25, marks=pytest.mark.slow)])
+def test_memory_has_a_limit_that_is_told_at_once(pool: Pool, tmp_path: Path, more_gb: float) -> None:
+    """Little more than a worker takes: it is ended while it grows, wherever it is, before its threads wait for ever."""
+    limit = round(size_of_a_worker(tmp_path / "idle") + more_gb, 3)
+    made = Pool(Store(tmp_path / "runs"), Limits(workers=1, memory_gb=limit, threads=2))
     try:
         large = Request("solve", load_study(ROOT / "studies" / "small.toml").to_dict())
         run = wait(made, made.submit(large, ME).id)
-        assert run.state == "failed" and run.message in (out_of_memory(limit), why_died(-signal.SIGABRT, limit))
+        assert run.state == "failed" and run.message == out_of_memory(limit)
         assert f"{limit:g} GB" in run.message
+        assert wait(made, made.submit(request(), ME).id).state == "done", "the next worker does the next run"
     finally:
         made.close()
+
+
+@MEASURED
+def test_a_limit_below_what_a_worker_takes_is_refused_in_words(tmp_path: Path) -> None:
+    made = Pool(Store(tmp_path), Limits(workers=1, memory_gb=0.3, threads=1))
+    try:
+        run = wait(made, made.submit(request(), ME).id, seconds=20.0)
+        assert run.state == "failed" and "within 0.3 GB" in run.message and "TIERWATT_RUN_MEMORY_GB" in run.message
+        with pytest.raises(BusyError, match="takes .* GB before it begins"):
+            made.submit(request(), ME)
+        assert not made._workers, "none is started again and again"
+    finally:
+        made.close()
+
+
+@MEASURED
+def test_what_grows_faster_than_anybody_looks_is_refused_by_the_system() -> None:
+    code = "from solver.whatif.memory import hold_back; hold_back(1.0); bytearray(2 * 10**9)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1 and "MemoryError" in done.stderr
+
+
+def test_a_process_that_is_gone_has_no_size() -> None:
+    done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    assert size_gb(int(done.stdout)) is None
 
 
 def test_a_run_has_a_time_limit(tmp_path: Path) -> None:
@@ -241,6 +276,8 @@ def test_limits_come_from_the_environment() -> None:
     with pytest.raises(InputError) as caught:
         limits_from({"TIERWATT_WORKERS": "1.5", "TIERWATT_RUN_MEMORY_GB": "-1", "TIERWATT_QUEUE": "many"})
     assert len(caught.value.problems) == 3 and new_id() not in str(caught.value)
+    with pytest.raises(InputError, match=r"leaves no room for a run.*a number from 0\.6"):
+        limits_from({"TIERWATT_RUN_MEMORY_GB": "0.4"})
 
 
 def test_what_follows_is_the_same_from_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

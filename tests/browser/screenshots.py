@@ -22,7 +22,16 @@ from driven import serving, settled  # noqa: E402
 
 from solver.explain import SECTIONS  # noqa: E402
 from solver.study import Study, load_study  # noqa: E402
-from solver.whatif.explanations import ask_changed, ask_front, ask_quote, ask_sections, ask_sweep, study_of  # noqa: E402
+from solver.whatif.attributed import ask_attributes, askable  # noqa: E402
+from solver.whatif.explanations import (  # noqa: E402
+    ON_CHOICE,
+    ask_changed,
+    ask_front,
+    ask_quote,
+    ask_sections,
+    ask_sweep,
+    study_of,
+)
 from solver.whatif.kinds import RUNNERS, Job  # noqa: E402
 from solver.whatif.offers import offered  # noqa: E402
 from solver.whatif.store import DONE, Request, Run, Store  # noqa: E402
@@ -71,8 +80,21 @@ def seeded(folder: Path, file: Path) -> dict[str, Run]:
         store, warm, ask_sweep(first, "site.power_mw", [power * k for k in (0.5, 0.75, 1.0, 1.25, 1.5)]), "range"
     )
     runs["quote"] = solved(store, warm, _offer(store, warm, first), "quote")
-    runs["explained"] = solved(store, warm, ask_sections(first, list(SECTIONS)), "explained")
+    sections = [name for name in SECTIONS if name not in ON_CHOICE]
+    runs["explained"] = solved(store, warm, ask_sections(first, sections), "explained")
+    runs["parts"] = solved(store, warm, _other_part(store, warm, first), "part figures")
     return runs
+
+
+def _other_part(store: Store, warm: Warm, run: Run) -> Request:
+    """Ask by how much a server that is not bought would have to be better."""
+    design = store.design(run.id)
+    assert design is not None
+    bought = {line["part"] for line in design.bill_of_materials}
+    rows = askable(study_of(run), warm.catalog(run.request))
+    others = (row for row in rows if row["kind"] == "platform" and row["part"] not in bought)
+    part = next(row for row in others if len(row["attributes"]) > 2)
+    return ask_attributes(run, str(part["part"]), part["attributes"])
 
 
 def _offer(store: Store, warm: Warm, run: Run) -> Request:
@@ -103,6 +125,7 @@ def pictures(address: str, runs: dict[str, Run], out: Path) -> None:
         ("design", f"?run={about}", "", False), ("design_dark", f"?run={about}", "", True), ("catalog", "catalog?", "", False),
         ("explain", f"explain?run={about}", "", False), ("ladder", f"explain?run={about}", "What comes next", False),
         ("prices", f"explain?run={about}", "Entry prices", False), ("why", f"explain?run={about}", "Why this build", False),
+        ("parts", f"explain?run={about}", "Part figures", False),
         ("tradeoffs", f"explain?run={about}", "Trade-offs", True), ("uncertainty", f"explain?run={about}", "Uncertainty", False),
         ("formula", f"explain?run={about}", "Formulas", False), ("infeasible", f"explain?run={no_build}", "", False),
         ("compare", "compare?", "", False), ("sweep", f"compare?run={about}", "A range of one input", False),

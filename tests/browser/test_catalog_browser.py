@@ -15,6 +15,8 @@ from solver.catalog import default_folder, load_catalog
 pytestmark = pytest.mark.browser
 PART, NEXT = "h200_sxm", "l4"
 """Two rows that stand under each other; the preset buys servers with the first."""
+HASTE_MS = 150
+"""Between Enter and a click somewhere else: nobody is quicker."""
 TALL = {"width": 1366, "height": 1200}
 """A window in which nothing lies over the rows."""
 
@@ -130,6 +132,36 @@ def test_what_cannot_be_stays_in_sight_and_nothing_is_lost_on_the_way(user: Call
     assert grid.shown("tdp_w", row) == "650" and grid.shown("mem_gb", row) == "150.5"
     page.reload()
     assert Grid(page, "accelerators").shown("tdp_w", row) == "650", "what was applied survives a reload"
+
+
+def test_nothing_that_is_pasted_is_lost_without_a_word(user: Callable[..., Any]) -> None:
+    """A word that is no choice, a block longer and one wider than the grid; then a link right after Enter in a cell."""
+    page = user("catalog", viewport=TALL)
+    open_table(page, "Cooling")
+    grid = Grid(page, "cooling")
+    ids = load_catalog().rows("cooling")
+    last, number, choice = len(ids) - 1, "pue_central", "confidence"
+    grid.paste(number, last - 1, [["1.05"], ["1.06"], ["1.07"]])
+    wait_for(page, "lay beyond the last row or column")
+    wait_for(page, "2 changes, not applied yet")
+    grid = Grid(page, "cooling")
+    grid.paste(choice, 0, [["hearsay", "over the edge"]])
+    wait_for(page, "lay beyond the last row or column")
+    assert "is not an allowed word" in changes(page) and Grid(page, "cooling").shown(choice, 0) == "hearsay"
+    press(page, "Discard")
+
+    grid = Grid(page, "cooling")
+    grid.put(number, 0, "1.04", end="")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(HASTE_MS)
+    design = page.get_by_role("link", name="Design")
+    design.click()
+    page.wait_for_timeout(2 * SETTLE_MS)
+    if "catalog" in page.url:  # what was typed went first
+        design.click()
+    page.get_by_test_id("stSidebar").get_by_role("button", name="Solve").wait_for()
+    page.get_by_role("link", name="Catalog").click()
+    wait_for(page, "1 change, not applied yet")
 
 
 def test_files_in_and_out_and_another_user(user: Callable[..., Any], tmp_path: Path) -> None:

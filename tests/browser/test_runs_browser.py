@@ -111,6 +111,8 @@ def test_two_runs_are_compared(page: Any) -> None:
 
 
 def test_a_shared_link_opens_the_result_and_nothing_else(page: Any, chromium: Any, address: str) -> None:
+    from playwright.sync_api import expect
+
     choose(page, "quick")
     solve(page, "4")
     done(page)
@@ -121,7 +123,7 @@ def test_a_shared_link_opens_the_result_and_nothing_else(page: Any, chromium: An
         settled(seen)
         seen.get_by_text("proved best").first.wait_for()
         seen.get_by_text("somebody's shared run").wait_for()
-        assert seen.get_by_label("Power [MW]", exact=True).input_value() == "4", "the form means the same study"
+        expect(seen.get_by_label("Power [MW]", exact=True)).to_have_value("4")  # the form means the same study
         assert seen.url.split("w=")[1][:22] != page.url.split("w=")[1][:22]
         go(seen, "Compare")
         seen.get_by_text("Two results are needed to compare").wait_for()  # lists show one's own runs only

@@ -13,6 +13,7 @@ from solver.errors import InputError
 from solver.kpis import KPIS
 from solver.ui import state
 from solver.ui.choosing import open_changed, run_of_page
+from solver.ui.phrases import phrase
 from solver.ui.text import t
 from solver.ui.watching import failed, watch
 from solver.ui.widgets import Column, chart, empty, problems, table
@@ -83,21 +84,26 @@ def _chosen(run: Run, catalog: Catalog) -> dict[str, Any]:
         row = second.selectbox(t("compare.sweep.row"), rows, key=f"sweep_row_{table_name}")
         cells = {item["path"]: item for item in cells_of(catalog, table_name, row)}
         path = third.selectbox(
-            t("compare.sweep.column"), list(cells), format_func=lambda name: title(cells[name]), key=f"sweep_cell_{row}"
+            t("compare.sweep.column"), list(cells), format_func=titles(cells).__getitem__, key=f"sweep_cell_{row}"
         )
         return cells[path]
     inputs = {item["path"]: item for item in sweepable(study_of(run), catalog)}
     path = st.selectbox(
-        t("compare.sweep.input"), list(inputs), format_func=lambda name: title(inputs[name]), key="sweep_path",
+        t("compare.sweep.input"), list(inputs), format_func=titles(inputs).__getitem__, key="sweep_path",
         persist_state="session", help=t("compare.sweep.input_help"),
     )  # fmt: skip
     return inputs[path]
 
 
+def titles(items: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Titles of inputs by path."""
+    return {path: title(item) for path, item in items.items()}
+
+
 def title(item: Mapping[str, Any]) -> str:
     """Section, name and unit of an input."""
     unit = f" [{item['unit']}]" if item["unit"] else ""
-    return f"{str(item['section']).removeprefix('workload.')} · {item['name']}{unit}"
+    return f"{str(item['section']).removeprefix('workload.')} · {phrase(item['name'])}{unit}"
 
 
 def _ask(run: Run, item: Mapping[str, Any], typed: str, catalog: Catalog) -> None:
@@ -130,20 +136,23 @@ def _outcome(run: Run, item: Mapping[str, Any], asked: list[Run], catalog: Catal
         _draw(run, item, result, catalog)
 
 
+def _named(kpi: str, unit: str) -> str:
+    """A key figure, or the objective, with its unit."""
+    return f"{phrase(KPIS[kpi].name) if kpi else t('compare.sweep.objective')} [{unit}]"
+
+
 def _draw(run: Run, item: Mapping[str, Any], result: Mapping[str, Any], catalog: Catalog) -> None:
     """Chart and table of a sweep; a click on a row opens that build."""
     known = [name for name in KPIS if any(name in (row.get("kpis") or {}) for row in result["sweep"])]
-    kpi = st.selectbox(
-        t("compare.sweep.figure"), ["", *known], key="sweep_kpi",
-        format_func=lambda name: t("compare.sweep.objective") if not name else f"{KPIS[name].name} [{KPIS[name].unit}]",
-    )  # fmt: skip
+    names = {"": t("compare.sweep.objective")} | {name: _named(name, KPIS[name].unit) for name in known}
+    kpi = st.selectbox(t("compare.sweep.figure"), list(names), key="sweep_kpi", format_func=names.__getitem__)
     rows = sweep_rows(result, kpi)
     unit = next((str(row["unit"]) for row in rows if row["unit"]), "")
-    name = KPIS[kpi].name if kpi else t("compare.sweep.objective")
+    name = phrase(KPIS[kpi].name) if kpi else t("compare.sweep.objective")
     chart(
-        swept(rows, title(item), f"{name} [{unit}]"),
+        swept(rows, title(item), _named(kpi, unit), phrase),
         "sweep_chart",
-        hint=KPIS[kpi].basis if kpi else t("compare.sweep.chart_hint"),
+        hint=phrase(KPIS[kpi].basis) if kpi else t("compare.sweep.chart_hint"),
     )
 
     def open_from() -> None:
@@ -165,7 +174,7 @@ def _draw(run: Run, item: Mapping[str, Any], result: Mapping[str, Any], catalog:
             for row in rows
         ],
         [
-            Column("value", str(item["name"]), str(item["unit"]), "number"),
+            Column("value", phrase(item["name"]), str(item["unit"]), "number"),
             Column("result", name, unit, "number"),
             Column("gap", t("compare.sweep.gap"), kind="percent"),
             Column("status", t("compare.sweep.status")),

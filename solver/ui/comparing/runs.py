@@ -11,7 +11,8 @@ from solver.charts.comparisons import beside as bars
 from solver.design import Design
 from solver.errors import InputError
 from solver.ui import state
-from solver.ui.text import t
+from solver.ui.phrases import phrase
+from solver.ui.text import name_of, t
 from solver.ui.widgets import Column, chart, empty, plain, problems, table
 from solver.whatif.cells import cell_text
 from solver.whatif.changes import share_text
@@ -63,7 +64,12 @@ def _inputs(baseline: Run, others: Sequence[Run], names: Mapping[str, str]) -> N
                 key = (str(change["where"]), str(change["what"]))
                 row = rows.setdefault(
                     key,
-                    {"what": key[1], "where": key[0], "unit": change["unit"], baseline.id: _value(change["before"])},
+                    {
+                        "what": key[1],
+                        "where": _where(key[0]),
+                        "unit": change["unit"],
+                        baseline.id: _value(change["before"]),
+                    },
                 )
                 share = change["change_frac"]
                 row[run.id] = _value(change["after"]) + (f"  {share_text(share)}" if share is not None else "")
@@ -78,6 +84,11 @@ def _inputs(baseline: Run, others: Sequence[Run], names: Mapping[str, str]) -> N
     columns += [Column("unit", t("compare.beside.unit")), Column(baseline.id, names[baseline.id])]
     columns += [Column(run.id, names[run.id]) for run in others]
     table(found, columns, "compare_inputs", alt=t("compare.beside.inputs"))
+
+
+def _where(name: str) -> str:
+    """The study, or a table of the catalog."""
+    return t("compare.beside.study") if name == "study" else name_of("catalog.table", name)
 
 
 def _value(value: Any) -> str:
@@ -102,8 +113,8 @@ def _figures(designs: Mapping[str, Design], baseline: str, names: Mapping[str, s
         chart(
             bars([names[r] for r in designs], values, goals.popitem()[1]),
             "compare_chart",
-            str(first[0]["name"]),
-            str(first[0]["basis"]),
+            phrase(first[0]["name"]),
+            phrase(first[0]["basis"]),
         )
     elif len(goals) > 1:
         st.caption(t("compare.beside.goals_differ"))
@@ -137,9 +148,9 @@ def _figure_table(
                 text += f"  {'+' if delta > 0 else '−'}{percent(abs(delta))}{mark}"
             cells[run_id] = text
         found.append(cells)
-    columns = [Column("name", t("compare.beside.figure")), Column("unit", t("compare.beside.unit"))]
+    columns = [Column("name", t("compare.beside.figure"), said=True), Column("unit", t("compare.beside.unit"))]
     columns += [Column(r, names[r] + (f" ({t('compare.beside.baseline')})" if r == baseline else "")) for r in designs]
-    columns.append(Column("basis", t("compare.beside.counts")))
+    columns.append(Column("basis", t("compare.beside.counts"), said=True))
     table(found, columns, key, alt=t("compare.beside.figures"))
     st.caption(t("compare.beside.marks"))
 
@@ -164,7 +175,7 @@ def _builds(designs: Mapping[str, Design], baseline: str, names: Mapping[str, st
         found.append(cells)
     columns = [
         Column("part", t("compare.beside.part")),
-        Column("kind", t("compare.beside.kind")),
+        Column("kind", t("compare.beside.kind"), said=True),
         Column("vendor", t("compare.beside.vendor")),
     ]
     columns += [Column(run_id, names[run_id]) for run_id in designs]
@@ -214,7 +225,7 @@ def _card(run: Run) -> None:
             state.store().rename(run.id, name, note)
             st.rerun()
     if run.message:
-        st.caption(plain(run.message))
+        st.caption(plain(phrase(run.message)))
     first, second = st.columns(2)
     if first.button(t("compare.saved.open"), key=f"open_{run.id}", width="stretch"):
         state.open_run(run.id)

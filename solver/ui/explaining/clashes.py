@@ -9,6 +9,7 @@ import streamlit as st
 
 from solver.design import Design
 from solver.ui.choosing import open_changed
+from solver.ui.phrases import phrase
 from solver.ui.text import t
 from solver.ui.widgets import Column, plain, table
 from solver.whatif.remedies import JOINT, remedies
@@ -28,7 +29,7 @@ def clashes(run: Run, design: Design) -> None:
         st.markdown(f"{t('explain.clashes.together')} " + " · ".join(f"**{plain(name)}**" for name in clashing))
     with st.container(border=True):
         for line in design.explanation:
-            st.markdown(f"- {plain(line)}")
+            st.markdown(f"- {plain(phrase(line))}")
     found = remedies(design)
     st.subheader(t("explain.clashes.remedies"))
     if not found:
@@ -67,7 +68,7 @@ def _move(move: Mapping[str, Any]) -> str:
     """A key with its value before and after, as Markdown."""
     unit = str(move["unit"])
     before, after = (amount(float(move[end]), unit).strip() for end in ("before", "after"))
-    name = f" ({plain(move['name'])})" if move["name"] else ""
+    name = f" ({plain(phrase(move['name']))})" if move["name"] else ""
     return f"**{plain(move['path'])}**{name}: {plain(before)} → **{plain(after)}**"
 
 
@@ -80,7 +81,7 @@ def _dropped(design: Design) -> None:
             design.dropped,
             [
                 Column("class", t("explain.clashes.class")),
-                Column("reason", t("explain.clashes.reason")),
+                Column("reason", t("explain.clashes.reason"), said=True),
                 Column("count", t("explain.clashes.count"), kind="number"),
                 Column("nearest", t("explain.clashes.nearest"), kind="number"),
                 Column("needed", t("explain.clashes.needed"), kind="number"),

@@ -11,6 +11,7 @@ from solver.charts import figures
 from solver.design import Design
 from solver.ui import state
 from solver.ui.choosing import open_changed
+from solver.ui.phrases import phrase
 from solver.ui.text import name_of, t
 from solver.ui.watching import failed, watch
 from solver.ui.widgets import Column, chart, empty, table
@@ -60,7 +61,7 @@ def _chosen(run: Run, design: Design) -> tuple[str, str, int]:
     )  # fmt: skip
     y = second.selectbox(
         t("explain.tradeoffs.y"), list(goals), index=list(goals).index(own) if own in goals else 0, key="front_y",
-        format_func=goals.__getitem__, persist_state="session",
+        format_func=lambda name: phrase(goals[name]), persist_state="session",
     )  # fmt: skip
     points = third.number_input(
         t("explain.tradeoffs.points"), LEAST, MOST, USUAL, key="front_points", help=t("explain.tradeoffs.points_help")
@@ -79,8 +80,8 @@ def _front(run: Run, front: Mapping[str, Any]) -> None:
             row = rows[picked[0]]
             open_changed(run, row["changes"], amount(float(row["x"]), str(front["x_unit"])))
 
-    words = {"x": str(front["x_name"]), "y": str(front["y_name"])}
-    figure = figures.pareto(dict(front))
+    words = {"x": name_of("explain.axis", str(front["x"]), phrase(front["x_name"])), "y": phrase(front["y_name"])}
+    figure = figures.pareto(dict(front), phrase)
     chart(figure, CHART, hint=t("explain.tradeoffs.chart_hint"), on_click=lambda: open_from(CHART))
     table(
         rows,

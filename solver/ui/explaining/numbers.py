@@ -8,6 +8,7 @@ import streamlit as st
 
 from solver.design import Design
 from solver.errors import InputError
+from solver.ui.phrases import phrase
 from solver.ui.text import name_of, t
 from solver.ui.widgets import Column, problems, table
 from solver.whatif.shown import formula_of, numbers_of, subjects_of
@@ -20,11 +21,10 @@ def formula(run: Run, design: Design) -> None:
     st.subheader(t("explain.formula.title"))
     st.caption(t("explain.formula.about"))
     groups = numbers_of(design)
-    names = {row["id"]: f"{row['name']} [{row['unit']}]" for rows in groups.values() for row in rows}
+    names = {row["id"]: f"{phrase(row['name'])} [{row['unit']}]" for rows in groups.values() for row in rows}
     of = {row["id"]: group for group, rows in groups.items() for row in rows}
     first = str(design.objective.get("name"))
-    left, right = st.columns(2)
-    number = left.selectbox(
+    number = st.selectbox(
         t("explain.formula.number"), list(names), index=list(names).index(first) if first in names else 0,
         format_func=lambda name: f"{t(f'explain.formula.of_{of[name]}')} · {names[name]}", key="formula_number",
         persist_state="session",
@@ -32,7 +32,7 @@ def formula(run: Run, design: Design) -> None:
     subjects = subjects_of(design, number)
     subject = ""
     if subjects:
-        subject = right.selectbox(
+        subject = st.selectbox(
             t(f"explain.formula.which_{of[number]}"), list(subjects), format_func=subjects.__getitem__,
             key=f"formula_subject_{of[number]}",
         )  # fmt: skip

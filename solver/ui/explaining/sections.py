@@ -10,11 +10,12 @@ import streamlit as st
 from solver.charts import figures
 from solver.design import Design
 from solver.ui import state
+from solver.ui.phrases import phrase
 from solver.ui.text import name_of, t
 from solver.ui.watching import failed, watch
 from solver.ui.widgets import Column, chart, empty, plain, table
 from solver.whatif import views_explained as views
-from solver.whatif.explanations import EXPLAIN, Known, ask_sections, related, sections_of
+from solver.whatif.explanations import EXPLAIN, ON_CHOICE, Known, ask_sections, related, sections_of
 from solver.whatif.explanations import name_of as run_name
 from solver.whatif.store import Run
 from solver.whatif.views import WORTH
@@ -59,7 +60,7 @@ def wanted(run: Run, section: str, sections: Sequence[str], title: str = "empty"
         left, right = st.columns(2)
         if left.button(t("explain.ask"), key=f"ask_{section}", type="primary", width="stretch"):
             state.submit(ask_sections(run, missing), run_name(run))
-        others = [name for name, k in known.items() if k.record is None]
+        others = [name for name, k in known.items() if k.record is None and name not in ON_CHOICE]
         if right.button(
             t("explain.ask_all"), key=f"ask_all_{section}", help=t("explain.ask_all_help"), width="stretch"
         ):
@@ -78,16 +79,21 @@ def binds(run: Run, design: Design) -> None:
     _more_power(views.more_power(records))
     binding = views.binding(rows)
     unit = str(design.objective.get("unit", ""))
-    chart(figures.bottlenecks(records, unit), "chart_binds", t("explain.binds.chart"), t("explain.binds.chart_hint"))
+    chart(
+        figures.bottlenecks(records, unit, phrase),
+        "chart_binds",
+        t("explain.binds.chart"),
+        t("explain.binds.chart_hint"),
+    )
     if not binding:
         st.info(t("explain.binds.nothing"))
         return
     gain = str(binding[0]["gain_unit"])
-    basis = next((str(r["usd_basis"]) for r in records if r.get("usd_basis")), "")
+    basis = phrase(next((r["usd_basis"] for r in records if r.get("usd_basis")), ""))
     table(
         binding,
         [
-            Column("name", t("explain.binds.limit")),
+            Column("name", t("explain.binds.limit"), said=True),
             Column("of", t("explain.binds.of")),
             Column("used_frac", t("explain.binds.used"), kind="percent"),
             Column(
@@ -104,9 +110,11 @@ def binds(run: Run, design: Design) -> None:
         alt=t("explain.binds.title"),
     )
     slack = [
-        str(row["name"]) for row in rows if row["per_percent_frac"] == 0.0 and not str(row["id"]).startswith("memory.")
+        phrase(row["name"])
+        for row in rows
+        if row["per_percent_frac"] == 0.0 and not str(row["id"]).startswith("memory.")
     ]
-    open_ones = [str(row["name"]) for row in rows if row["per_percent_frac"] is None]
+    open_ones = [phrase(row["name"]) for row in rows if row["per_percent_frac"] is None]
     for key, names in (("slack", slack), ("not_valued", open_ones)):
         if names:
             st.caption(f"{t(f'explain.binds.{key}')}: {plain(', '.join(names))}")
@@ -134,7 +142,7 @@ def _more_power(found: Mapping[str, Any] | None) -> None:
     if found["usd_per_year"] is not None:
         with right.container(border=True, height="stretch"):
             st.metric(t("explain.binds.one_mw_usd"), amount(found["usd_per_year"], "USD/year"))
-            st.caption(plain(found["usd_basis"]))
+            st.caption(plain(phrase(found["usd_basis"])))
 
 
 def ladder(run: Run, design: Design) -> None:
@@ -144,7 +152,7 @@ def ladder(run: Run, design: Design) -> None:
         return
     section = found[0]
     chart(
-        figures.ladder(section, str(section["unit"])),
+        figures.ladder(section, str(section["unit"]), phrase),
         "chart_ladder",
         hint=t("explain.ladder.chart_hint", step=percent(section["step"])),
     )
@@ -153,11 +161,11 @@ def ladder(run: Run, design: Design) -> None:
         rows,
         [
             Column("rung", "#", kind="number"),
-            Column("name", t("explain.ladder.loosened")),
+            Column("name", t("explain.ladder.loosened"), said=True),
             Column("change", t("explain.ladder.change")),
             Column("value", t("explain.ladder.value"), str(section["unit"]), "number"),
             Column("gain_frac", t("explain.ladder.in_all"), kind="percent"),
-            Column("next", t("explain.ladder.next")),
+            Column("next", t("explain.ladder.next"), said=True),
         ],
         "table_ladder",
         alt=t("explain.ladder.title"),
@@ -201,13 +209,18 @@ def build(run: Run, design: Design) -> None:
         return
     levers, sites = found
     unit = str(levers["unit"])
-    chart(figures.waterfall(levers), "chart_levers", t("explain.build.waterfall"), t("explain.build.waterfall_hint"))
+    chart(
+        figures.waterfall(levers, phrase),
+        "chart_levers",
+        t("explain.build.waterfall"),
+        t("explain.build.waterfall_hint"),
+    )
     table(
         views.lever_rows(levers),
         [
-            Column("name", t("explain.build.lever")),
+            Column("name", t("explain.build.lever"), said=True),
             Column("contribution", t("explain.build.contribution"), unit, "number"),
-            Column("between", t("explain.build.between"), unit),
+            Column("between", t("explain.build.between")),
             Column("share", t("explain.build.share"), kind="percent"),
             Column("alone", t("explain.build.alone"), unit, "number", help=t("explain.build.alone_help")),
             Column("last", t("explain.build.last"), unit, "number", help=t("explain.build.last_help")),
@@ -216,7 +229,12 @@ def build(run: Run, design: Design) -> None:
         alt=t("explain.build.waterfall"),
     )
     st.divider()
-    chart(figures.architectures(sites, unit), "chart_sites", t("explain.build.sites"), t("explain.build.sites_hint"))
+    chart(
+        figures.architectures(sites, unit, phrase),
+        "chart_sites",
+        t("explain.build.sites"),
+        t("explain.build.sites_hint"),
+    )
     rows = [
         row | {"build": t("explain.build.same") if row["same"] else row["build"] or t("explain.build.cannot")}
         for row in views.site_rows(sites)
@@ -224,7 +242,7 @@ def build(run: Run, design: Design) -> None:
     table(
         rows,
         [
-            Column("name", t("explain.build.site")),
+            Column("name", t("explain.build.site"), said=True),
             Column("value", t("explain.build.best"), unit, "number"),
             Column("distance_frac", t("explain.build.behind"), kind="percent"),
             Column("build", t("explain.build.nodes")),
@@ -233,7 +251,7 @@ def build(run: Run, design: Design) -> None:
         alt=t("explain.build.sites"),
     )
     if sites.get("unsolved"):
-        st.caption(f"{t('explain.build.unsolved')}: {plain(', '.join(sites['unsolved']))}")
+        st.caption(f"{t('explain.build.unsolved')}: {plain(', '.join(map(phrase, sites['unsolved'])))}")
 
 
 def uncertain(run: Run, design: Design) -> None:
@@ -243,13 +261,13 @@ def uncertain(run: Run, design: Design) -> None:
         return
     section = found[0]
     unit = str(section["unit"])
-    chart(figures.tornado(section), "chart_tornado", hint=t("explain.uncertain.chart_hint"))
+    chart(figures.tornado(section, phrase), "chart_tornado", hint=t("explain.uncertain.chart_hint"))
     if not section["numbers"]:
         st.info(t("explain.uncertain.nothing"))
     table(
         views.uncertain_rows(section),
         [
-            Column("name", t("explain.uncertain.number")),
+            Column("name", t("explain.uncertain.number"), said=True),
             Column("unit", t("explain.uncertain.unit")),
             Column("low", t("explain.uncertain.low"), kind="number"),
             Column("now", t("explain.uncertain.now"), kind="number"),
@@ -265,4 +283,5 @@ def uncertain(run: Run, design: Design) -> None:
         alt=t("explain.uncertain.title"),
     )
     if section.get("untested"):
-        st.caption(f"{t('explain.uncertain.untested')}: {plain(', '.join(section['untested']))}")
+        with st.expander(f"{t('explain.uncertain.untested')} ({len(section['untested'])})"):
+            st.caption(plain(", ".join(section["untested"])))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from solver.ui import catalog_drafts, catalog_files, catalog_grid, catalog_panels, catalog_rows, state
+from solver.ui.phrases import phrase
 from solver.ui.text import has, t
 from solver.whatif.edits import Edits
 from solver.whatif.labels import heading
@@ -27,6 +28,8 @@ def page() -> None:
     title.title(_words("table", table))
     with buttons:
         catalog_panels.steps(edits, table)
+    if st.session_state.pop(catalog_drafts.BEYOND, False):
+        st.warning(t("catalog.beyond"), icon=":material/content_paste_off:")
     _table(edits, table)
     catalog_files.uploaded()
     waiting = catalog_panels.pending()
@@ -96,7 +99,7 @@ def _order(edits: Edits, table: str) -> tuple[str, bool, bool]:
     """Draw the choice of an order, and whether only changed rows are shown."""
     by = st.selectbox(
         t("catalog.order_label"), ["", *edits.base.schema.tables[table]], key=f"catalog_order_{table}",
-        format_func=lambda name: heading(name) if name else t("catalog.order_default"),
+        format_func=lambda name: phrase(heading(name)) if name else t("catalog.order_default"),
     )  # fmt: skip
     down = st.toggle(t("catalog.descending"), key=f"catalog_down_{table}", disabled=not by)
     changed = st.toggle(t("catalog.only_changed"), key=f"catalog_changed_{table}")

@@ -8,7 +8,8 @@ import streamlit as st
 
 from solver.design import INFEASIBLE, Design
 from solver.study import Study
-from solver.ui import forms, progress, results, state
+from solver.ui import forms, results, state, watching
+from solver.ui.phrases import phrase
 from solver.ui.text import t
 from solver.ui.widgets import empty, plain, run_header
 from solver.whatif import takeaway
@@ -85,11 +86,11 @@ def _run(run: Run, study: Study | None) -> None:
     """A run: how far it is, what came out, what can be done with it."""
     design = state.store().design(run.id)
     if not run.ended:
-        progress.watch(run, shown=design is not None)
+        watching.watch(run, shown=design is not None)
     if run.state == FAILED:
         _failed(run)
     elif run.state == STOPPED and design is None:
-        empty(t("design.run.stopped_empty"), run.message)
+        empty(t("design.run.stopped_empty"), phrase(run.message))
     if design is None:
         if not run.ended:
             st.skeleton(height=260)
@@ -98,7 +99,7 @@ def _run(run: Run, study: Study | None) -> None:
         return
     run_header(run_name(run), standing(design, state.changes_of(run)), run.note)
     if run.state == STOPPED and run.message:
-        st.info(plain(run.message))
+        st.info(plain(phrase(run.message)))
     if not state.is_mine(run):
         st.info(t("design.run.foreign"))
     if run.ended and _stale(run, study):
@@ -128,14 +129,17 @@ def _stale(run: Run, study: Study | None) -> bool:
 
 def _failed(run: Run) -> None:
     """Why a run came to nothing, line by line."""
-    lines = [plain(line.strip().removeprefix("- ")) for line in run.message.splitlines() if line.strip()]
+    lines = [plain(phrase(line.strip().removeprefix("- "))) for line in run.message.splitlines() if line.strip()]
     st.error(f"**{t('design.run.failed')}**\n\n" + "\n".join(f"- {line}" for line in lines), icon=":material/error:")
 
 
 def _no_build(design: Design) -> None:
     """What is said where there is nothing to buy."""
     infeasible = design.status == INFEASIBLE
-    empty(t("design.nobuild.title") if infeasible else t("design.nobuild.stopped"), "; ".join(design.explanation))
+    empty(
+        t("design.nobuild.title") if infeasible else t("design.nobuild.stopped"),
+        "; ".join(map(phrase, design.explanation)),
+    )
     if infeasible and "explain" in st.session_state[state.PAGES]:
         st.page_link(st.session_state[state.PAGES]["explain"], label=t("design.nobuild.explain"))
 

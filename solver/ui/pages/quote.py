@@ -12,6 +12,7 @@ from solver.errors import InputError
 from solver.schema import CellError
 from solver.ui import state
 from solver.ui.choosing import run_of_page
+from solver.ui.phrases import phrase
 from solver.ui.text import t
 from solver.ui.watching import failed, watch
 from solver.ui.widgets import TONES, Column, chart, empty, plain, problems, table
@@ -115,7 +116,7 @@ def _draw(answer: Mapping[str, Any]) -> None:
         third.metric(t("quote.walk_away"), walk, help=t("quote.walk_away_help"))
         third.caption(plain(_walk_words(found)))
     chart(
-        price_line(float(answer["price_usd"]), answer["catalog_usd"], found["usd"], found["high_usd"]),
+        price_line(float(answer["price_usd"]), answer["catalog_usd"], found["usd"], found["high_usd"], phrase),
         "quote_line", t("quote.line"), t("quote.line_hint"),
     )  # fmt: skip
     less, more = displaced(answer)
@@ -130,7 +131,7 @@ def _draw(answer: Mapping[str, Any]) -> None:
                 rows,
                 [
                     Column("part", t("quote.part")),
-                    Column("kind", t("quote.kind")),
+                    Column("kind", t("quote.kind"), said=True),
                     Column("without", t("quote.without"), kind="number"),
                     Column("with_order", t("quote.with_order"), kind="number"),
                     Column("change", t("quote.change"), kind="number"),

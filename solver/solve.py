@@ -23,8 +23,8 @@ from solver.clashing.scales import check_scales, unbounded
 from solver.configurations import Configuration, configurations
 from solver.design import FEASIBLE, OPTIMAL, UNKNOWN, Design
 from solver.errors import AuditError, InputError
+from solver.highs import GRACE_S, UNBOUNDED, Clock, solve_lp
 from solver.highs import INFEASIBLE as NO_POINT
-from solver.highs import UNBOUNDED, Clock, solve_lp
 from solver.model.data import ModelData, model_data
 from solver.model.objectives import find_objective
 from solver.optimise import Solved, unserved_classes
@@ -121,7 +121,7 @@ def solve_scenario(scenario: Scenario, make: Make, clock: Clock, keep: Keep | No
     """
     if found := contradictions(scenario):
         return contradicted(scenario, found), clock
-    relaxations, bound, checked = 0, None, partial(_checked, make)
+    relaxations, bound, checked, stopped_by = 0, None, partial(_checked, make), ""
     settled: Settled | None = None
     with PauseGC():  # millions of objects that stay: looking at them for garbage takes a tenth of the time
         for solves in count(1):
@@ -134,13 +134,22 @@ def solve_scenario(scenario: Scenario, make: Make, clock: Clock, keep: Keep | No
                 design = solve_prepared(settled, make, clock, keep, bound)
             except FewReplicasError as few:
                 bound, scenario = few.bound, narrowed(settled.data.scenario, few.widths, solves)
-                clock = dataclasses.replace(
-                    clock, time_limit_s=clock.elapsed_s + scenario.study.solver.time_limit_s, stopped_by=""
-                )
+                if clock.should_stop is not None and clock.should_stop():
+                    stopped_by = "user"
+                clock = _anew(clock, scenario.study.solver.time_limit_s, stopped=bool(stopped_by))
             else:
                 break
     rounds = {"relaxations": relaxations, "solves": solves}
+    if stopped_by and design.stopped_by == "time limit":
+        design = design.replace(stopped_by=stopped_by)
     return design.replace(solver=design.solver | {"queue_rounds": rounds}), clock
+
+
+def _anew(clock: Clock, time_limit_s: float, *, stopped: bool) -> Clock:
+    """A clock for another solve: as long as the first, or after a stop as long as it takes to keep what there was."""
+    limit_s = clock.elapsed_s + (GRACE_S if stopped else time_limit_s)
+    should_stop = None if stopped else clock.should_stop
+    return dataclasses.replace(clock, time_limit_s=limit_s, should_stop=should_stop, stopped_by="")
 
 
 def _checked(make: Make, scenario: Scenario) -> tuple[ModelData, CandidateSet]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -142,14 +142,19 @@ def entry_prices(bench: Workbench, design: Design, parts: Iterable[str] | None =
 def questions(bench: Workbench, design: Design, parts: Iterable[str] | None = None) -> dict[str, Callable[[], Record]]:
     """Return what computes the record of each part, by id; parameters as in `entry_prices`."""
     wanted = None if parts is None else set(parts)
-    bought = {line["part"] for line in design.bill_of_materials}
+    bought: dict[str, int] = {}
+    for line in design.bill_of_materials:
+        bought[line["part"]] = bought.get(line["part"], 0) + round(line.get("quantity", 0))
     slopes, menu = Slopes(bench), parts_of(bench)
-    asked = {part.id: _Question(bench, slopes, part, inside=part.id in bought).answer for part in menu}
+    asked = {
+        part.id: _Question(bench, slopes, part, inside=part.id in bought, bought=bought.get(part.id, 0)).answer
+        for part in menu
+    }
     asked |= {d.id: partial(_off_menu, bench, d, bought) for d in bench.scenario.devices if d.id not in asked}
     return {part: answer for part, answer in asked.items() if wanted is None or part in wanted}
 
 
-def _off_menu(bench: Workbench, device: MemoryDevice, bought: set[str]) -> Record:
+def _off_menu(bench: Workbench, device: MemoryDevice, bought: Collection[str]) -> Record:
     """A device that another of its tier keeps off the menu: from which price on it would be the cheaper byte."""
     usd = _devices_usd(bench, [(device.id, 1)])
     part = Part(device.id, "memory", device.name, device.vendor, usd, {}, 1)
@@ -200,6 +205,7 @@ class _Question:
     slopes: Slopes
     part: Part
     inside: bool
+    bought: int = 0
 
     def answer(self) -> Record:
         """Return the record of the part."""
@@ -253,16 +259,20 @@ class _Question:
     def _confirm(self, record: Record, pieces: FloatArray, use: Priced, without: Range, relaxed: Outcome) -> None:
         """Look for a build with the order that is as good as the best without, at prices below that of the relaxation.
 
-        As good means within the gap of the study.
+        As good means within the gap of the study. The design itself is one at today's price.
         """
         bench, usd, order = self.bench, record["relaxed_usd"], record["order"]
         enough = without.value + max(bench.scenario.study.solver.gap, 1e-9) * abs(without.value)
         keep = use.columns | (pieces > 0.0)
         keep |= False if without.values is None else without.values > PRESENT
         among = keep | bench.worth_a_look(relaxed)
-        price, like = LOWER[0] * usd, relaxed
+        price, like, now = LOWER[0] * usd, relaxed, self.part.price_usd
+        if self.bought >= order and now <= record["high_usd"] and bench.now.value <= enough:
+            record |= {"low_usd": now, "quantity": self.bought}
         for number in range(TRIES):
-            program = self._ordered(self.slopes.at(pieces, price - self.part.price_usd), pieces, use, order)
+            if record["low_usd"] is not None and price <= record["low_usd"]:
+                return
+            program = self._ordered(self.slopes.at(pieces, price - now), pieces, use, order)
             like = bench.relax(program, among) if number else relaxed
             found = bench.solved(program, like, keep=keep, bound=-math.inf, enough=enough, wide=number > 0)
             if found.values is not None and found.value <= enough:

@@ -29,6 +29,8 @@ from solver.whatif.views import WORTH
 
 LONG_S = 3.0
 """Seconds that a study took to solve from which on a process of its own is started."""
+LARGE = 5000
+"""Columns of a program likewise: a warm answer may be quick where what follows it is not, and cannot be interrupted."""
 LOOK_S = 0.05
 NICE = 5
 """How much the process stands back: pages are drawn first."""
@@ -53,7 +55,8 @@ def followed(
         What a process of its own may take; beyond that it ends as if it should.
     """
     took = float(design.solver.get("seconds", {}).get("total_s") or 0.0)
-    if took >= LONG_S:
+    large = resident.ready is not None and len(resident.ready.program.upper) >= LARGE
+    if large or took >= LONG_S:
         yield from _elsewhere(design, resident, report, enough, memory_gb)
     else:
         yield from _here(design, resident, report, enough)

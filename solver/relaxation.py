@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import highspy
 import numpy as np
 from numpy.typing import NDArray
 
 from solver.highs import DUAL, PRIMAL, Clock, Outcome, Program, load, run_lp
-from solver.sifting import SIFTED_FROM, prices_of_part, sifted_basis
+from solver.sifting import SIFTED_FROM, nearest, prices_of_part, sifted_basis
 
 FloatArray = NDArray[np.float64]
 
@@ -57,15 +59,23 @@ class Relaxation:
             self._basis, self._last = self._highs.getBasis(), outcome
         return outcome
 
-    def change(self, program: Program, cost: FloatArray, offset: float) -> None:
+    def change(self, program: Program, cost: FloatArray, offset: float, known: Sequence[Outcome] = ()) -> None:
         """Take another program with the same rows and columns (other coefficients, sides, bounds or costs).
 
         A large one begins where `sifted_basis` says, a small one at the last basis.
+
+        Parameters
+        ----------
+        program, cost, offset
+            As of the class.
+        known : sequence of Outcome
+            Other optima of such programs, one of which may be nearer than the last one.
         """
         basis = self._basis or self._highs.getBasis()
         self.program = program
         if self._last is not None:
-            basis = sifted_basis(program, cost, program.upper, self._last, self.clock) or basis
+            like = nearest(program, cost, [self._last, *known]) if known else self._last
+            basis = sifted_basis(program, cost, program.upper, like, self.clock) or basis
         self._highs = load(program, cost, offset, program.upper, integer=False, clock=self.clock)
         if basis.valid:
             self._highs.setBasis(basis)

@@ -8,6 +8,8 @@ among them longer than a solve from nothing takes. (Sifting: Bixby et al. 1992, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import highspy
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +58,30 @@ def sifted_basis(
     if status_of(highs) != OPTIMAL:
         return None
     return _whole(highs.getBasis(), wanted, rows, len(cost), len(program.row_lower))
+
+
+def nearest(program: Program, cost: FloatArray, known: Sequence[Outcome]) -> Outcome:
+    """Return the optimum whose duals bound a program best: the one that differs least from its own.
+
+    Parameters
+    ----------
+    program : Program
+    cost : (N,) array
+    known : sequence of Outcome
+        Of LPs with the same rows and columns, one at least.
+    """
+    matrix = csr_matrix((program.value, program.index, program.start), shape=(len(program.row_lower), len(cost)))
+    return max(known, key=lambda outcome: _bound(program, cost - matrix.T @ outcome.duals, outcome.duals))
+
+
+def _bound(program: Program, reduced: FloatArray, duals: FloatArray) -> float:
+    """What duals prove of a program; columns without bounds whose price is a little too low are left out."""
+    rows = np.where(duals > 0.0, program.row_lower, program.row_upper)
+    columns = np.where(reduced > 0.0, program.lower, program.upper)
+    return float(sum(
+        np.dot(prices[np.isfinite(sides)], sides[np.isfinite(sides)])
+        for prices, sides in ((duals, rows), (reduced, columns))
+    ))  # fmt: skip
 
 
 def solve_lp_like(

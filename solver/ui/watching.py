@@ -18,8 +18,10 @@ from solver.ui.widgets import plain
 from solver.whatif.store import STOPPING, WAITING, Run
 from solver.words import figure, percent
 
-POLL_S, LATER_S = 0.4, 2.0
-"""Seconds between looks, before and after there is a result to show."""
+SOON_S, POLL_S, LATER_S = 0.2, 0.4, 2.0
+"""Seconds between looks: in the first seconds of a run, until there is a result to show, and after that."""
+FIRST_S = 5.0
+"""Seconds in which the answer of a warm model is there."""
 NUMBERS = ("incumbent", "bound", "gap")
 """Numbers of an event that the search reports."""
 Events = Sequence[Mapping[str, Any]]
@@ -36,11 +38,15 @@ def watch(run: Run, key: str = "", *, shown: bool | None = None) -> None:
     shown : bool, optional
         Whether part of its result is on the page already, for pages that show a result before all of it is there.
     """
+    early = run.seconds < FIRST_S
+    pause = LATER_S if shown else SOON_S if early else POLL_S
 
-    @st.fragment(run_every=LATER_S if shown else POLL_S)
+    @st.fragment(run_every=pause)
     def look() -> None:
         now = state.store().get(run.id)
         if now is None or now.ended or (shown is False and state.store().result(run.id) is not None):
+            st.rerun()
+        if early and not shown and now.seconds >= FIRST_S:  # to look less often
             st.rerun()
         events, clock = state.store().progress(now.id), f":gray[{now.seconds:,.0f} s]"
         with st.container(border=True, horizontal=bool(shown), vertical_alignment="center"):

@@ -13,6 +13,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
@@ -32,6 +33,8 @@ LONG_S = 3.0
 LARGE = 5000
 """Columns of a program likewise: a warm answer may be quick where what follows it is not, and cannot be interrupted."""
 LOOK_S = 0.05
+HOLD_S = 1.0
+"""Seconds that the process waits, in which the answer is drawn."""
 NICE = 5
 """How much the process stands back: pages are drawn first."""
 Report = Callable[[dict[str, Any]], None]
@@ -87,6 +90,11 @@ def _elsewhere(
     design: Design, resident: Resident, report: Report, enough: Callable[[], bool], memory_gb: float
 ) -> Iterator[Design]:
     """The steps, in a process that can be killed."""
+    begun = time.monotonic()
+    while time.monotonic() - begun < HOLD_S:
+        if enough():
+            return
+        time.sleep(LOOK_S)
     process = subprocess.Popen(
         [sys.executable, "-m", "solver.whatif.follow"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )

@@ -23,6 +23,7 @@ from solver.optimise import Ready, Solved, compiled, first_relaxation, unserved_
 from solver.polishing import Polished, settle
 from solver.repricing import repriced, same_structure
 from solver.restriction import PRESENT
+from solver.scenario import Scenario
 from solver.search import Found, relative_gap
 from solver.settling import Make, near, settle_widths
 from solver.shortlist import Shortlist
@@ -159,8 +160,8 @@ def _used(ready: Ready, warm: Warm) -> ModelData:
 def _standing(part: ModelData, warm: Warm, short: Make, clock: Clock) -> ModelData | None:
     """The same at queues that stand in its own relaxation, as far as that uses it or the last answer did."""
 
-    def columns_near(scenario: object) -> tuple[ModelData, CandidateSet]:
-        whole, candidates = short(scenario)  # type: ignore[arg-type]
+    def columns_near(scenario: Scenario) -> tuple[ModelData, CandidateSet]:
+        whole, candidates = short(scenario)
         return near(part, whole), candidates
 
     settled = settle_widths(narrowed(part.scenario, warm.widths), columns_near, clock)
@@ -177,7 +178,7 @@ def _decided(near_data: ModelData, ready: Ready, last: Polished, make: Make, clo
     found = Found(STOPPED, values, ready.relaxed.objective, ready.relaxed.objective, ready.relaxed.objective, 0)
     solved = Solved(near_data, ready.model, ready.program, ready.objective, found, bound, bound, {})
     far = max(FAR, gap)
-    enough = bound * (1.0 - sense * ENOUGH_SHARE * gap)
+    enough = bound - sense * ENOUGH_SHARE * gap * abs(bound)
     polished, limit_s = _counts(near_data, solved, last, enough, clock, far)
     if polished is None:
         return None
@@ -199,7 +200,7 @@ def _counts(
     Another try is made where the first one used up its time.
     """
     sense, allowed = solved.objective.sense, data.scenario.study.solver.gap
-    target, limit_s = solved.bound * (1.0 - sense * SLIVERS_SHARE * allowed), 0.0
+    target, limit_s = solved.bound - sense * SLIVERS_SHARE * allowed * abs(solved.bound), 0.0
     for limit_s in COUNTS_TIMES_S:
         begun = time.perf_counter()
         try:

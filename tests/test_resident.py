@@ -9,11 +9,13 @@ import pytest
 
 from solver.catalog import Catalog, load_catalog
 from solver.errors import AuditError
-from solver.highs import Clock, Program
-from solver.optimise import compiled, optimise
+from solver.highs import STOPPED, Clock, Outcome, Program
+from solver.optimise import Solved, compiled, optimise
+from solver.polishing import settle
 from solver.repricing import repriced, same_structure
 from solver.resident import Resident
 from solver.scenario import resolve
+from solver.search import Found
 from solver.solve import prepare, solve
 from solver.study import Study, study_from_dict
 
@@ -160,3 +162,25 @@ def test_a_quick_answer_that_fails_its_audit_is_not_given(
     monkeypatch.setattr("solver.resident.audited", refuse)
     design = warm.solve({"site.power_mw": 0.45})
     assert design.status == "optimal" and design.stopped_by == "gap" and design.audit["ok"]
+
+
+def test_counts_begin_at_those_of_a_design_like_it(
+    study: Study, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Proves settle: where the search has no point of its own, the counts of the design before are the answer."""
+    warm = Resident(study, catalog)
+    assert warm.solve().has_build and warm._warm is not None
+    before, ready = warm._warm.polished, warm._warm.ready
+    found = Found(STOPPED, None, np.nan, np.nan, np.nan, 0)
+    bound = -ready.objective.sense * ready.relaxed.objective
+    solved = Solved(before.data, before.model, before.free, ready.objective, found, bound, bound, {})
+
+    def no_search(*_: Any, start: Any = None, **__: Any) -> Outcome:
+        return Outcome(STOPPED, start, np.nan, np.nan)
+
+    monkeypatch.setattr("solver.polishing.solve_mip", no_search)
+    after = settle(before.data, solved, bound, {}, Clock(60.0), {}, like=before)
+    assert after.value == pytest.approx(before.value, rel=1e-6)
+    thin = settle(before.data, solved, bound, {}, Clock(60.0), {}, like=before, spare=0.01 * abs(bound))
+    assert before.value - 0.01 * abs(bound) * (1 + 1e-6) <= thin.value <= before.value * (1 + 1e-6)
+    assert thin.kinds_after["candidates"] <= after.kinds_after["candidates"]

@@ -317,6 +317,7 @@ def settle(
     begin = held if start else None
     if like is not None:
         begin = solve_lp(_with_counts(program, like), cost, offset, clock).values
+        held = held if begin is None else begin
     outcome = solve_mip(
         program,
         cost,

@@ -176,7 +176,8 @@ def test_counts_begin_at_those_of_a_design_like_it(
     solved = Solved(before.data, before.model, before.free, ready.objective, found, bound, bound, {})
 
     def no_search(*_: Any, start: Any = None, **__: Any) -> Outcome:
-        return Outcome(STOPPED, start, np.nan, np.nan)
+        assert start is not None
+        return Outcome(STOPPED, None, np.nan, np.nan)
 
     monkeypatch.setattr("solver.polishing.solve_mip", no_search)
     after = settle(before.data, solved, bound, {}, Clock(60.0), {}, like=before)
